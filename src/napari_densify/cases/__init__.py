@@ -1,0 +1,1 @@
+"""Volumes, annotations and files: numpy, zarr and SimpleITK; no torch, no Qt."""

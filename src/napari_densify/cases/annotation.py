@@ -1,0 +1,224 @@
+"""The sparse labels the user paints, and the algebra of their edits."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.volume import Shape
+from napari_densify.cases.weight import CODES, ROUNDS, weight_table
+
+MARK = np.dtype([("label", "u1"), ("round", "u1"), ("wrong", "?")])
+"""One voxel of the annotation: label (0 = not annotated, 1 = background, 2… = structures),
+the round it was painted in, and whether the prediction shown then was wrong there."""
+
+LAST_LABEL = 254
+UNDO_DEPTH = 100
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What one user action changed.
+
+    Attributes
+    ----------
+    where : (n,) int64
+        Flat voxel indices (C order), sorted, each once.
+    before, after : (n,) of `MARK`
+        The voxels' marks before and after.
+    round_before, round_after : int
+        The annotation's round before and after.
+    """
+
+    where: NDArray[np.int64]
+    before: NDArray[np.void]
+    after: NDArray[np.void]
+    round_before: int
+    round_after: int
+
+    def inverse(self) -> Edit:
+        """The edit that takes this one back."""
+        return Edit(self.where, self.after, self.before, self.round_after, self.round_before)
+
+
+class Annotation:
+    """Label, round and "the shown prediction was wrong here" of every voxel of a volume.
+
+    The present state is a function of the edits applied, so taking an edit back restores
+    labels, rounds and therefore weights exactly.
+
+    Parameters
+    ----------
+    shape : (3,) ints
+        The volume's size along z, y, x.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.marks: NDArray[np.void] = np.zeros(shape, MARK)
+        self.round = 0
+        self.counts = np.zeros((256, ROUNDS, 2), np.int64)
+        self.counts[0, 0, 0] = self.marks.size
+        self._done: deque[Edit] = deque(maxlen=UNDO_DEPTH)
+        self._undone: deque[Edit] = deque(maxlen=UNDO_DEPTH)
+
+    @property
+    def labels(self) -> NDArray[np.uint8]:
+        """(z, y, x) uint8 labels, a view: 0 = not annotated."""
+        return self.marks["label"]
+
+    @property
+    def classes(self) -> list[int]:
+        """Labels that are annotated somewhere, ascending."""
+        return [int(k) for k in np.flatnonzero(self.counts.sum(axis=(1, 2))) if k]
+
+    @property
+    def annotated(self) -> int:
+        """Number of annotated voxels."""
+        return int(self.counts[1:].sum())
+
+    def weight_table(self, strength: float = 1.0) -> NDArray[np.float32]:
+        """w by (label, round, wrong) as of now; see `cases.weight`."""
+        return weight_table(self.counts, self.round, strength)
+
+    def weights(self, strength: float = 1.0) -> NDArray[np.float32]:
+        """(z, y, x) float32 weight w of each voxel."""
+        table = self.weight_table(strength)
+        weights: NDArray[np.float32] = table[_fields(self.marks)]
+        return weights
+
+    def change(
+        self,
+        where: NDArray[np.int64],
+        labels: NDArray[np.uint8] | int,
+        *,
+        wrong: NDArray[np.bool_] | bool = False,
+        new_round: bool = False,
+    ) -> Edit | None:
+        """Make the edit that gives voxels new labels, without applying it.
+
+        Parameters
+        ----------
+        where : (n,) int64
+            Flat voxel indices; need not be sorted.
+        labels : (n,) uint8 or int
+            0 erases.
+        wrong : (n,) bool or bool
+            Whether the prediction shown at the time contradicts the new label.
+        new_round : bool
+            Whether a prediction was shown since the last edit.
+
+        Returns
+        -------
+        Edit or None
+            None if no voxel's label changes.
+
+        Raises
+        ------
+        Problem
+            If a label is over 254.
+        """
+        where, labels, wrong = _sorted(where, labels, wrong)
+        if labels.size and int(labels.max()) > LAST_LABEL:
+            raise Problem(f"Class {int(labels.max())} is too high; classes go up to {LAST_LABEL}.")
+        changed = self.labels.ravel()[where] != labels
+        where, labels, wrong = where[changed], labels[changed], wrong[changed]
+        if not where.size:
+            return None
+        round_ = min(self.round + new_round, ROUNDS - 1)
+        after = np.zeros(where.size, MARK)
+        after["label"] = labels
+        after["round"] = np.where(labels > 0, round_, 0)
+        after["wrong"] = wrong & (labels > 0)
+        return Edit(where, self.marks.ravel()[where], after, self.round, round_)
+
+    def apply(self, edit: Edit) -> None:
+        """Bring an edit into force and remember it for undo and redo."""
+        if self._done and _same(edit, self._done[-1].inverse()):
+            self._undone.append(self._done.pop())
+        elif self._undone and _same(edit, self._undone[-1]):
+            self._done.append(self._undone.pop())
+        else:
+            self._done.append(edit)
+            self._undone.clear()
+        self._count(edit.where, -1)
+        self.marks.ravel()[edit.where] = edit.after
+        self._count(edit.where, +1)
+        self.round = edit.round_after
+
+    def undo(self) -> Edit | None:
+        """The edit that takes the last one back, or None if there is none; not applied."""
+        return self._done[-1].inverse() if self._done else None
+
+    def redo(self) -> Edit | None:
+        """The edit that brings the last undone one back, or None; not applied."""
+        return self._undone[-1] if self._undone else None
+
+    def echo(self, labels: NDArray[np.uint8]) -> Edit | None:
+        """The undo or redo that somebody else's (z, y, x) labels show, or None; not applied.
+
+        napari's undo and redo announce nothing; only their effect on the layer shows. Taking it
+        for what it is brings rounds and weights back too, which plain repainting would not.
+        """
+        flat = labels.reshape(-1)
+        for edit in (self.undo(), self.redo()):
+            if edit is not None and np.array_equal(flat[edit.where], edit.after["label"]):
+                return edit
+        return None
+
+    def everything(self) -> Edit:
+        """One edit that brings an empty annotation to this state."""
+        where = np.flatnonzero(self.labels)
+        marks = self.marks.ravel()[where]
+        return Edit(where, np.zeros_like(marks), marks, 0, self.round)
+
+    def _count(self, where: NDArray[np.int64], sign: int) -> None:
+        code = np.ravel_multi_index(_fields(self.marks.ravel()[where]), self.counts.shape)
+        self.counts += sign * np.bincount(code, minlength=CODES).reshape(self.counts.shape)
+
+
+def check_labels(labels: NDArray[np.generic], shape: Shape, name: str) -> NDArray[np.uint8]:
+    """Labels read from elsewhere as uint8, or a sentence why they cannot be.
+
+    Raises
+    ------
+    Problem
+        If the shape differs from the image's, a value is no whole number, negative or over 254.
+    """
+    if labels.shape != shape:
+        have, want = (" × ".join(map(str, s)) for s in (labels.shape, shape))
+        raise Problem(f"“{name}” is {have} voxels but the image is {want}; use labels on its grid.")
+    if labels.dtype.kind not in "biuf" or not np.array_equal(labels, np.floor(labels)):
+        raise Problem(f"“{name}” holds values that are no whole numbers; choose a label image.")
+    low, high = int(labels.min()), int(labels.max())
+    if low < 0 or high > LAST_LABEL:
+        bad = low if low < 0 else high
+        raise Problem(f"“{name}” holds class {bad}; classes go from 0 to {LAST_LABEL}.")
+    return labels.astype(np.uint8)
+
+
+def _fields(marks: NDArray[np.void]) -> tuple[NDArray[np.intp], ...]:
+    return tuple(marks[name].astype(np.intp) for name in ("label", "round", "wrong"))
+
+
+def _sorted(
+    where: NDArray[np.int64],
+    labels: NDArray[np.uint8] | int,
+    wrong: NDArray[np.bool_] | bool,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    where, first = np.unique(np.asarray(where, np.int64).ravel(), return_index=True)
+    spread = np.broadcast_to(np.asarray(labels, np.int64), first.shape if first.size else (0,))
+    flags = np.broadcast_to(np.asarray(wrong, bool), spread.shape)
+    if np.ndim(labels):
+        spread = np.asarray(labels, np.int64).ravel()[first]
+    if np.ndim(wrong):
+        flags = np.asarray(wrong, bool).ravel()[first]
+    return where, spread, flags
+
+
+def _same(one: Edit, other: Edit) -> bool:
+    return np.array_equal(one.where, other.where) and np.array_equal(one.after, other.after)

@@ -1,0 +1,109 @@
+"""One 3-D image with its place in the world."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_densify.cases.problem import Problem
+
+Shape = tuple[int, int, int]
+Triple = tuple[float, float, float]
+
+THINNEST = 8
+"""Fewest slices along any axis: below this a 3-D network sees no third dimension."""
+
+
+def _identity() -> NDArray[np.float64]:
+    return np.eye(3)
+
+
+@dataclass(frozen=True, eq=False)
+class Volume:
+    """A 3-D image of one or more channels.
+
+    Parameters
+    ----------
+    data : (z, y, x) or (c, z, y, x) array
+        Grey values of any integer, float or bool type.
+    spacing : (3,) floats
+        Distance between voxel centres along z, y, x in a physical unit.
+    origin : (3,) floats
+        Physical position (z, y, x) of the first voxel.
+    direction : (3, 3) array
+        Columns are the physical unit vectors (z, y, x) of the array's axes z, y, x.
+    name : str
+        What to call it; never a patient's name.
+    """
+
+    data: NDArray[np.generic]
+    spacing: Triple = (1.0, 1.0, 1.0)
+    origin: Triple = (0.0, 0.0, 0.0)
+    direction: NDArray[np.float64] = field(default_factory=_identity)
+    name: str = "image"
+
+    @property
+    def shape(self) -> Shape:
+        """Size along z, y, x, without channels."""
+        z, y, x = self.data.shape[-3:]
+        return z, y, x
+
+    @property
+    def channels(self) -> NDArray[np.generic]:
+        """The data as (c, z, y, x), a view."""
+        return self.data if self.data.ndim == 4 else self.data[None]
+
+    def like(self, data: NDArray[np.generic], name: str | None = None) -> Volume:
+        """Other values on the same grid, for instance a segmentation of this volume."""
+        return Volume(data, self.spacing, self.origin, self.direction, name or self.name)
+
+
+def as_volume(
+    data: ArrayLike,
+    spacing: tuple[float, ...] = (1.0, 1.0, 1.0),
+    name: str = "image",
+) -> Volume:
+    """Check an array and wrap it as a volume that can be learned from.
+
+    Parameters
+    ----------
+    data : (z, y, x) or (c, z, y, x) array
+        Read into memory; at least 8 voxels along each axis.
+    spacing : (3,) floats
+        Voxel size along z, y, x; signs are ignored (a flipped layer is as large).
+    name : str
+        Used in the sentences of the errors.
+
+    Raises
+    ------
+    Problem
+        If the image has another dimensionality, is thinner than 8 voxels, constant, or
+        holds NaN or infinite values.
+    """
+    array = np.asarray(data)
+    check_image(array, name)
+    z, y, x = (abs(float(s)) or 1.0 for s in spacing[-3:])
+    return Volume(array, (z, y, x), name=name)
+
+
+def check_image(array: NDArray[np.generic], name: str) -> None:
+    """Refuse with a sentence what no network can learn from; see `as_volume`."""
+    if array.dtype.kind not in "biuf":
+        raise Problem(f"“{name}” holds {array.dtype} values; choose an image of numbers.")
+    if array.ndim == 2:
+        raise Problem(f"“{name}” is 2-D; choose a 3-D volume.")
+    if array.ndim not in (3, 4):
+        raise Problem(f"“{name}” has {array.ndim} dimensions; choose a 3-D volume (z, y, x).")
+    if array.ndim == 4 and array.shape[-1] in (3, 4) and array.dtype == np.uint8:
+        raise Problem(f"“{name}” looks like an RGB image; choose a grey-value volume.")
+    if 0 in array.shape:
+        raise Problem(f"“{name}” is empty; choose a volume with voxels in it.")
+    if min(array.shape[-3:]) < THINNEST:
+        shape = " × ".join(map(str, array.shape[-3:]))
+        raise Problem(f"“{name}” is {shape} voxels; each side needs at least {THINNEST}.")
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise Problem(f"“{name}” holds NaN or infinite values; replace them and open it again.")
+    if array.min() == array.max():
+        raise Problem(f"“{name}” has the same value everywhere; there is nothing to learn from.")

@@ -1,0 +1,108 @@
+"""Which patches the network trains on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.box import Box
+
+NEWEST = 0.5
+"""Share of patches drawn around the newest edits; the rest replays all, or the network forgets."""
+SLABS = 0.5
+"""Share of patches that are slabs along the annotated plane rather than cubes."""
+ANY = 3
+"""Stands for "no plane" where an axis is expected."""
+
+
+class Sampler:
+    """Draws patches around annotated voxels, classes uniformly, half around the newest edits.
+
+    Parameters
+    ----------
+    annotation : Annotation
+        Read at each draw, so an edit is in use at the next one.
+    stride : (3,) ints
+        Patch sizes are multiples of this.
+    voxels : int
+        About how many voxels a patch has.
+    rng : numpy Generator
+    """
+
+    def __init__(
+        self,
+        annotation: Annotation,
+        stride: Sequence[int],
+        voxels: int,
+        rng: np.random.Generator,
+    ) -> None:
+        self.annotation = annotation
+        self.rng = rng
+        self.sizes = [_patch(axis, annotation.shape, stride, voxels) for axis in (0, 1, 2, ANY)]
+        self._where: dict[int, NDArray[np.int64]] = {}
+        self._newest: dict[int, NDArray[np.int64]] = {}
+        self._axis = np.full(annotation.shape, ANY, np.uint8)
+
+    def notice(self, edit: Edit) -> None:
+        """Take account of an edit that the annotation has just applied."""
+        flat = self.annotation.marks.reshape(-1)
+        zyx = np.stack(np.unravel_index(edit.where, self.annotation.shape))
+        thin = np.flatnonzero(np.ptp(zyx, axis=1) == 0)
+        self._axis.reshape(-1)[edit.where] = thin[0] if thin.size == 1 else ANY
+        known = np.concatenate([edit.where, *self._where.values()])
+        where = np.unique(known)
+        marks = flat[where]
+        self._where = _by_class(where, marks["label"])
+        newest = marks["round"] == marks["round"][marks["label"] > 0].max(initial=0)
+        self._newest = _by_class(where[newest], marks["label"][newest])
+
+    def draw(self, count: int) -> list[Box]:
+        """`count` patches of one shape; they may reach out of the volume.
+
+        The first patch's voxel decides between a cube and a slab, and the slab's orientation.
+        """
+        voxel = self._voxel(ANY)
+        axis = int(self._axis[voxel]) if self.rng.random() < SLABS else ANY
+        size = self.sizes[axis]
+        voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
+        return [self._around(v, size) for v in voxels]
+
+    def _voxel(self, axis: int) -> tuple[int, ...]:
+        """An annotated voxel, if possible one painted on a plane across `axis`."""
+        pools = self._newest if self.rng.random() < NEWEST else self._where
+        pool = pools[int(self.rng.choice(list(pools)))]
+        for _ in range(8):
+            voxel = np.unravel_index(self.rng.choice(pool), self.annotation.shape)
+            if axis in (ANY, self._axis[voxel]):
+                break
+        return tuple(int(v) for v in voxel)
+
+    def _around(self, voxel: Sequence[int], size: Sequence[int]) -> Box:
+        """A patch whose middle half holds the voxel, pushed inwards at the volume's edges."""
+        start = []
+        for v, n, length in zip(voxel, size, self.annotation.shape, strict=True):
+            a = v - n // 2 + int(self.rng.integers(-n // 4, n // 4 + 1))
+            room = max(length - n, 0)
+            start.append(min(max(a, 0), room))
+        z, y, x = start
+        return Box((z, y, x), (z + size[0], y + size[1], x + size[2]))
+
+
+def _by_class(
+    where: NDArray[np.int64], labels: NDArray[np.uint8]
+) -> dict[int, NDArray[np.int64]]:
+    return {int(k): where[labels == k] for k in np.unique(labels) if k}
+
+
+def _patch(axis: int, shape: Sequence[int], stride: Sequence[int], voxels: int) -> list[int]:
+    """Patch size: a cube, or a slab a quarter as thick across `axis`, within the volume."""
+    side = voxels ** (1 / 3)
+    wanted = [side * (0.4 if a == axis else 1.58 if axis != ANY else 1.0) for a in range(3)]
+    size = []
+    for want, step, length in zip(wanted, stride, shape, strict=True):
+        whole = -(-length // step) * step
+        size.append(min(max(round(want / step) * step, step), whole))
+    return size

@@ -1,0 +1,192 @@
+"""The 3-D U-Net."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor, nn
+
+Size = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Level:
+    """One resolution of a U-Net.
+
+    Attributes
+    ----------
+    encoder, decoder : tuples of ints
+        Output channels of the convolutions on the way down and on the way up. An empty encoder
+        hands the level's input on as its skip connection.
+    kernel : (3,) ints
+        Convolution size along z, y, x.
+    pool : (3,) ints
+        Step to the next coarser level.
+    """
+
+    encoder: tuple[int, ...]
+    decoder: tuple[int, ...] = ()
+    kernel: Size = (3, 3, 3)
+    pool: Size = (2, 2, 2)
+
+
+CICEK2016 = (
+    Level((32, 64), (64, 64)),
+    Level((64, 128), (128, 128)),
+    Level((128, 256), (256, 256)),
+    Level((256, 512)),
+)
+"""Çiçek et al. 2016, figure 2: channels are doubled before each pooling."""
+
+COMPACT = (
+    Level((), (16,)),
+    Level((32, 32), (32, 32)),
+    Level((64, 64), (64,)),
+    Level((96, 96)),
+)
+"""The default on a CPU: hardly any work at full resolution, where convolutions are narrow and
+slow; widths in multiples of 16, where they reach the matrix-product rate."""
+
+
+def fit_spacing(levels: Sequence[Level], spacing: Sequence[float]) -> tuple[Level, ...]:
+    """Adapt kernels and pools to anisotropic voxels, after nnU-Net's rule.
+
+    Along an axis whose spacing is over twice the finest there is no pooling and the kernel is 1,
+    until pooling of the other axes has evened the spacing out.
+    """
+    now = [float(s) for s in spacing]
+    fitted = []
+    for level in levels:
+        coarse = [s > 2 * min(now) for s in now]
+        kernel = _size(1 if c else k for k, c in zip(level.kernel, coarse, strict=True))
+        pool = _size(1 if c else p for p, c in zip(level.pool, coarse, strict=True))
+        fitted.append(Level(level.encoder, level.decoder, kernel, pool))
+        now = [s * p for s, p in zip(now, pool, strict=True)]
+    return tuple(fitted)
+
+
+class UNet3D(nn.Module):
+    """3-D U-Net (Çiçek et al. 2016) of any depth, width and anisotropy.
+
+    Parameters
+    ----------
+    in_channels, classes : int
+        Input channels, and output channels (logits).
+    levels : sequence of Level
+        From the finest to the coarsest resolution.
+    padded : bool
+        False: convolutions without padding as in the paper, the output is smaller than the input.
+        True: the output has the input's size, which must be a multiple of `stride`.
+    learned_pool : bool
+        Go down by strided convolution instead of max pooling.
+    keep_width_up : bool
+        Whether up-convolutions keep their number of channels as in the paper, instead of going
+        to the width of the finer level.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        classes: int,
+        levels: Sequence[Level] = COMPACT,
+        *,
+        padded: bool = True,
+        learned_pool: bool = True,
+        keep_width_up: bool = False,
+    ) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        self.encoders, self.downs = nn.ModuleList(), nn.ModuleList()
+        self.ups, self.decoders = nn.ModuleList(), nn.ModuleList()
+        width, skips = in_channels, []
+        for depth, level in enumerate(self.levels):
+            block, width = _convolutions(width, level.encoder, level.kernel, padded)
+            self.encoders.append(block)
+            if depth == len(self.levels) - 1:
+                break
+            skips.append(width)
+            if learned_pool:
+                wide = self.levels[depth + 1].encoder[0]
+                self.downs.append(nn.Conv3d(width, wide, level.pool, level.pool))
+                width = wide
+            else:
+                self.downs.append(nn.MaxPool3d(level.pool))
+        for level, skip in zip(reversed(self.levels[:-1]), reversed(skips), strict=True):
+            wide = width if keep_width_up else level.decoder[0]
+            self.ups.append(nn.ConvTranspose3d(width, wide, level.pool, level.pool, bias=False))
+            block, width = _convolutions(wide + skip, level.decoder, level.kernel, padded)
+            self.decoders.append(block)
+        self.head = nn.Conv3d(width, classes, 1)
+
+    @classmethod
+    def cicek2016(cls, in_channels: int = 3, classes: int = 3) -> Self:
+        """The network of the paper: 132×132×116 voxels in, 44×44×28 out."""
+        return cls(
+            in_channels, classes, CICEK2016, padded=False, learned_pool=False, keep_width_up=True
+        )
+
+    @property
+    def stride(self) -> Size:
+        """Input sizes must be multiples of this along z, y, x (if padded)."""
+        total = [1, 1, 1]
+        for level in self.levels[:-1]:
+            total = [t * p for t, p in zip(total, level.pool, strict=True)]
+        return _size(total)
+
+    @property
+    def parameter_count(self) -> int:
+        """Trainable parameters by the paper's count: without those of the normalisation."""
+        norms = {id(p) for m in self.modules() if isinstance(m, nn.BatchNorm3d) for p in m.parameters()}
+        return sum(p.numel() for p in self.parameters() if id(p) not in norms)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits (n, classes, z, y, x) of images (n, c, z, y, x)."""
+        skips: list[Tensor] = []
+        for encoder, down in zip(self.encoders, self.downs, strict=False):
+            x = encoder(x)
+            skips.append(x)
+            x = down(x)
+        x = self.encoders[-1](x)
+        for up, decoder in zip(self.ups, self.decoders, strict=True):
+            x = up(x)
+            x = decoder(torch.cat([_crop(skips.pop(), x), x], dim=1))
+        logits: Tensor = self.head(x)
+        return logits
+
+    def grow(self, classes: int) -> None:
+        """Widen the head to more classes; what it knows of the old ones stays."""
+        old = self.head
+        head = nn.Conv3d(old.in_channels, classes, 1).to(old.weight.device)
+        with torch.no_grad():
+            head.weight[: old.out_channels] = old.weight
+            head.bias[: old.out_channels] = old.bias
+            head.weight[old.out_channels :] = old.weight.mean(dim=0, keepdim=True)
+            head.bias[old.out_channels :] = old.bias.min()
+        self.head = head
+
+
+def _convolutions(
+    width: int, outs: Sequence[int], kernel: Size, padded: bool
+) -> tuple[nn.Sequential, int]:
+    padding = _size(k // 2 if padded else 0 for k in kernel)
+    layers: list[nn.Module] = []
+    for out in outs:
+        layers += [nn.Conv3d(width, out, kernel, padding=padding), nn.BatchNorm3d(out), nn.ReLU(True)]
+        width = out
+    return nn.Sequential(*layers), width
+
+
+def _crop(skip: Tensor, like: Tensor) -> Tensor:
+    """The centre of a skip connection; without padding the way up is smaller."""
+    starts = [(a - b) // 2 for a, b in zip(skip.shape[2:], like.shape[2:], strict=True)]
+    for axis, (start, length) in enumerate(zip(starts, like.shape[2:], strict=True), start=2):
+        skip = skip.narrow(axis, start, length)
+    return skip
+
+
+def _size(values: object) -> Size:
+    z, y, x = values  # type: ignore[misc]
+    return int(z), int(y), int(x)
