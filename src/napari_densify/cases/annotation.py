@@ -82,7 +82,7 @@ class Annotation:
         return int(self.counts[1:].sum())
 
     def weight_table(self, strength: float = 1.0) -> NDArray[np.float32]:
-        """w by (label, round, wrong) as of now; see `cases.weight`."""
+        """W by (label, round, wrong) as of now; see `cases.weight`."""
         return weight_table(self.counts, self.round, strength)
 
     def weights(self, strength: float = 1.0) -> NDArray[np.float32]:
@@ -122,18 +122,18 @@ class Annotation:
         Problem
             If a label is over 254.
         """
-        where, labels, wrong = _sorted(where, labels, wrong)
-        if labels.size and int(labels.max()) > LAST_LABEL:
-            raise Problem(f"Class {int(labels.max())} is too high; classes go up to {LAST_LABEL}.")
-        changed = self.labels.ravel()[where] != labels
-        where, labels, wrong = where[changed], labels[changed], wrong[changed]
+        where, new, wrong = _sorted(where, labels, wrong)
+        if new.size and int(new.max()) > LAST_LABEL:
+            raise Problem(f"Class {int(new.max())} is too high; classes go up to {LAST_LABEL}.")
+        changed = self.labels.ravel()[where] != new
+        where, new, wrong = where[changed], new[changed], wrong[changed]
         if not where.size:
             return None
         round_ = min(self.round + new_round, ROUNDS - 1)
         after = np.zeros(where.size, MARK)
-        after["label"] = labels
-        after["round"] = np.where(labels > 0, round_, 0)
-        after["wrong"] = wrong & (labels > 0)
+        after["label"] = new
+        after["round"] = np.where(new > 0, round_, 0)
+        after["wrong"] = wrong & (new > 0)
         return Edit(where, self.marks.ravel()[where], after, self.round, round_)
 
     def apply(self, edit: Edit) -> None:

@@ -52,7 +52,8 @@ class Plane:
     def to_volume(self, pixels: NDArray[np.int64], shape: Shape) -> NDArray[np.int64]:
         """Flat voxel indices of (n, 2) pixel coordinates on the plane."""
         zyx = np.insert(pixels, self.axis, self.position, axis=1)
-        return np.ravel_multi_index(tuple(zyx.T), shape).astype(np.int64)
+        voxels: NDArray[np.int64] = np.ravel_multi_index(tuple(zyx.T), shape).astype(np.int64)
+        return voxels
 
     def to_plane(self, voxels: NDArray[np.int64], shape: Shape) -> NDArray[np.int64]:
         """(n, 2) pixel coordinates of flat voxel indices; the inverse of `to_volume`."""

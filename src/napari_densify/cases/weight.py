@@ -69,9 +69,7 @@ def class_balance(mass: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.where(present, np.clip(np.sqrt(share), *BALANCE), 0.0)
 
 
-def weight_table(
-    counts: NDArray[np.int64], now: int, strength: float = 1.0
-) -> NDArray[np.float32]:
+def weight_table(counts: NDArray[np.int64], now: int, strength: float = 1.0) -> NDArray[np.float32]:
     """Weight w of every possible mark.
 
     Parameters

@@ -114,7 +114,9 @@ def _responses(smooth: Tensor, steps: Sequence[float], sigma: float) -> list[Ten
     """Smoothed value, gradient magnitude and Hessian eigenvalues, scale-normalised."""
     gradient = [_difference(smooth, a, h) * sigma for a, h in zip((1, 2, 3), steps, strict=True)]
     hessian = {
-        (i, j): _difference(gradient[i], j + 1, steps[j]) * sigma for i in range(3) for j in range(i, 3)
+        (i, j): _difference(gradient[i], j + 1, steps[j]) * sigma
+        for i in range(3)
+        for j in range(i, 3)
     }
     magnitude = torch.sqrt(sum(g * g for g in gradient))  # type: ignore[arg-type]
     return [smooth, magnitude, *_eigenvalues(hessian)]
@@ -139,5 +141,3 @@ def _eigenvalues(h: dict[tuple[int, int], Tensor]) -> list[Tensor]:
     largest = q + 2 * p * torch.cos(angle)
     smallest = q + 2 * p * torch.cos(angle + 2 * np.pi / 3)
     return [largest, 3 * q - largest - smallest, smallest]
-
-

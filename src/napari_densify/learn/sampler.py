@@ -91,9 +91,7 @@ class Sampler:
         return Box((z, y, x), (z + size[0], y + size[1], x + size[2]))
 
 
-def _by_class(
-    where: NDArray[np.int64], labels: NDArray[np.uint8]
-) -> dict[int, NDArray[np.int64]]:
+def _by_class(where: NDArray[np.int64], labels: NDArray[np.uint8]) -> dict[int, NDArray[np.int64]]:
     return {int(k): where[labels == k] for k in np.unique(labels) if k}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -41,12 +41,15 @@ CICEK2016 = (
 )
 """Çiçek et al. 2016, figure 2: channels are doubled before each pooling."""
 
-COMPACT = (
-    Level((), (16,)),
-    Level((32, 32), (32, 32)),
-    Level((64, 64), (64,)),
-    Level((96, 96)),
-)
+
+def compact(widths: Sequence[int], finest: int = 16) -> tuple[Level, ...]:
+    """Levels like those of `COMPACT` with other widths below full resolution."""
+    *upper, deepest = widths
+    middle = (Level((w, w), (w, w) if i == 0 else (w,)) for i, w in enumerate(upper))
+    return (Level((), (finest,)), *middle, Level((deepest, deepest)))
+
+
+COMPACT = compact((32, 64, 96))
 """The default on a CPU: hardly any work at full resolution, where convolutions are narrow and
 slow; widths in multiples of 16, where they reach the matrix-product rate."""
 
@@ -139,7 +142,9 @@ class UNet3D(nn.Module):
     @property
     def parameter_count(self) -> int:
         """Trainable parameters by the paper's count: without those of the normalisation."""
-        norms = {id(p) for m in self.modules() if isinstance(m, nn.BatchNorm3d) for p in m.parameters()}
+        norms = {
+            id(p) for m in self.modules() if isinstance(m, nn.BatchNorm3d) for p in m.parameters()
+        }
         return sum(p.numel() for p in self.parameters() if id(p) not in norms)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -156,15 +161,17 @@ class UNet3D(nn.Module):
         logits: Tensor = self.head(x)
         return logits
 
-    def grow(self, classes: int) -> None:
-        """Widen the head to more classes; what it knows of the old ones stays."""
-        old = self.head
-        head = nn.Conv3d(old.in_channels, classes, 1).to(old.weight.device)
+    def set_classes(self, count: int) -> None:
+        """Give the head that many outputs; the first ones keep what they know."""
+        old, kept = self.head, min(self.head.out_channels, count)
+        head = nn.Conv3d(old.in_channels, count, 1).to(old.weight)
+        assert head.bias is not None
+        assert old.bias is not None
         with torch.no_grad():
-            head.weight[: old.out_channels] = old.weight
-            head.bias[: old.out_channels] = old.bias
-            head.weight[old.out_channels :] = old.weight.mean(dim=0, keepdim=True)
-            head.bias[old.out_channels :] = old.bias.min()
+            # A new class begins as unlikely as the least likely one, without a preference.
+            head.weight[:] = old.weight.mean(dim=0, keepdim=True)
+            head.bias[:] = old.bias.min()
+            head.weight[:kept], head.bias[:kept] = old.weight[:kept], old.bias[:kept]
         self.head = head
 
 
@@ -174,7 +181,11 @@ def _convolutions(
     padding = _size(k // 2 if padded else 0 for k in kernel)
     layers: list[nn.Module] = []
     for out in outs:
-        layers += [nn.Conv3d(width, out, kernel, padding=padding), nn.BatchNorm3d(out), nn.ReLU(True)]
+        layers += [
+            nn.Conv3d(width, out, kernel, padding=padding),
+            nn.BatchNorm3d(out),
+            nn.ReLU(True),
+        ]
         width = out
     return nn.Sequential(*layers), width
 
@@ -187,6 +198,6 @@ def _crop(skip: Tensor, like: Tensor) -> Tensor:
     return skip
 
 
-def _size(values: object) -> Size:
-    z, y, x = values  # type: ignore[misc]
+def _size(values: Iterable[int]) -> Size:
+    z, y, x = values
     return int(z), int(y), int(x)

@@ -1,0 +1,40 @@
+# Each target sets up what it needs; `make test` and `make demo` are the two to know.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: install demo test check bench docs clean
+
+install: $(READY)
+
+$(READY): pyproject.toml .ci/constraints.txt .ci/debian-packages.txt
+	bash .ci/system-libraries
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group dev --editable ".[all,samples]"
+	touch $@
+
+demo: install
+	$(BIN)/napari-densify demo --out demo-out
+
+check: install
+	$(BIN)/ruff check src tests bench docs
+	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/npe2 validate napari-densify
+
+test: check
+	bash .ci/with-display $(BIN)/python -m pytest
+
+bench: install
+	bash .ci/with-display $(BIN)/python -m bench
+
+docs: install
+	bash .ci/with-display $(BIN)/python docs/screenshots.py
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/mkdocs build --strict --site-dir site
+
+clean:
+	rm -rf $(VENV) dist site demo-out bench-out

@@ -1,0 +1,133 @@
+"""What goes to the worker and what comes back: plain data that can cross process borders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.annotation import Edit
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+
+
+class Phase(StrEnum):
+    """What the loop is doing, in words for the window."""
+
+    STARTING = "starting"
+    WAITING = "waiting for a second class"
+    TRAINING = "training"
+    PREDICTING = "predicting"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True)
+class Look:
+    """The user looks at this plane: predict it first."""
+
+    plane: Plane
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train (True) or rest (False)."""
+
+    on: bool
+
+
+@dataclass(frozen=True)
+class Strength:
+    """A new strength of corrections, see `cases.weight`."""
+
+    value: float
+
+
+@dataclass(frozen=True)
+class Reset:
+    """Forget all weights; the annotation stays."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """Continue from a saved model (safetensors)."""
+
+    model: bytes
+
+
+Message = Edit | Look | Train | Strength | Reset | Load
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """A piece of the prediction.
+
+    Attributes
+    ----------
+    box : Box
+    labels : (z, y, x) uint8
+        Most probable label of each voxel, values as in the annotation.
+    viewed : bool
+        Whether it belongs to the slice the user looks at.
+    """
+
+    box: Box
+    labels: NDArray[np.uint8]
+    viewed: bool = False
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where the loop stands.
+
+    Attributes
+    ----------
+    steps : int
+        Training steps so far.
+    loss : float
+        Smoothed loss; NaN before the first step.
+    train_seconds : float
+        Time spent in training steps.
+    first_prediction_seconds : float
+        From the first training step to the first prediction; NaN before.
+    edits : int
+        Edits taken into account so far.
+    complete : bool
+        Whether the whole volume was predicted by weights that saw the last edit (and, while
+        paused, by the newest weights).
+    done : float
+        Share of the volume that is up to date, 0 to 1.
+    memory_mb : float
+        Peak memory of the worker's process.
+    """
+
+    phase: Phase
+    device: str = ""
+    threads: int = 0
+    steps: int = 0
+    loss: float = float("nan")
+    train_seconds: float = 0.0
+    first_prediction_seconds: float = float("nan")
+    edits: int = 0
+    complete: bool = False
+    done: float = 0.0
+    memory_mb: float = 0.0
+
+
+@dataclass(frozen=True)
+class Model:
+    """The learner's state as safetensors: what to go on from if the worker dies."""
+
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The worker died; another one takes over from the last state."""
+
+    reason: str
+
+
+News = Block | Status | Model | Lost

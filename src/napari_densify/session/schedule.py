@@ -1,0 +1,148 @@
+"""What the worker does next: train, predict the viewed slice, predict the rest.
+
+Time is counted in seconds of training: a prediction is as old as the training since.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from napari_densify.cases.box import Box, tiles
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Shape
+
+SLICE = 0.2
+"""Seconds of training at a time; an edit ends a slice early."""
+FIRST = 1.5
+"""Training before the first prediction: earlier it would show noise."""
+FRESH = 0.4
+"""Training after an edit before the viewed slice is predicted again."""
+EVERY = 2.0
+"""Training between refreshes of the viewed slice while nothing is edited."""
+AGE = 4.0
+"""Training after which a block of the rest is worth predicting again."""
+SHARE = 0.25
+"""Most of the worker's time that goes to predicting the rest while it trains."""
+TILE = 64
+"""Side of the rest's blocks."""
+SLAB = (8, 128)
+"""Thickness and side of the viewed slice's blocks."""
+
+
+@dataclass(frozen=True)
+class Learn:
+    """Train for that long."""
+
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Predict:
+    """Predict that block."""
+
+    box: Box
+    viewed: bool
+
+
+class Schedule:
+    """Orders the work of one volume.
+
+    Parameters
+    ----------
+    shape : (3,) ints
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self.shape = shape
+        self.training = False
+        self.trained = 0.0
+        self._edited = 0.0
+        self._spent_on_rest = 0.0
+        self._rest = list(tiles(shape, [TILE] * 3))
+        self._rest_at = np.full(len(self._rest), -np.inf)
+        self._doubt = np.ones(len(self._rest))
+        self.look(Plane(0, shape[0] // 2))
+
+    def look(self, plane: Plane) -> None:
+        """The user looks at another slice."""
+        self.view = plane
+        thick, side = SLAB
+        start, stop = [0, 0, 0], list(self.shape)
+        start[plane.axis] = max(0, min(plane.position - thick // 2, stop[plane.axis] - thick))
+        stop[plane.axis] = min(start[plane.axis] + thick, stop[plane.axis])
+        size = [thick if axis == plane.axis else side for axis in range(3)]
+        slab = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+        corner = slab.start
+        self._view = {box.shift([-c for c in corner]): -np.inf for box in tiles(slab.shape, size)}
+
+    def edited(self) -> None:
+        """An edit came in: what was predicted so far is out of date."""
+        self._edited = self.trained
+
+    def forget(self) -> None:
+        """The network starts anew."""
+        self.trained = self._edited = self._spent_on_rest = 0.0
+        self._rest_at[:] = -np.inf
+        self._view = dict.fromkeys(self._view, -np.inf)
+
+    def next(self) -> Learn | Predict | None:
+        """The next piece of work; None if there is none."""
+        box, age = min(self._view.items(), key=lambda item: item[1])
+        if self._view_is_due(age):
+            return Predict(box, viewed=True)
+        if self.training and (self.trained < FIRST or self._spent_on_rest > SHARE * self.trained):
+            return Learn(SLICE)
+        urgency = self._urgency()
+        worst = int(urgency.argmax())
+        if urgency[worst] > 0:
+            return Predict(self._rest[worst], viewed=False)
+        return Learn(SLICE) if self.training else None
+
+    def learned(self, seconds: float) -> None:
+        """Training went on for that long."""
+        self.trained += seconds
+
+    def predicted(self, task: Predict, seconds: float, doubt: float) -> None:
+        """A block is done; `doubt` is its mean uncertainty in [0, 1]."""
+        if task.viewed:
+            self._view[task.box] = self.trained
+            return
+        index = self._rest.index(task.box)
+        self._rest_at[index] = self.trained
+        self._doubt[index] = doubt
+        self._spent_on_rest += seconds
+
+    @property
+    def done(self) -> float:
+        """Share of the blocks predicted since the last edit; paused, by the newest weights."""
+        if not self.trained:
+            return 0.0
+        if self.training:
+            return float((self._rest_at > self._edited).mean())
+        return float((self._rest_at >= self.trained).mean())
+
+    def _view_is_due(self, at: float) -> bool:
+        if not self.training:
+            return self.trained > 0 and at < self.trained
+        if at == -np.inf:
+            return self.trained >= FIRST
+        if at <= self._edited:
+            return self.trained - self._edited >= FRESH
+        return self.trained - at >= EVERY
+
+    def _urgency(self) -> np.ndarray:
+        """Old, uncertain and near to the view comes first; 0 for what is fresh."""
+        if not self.training:
+            age = np.where(self._rest_at < self.trained, 1.0, 0.0)
+        else:
+            age = np.minimum(self.trained - self._rest_at, 1e6)
+            outdated = self._rest_at <= self._edited
+            age = np.where(outdated, age + AGE, np.where(age >= AGE, age, 0.0))
+            if self.trained - self._edited < FRESH:
+                age = np.zeros_like(age)
+        middle = [(b.start[self.view.axis] + b.stop[self.view.axis]) / 2 for b in self._rest]
+        distance = np.abs(np.array(middle) - self.view.position) / TILE
+        urgency: np.ndarray = age * (0.1 + self._doubt) / (1 + distance)
+        return urgency

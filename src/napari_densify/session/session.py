@@ -1,0 +1,271 @@
+"""One running loop on a volume: edits in, prediction blocks and status out."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import (
+    Block,
+    Load,
+    Look,
+    Lost,
+    Message,
+    Model,
+    News,
+    Phase,
+    Reset,
+    Status,
+    Strength,
+    Train,
+)
+from napari_densify.session.worker import Link, Settings, Worker, WorkerLost
+
+OpenWorker = Callable[[Volume, list[int], Settings], Link]
+
+
+class Session:
+    """Owns the annotation and the prediction of a volume and drives a worker.
+
+    `run` is a generator to be consumed by whoever has a thread for it; what it yields goes to
+    `take` on the owner's thread, which updates the arrays and emits the signals. The worker
+    never touches either, so nothing here is lost when it dies.
+
+    Parameters
+    ----------
+    volume : Volume
+    classes : list of ints
+        Labels to tell apart at least; annotated ones are added by themselves.
+    settings : Settings
+    open_worker : callable
+        `Worker` for this process, `WorkerProcess` for another.
+    model : bytes, optional
+        A saved model to start from.
+    """
+
+    status_changed = Signal(Status)
+    prediction_changed = Signal(Box)
+    edited = Signal(Edit)
+    round_changed = Signal(int)
+    worker_lost = Signal(str)
+
+    def __init__(
+        self,
+        volume: Volume,
+        classes: list[int] | None = None,
+        settings: Settings | None = None,
+        open_worker: OpenWorker = Worker,
+        model: bytes | None = None,
+    ) -> None:
+        self.volume = volume
+        self.classes = sorted({1, 2, *(classes or ())})
+        self.settings = settings or Settings()
+        self.annotation = Annotation(volume.shape)
+        self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
+        self.status = Status(Phase.STARTING)
+        self.model = model
+        self._open_worker = open_worker
+        self._link: Link | None = None
+        self._lock = threading.Lock()
+        self._stopped = threading.Event()
+        self._training = False
+        self._view: Plane | None = None
+        self._shown = False
+        self._edits = 0
+
+    # The user's side: called on the owner's thread, never waits.
+
+    def paint(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> Edit | None:
+        """Give voxels new labels; 0 erases.
+
+        Parameters
+        ----------
+        where : (n,) int64
+            Flat voxel indices (C order).
+        labels : (n,) uint8 or int
+
+        Returns
+        -------
+        Edit or None
+            None if that changes nothing.
+        """
+        shown = self.prediction.reshape(-1)[where]
+        edit = self.annotation.change(
+            where, labels, wrong=(shown != 0) & (shown != labels), new_round=self._shown
+        )
+        if edit is not None:
+            self._commit(edit)
+        return edit
+
+    def undo(self) -> Edit | None:
+        """Take the last edit back."""
+        return self._commit_if(self.annotation.undo())
+
+    def redo(self) -> Edit | None:
+        """Bring the last undone edit back."""
+        return self._commit_if(self.annotation.redo())
+
+    def follow(self, labels: NDArray[np.uint8], box: Box) -> list[Edit]:
+        """Bring the annotation to the state of somebody else's labels.
+
+        Parameters
+        ----------
+        labels : (z, y, x) uint8
+            The whole volume, for instance a napari layer's data.
+        box : Box
+            Where it may have changed.
+
+        Returns
+        -------
+        list of Edit
+            What was taken as undo or redo, then what was painted.
+        """
+        edits: list[Edit] = []
+        while (echo := self.annotation.echo(labels)) is not None:
+            self._commit(echo)
+            edits.append(echo)
+        part = labels[box.slices]
+        local = np.argwhere(part != self.annotation.labels[box.slices])
+        where = np.ravel_multi_index(tuple((local + box.start).T), self.annotation.shape)
+        painted = self.paint(where, part[tuple(local.T)])
+        return [*edits, painted] if painted else edits
+
+    def look(self, plane: Plane) -> None:
+        """The user looks at this plane: it is predicted first."""
+        self._view = plane
+        self._post(Look(plane))
+
+    def train(self, on: bool = True) -> None:
+        """Start or go on training; False pauses."""
+        self._training = on
+        self._post(Train(on))
+
+    def pause(self) -> None:
+        """Let the training rest; what is left to predict is still predicted."""
+        self.train(False)
+
+    @property
+    def training(self) -> bool:
+        """Whether the user wants it to train."""
+        return self._training
+
+    def set_strength(self, strength: float) -> None:
+        """Change the strength of corrections, see `cases.weight`."""
+        self.settings = Settings(
+            self.settings.device, strength, self.settings.seed, self.settings.widths
+        )
+        self._post(Strength(strength))
+
+    def reset(self) -> None:
+        """Forget what was learned; the annotation stays."""
+        self.model = None
+        self.prediction[:] = 0
+        self._shown = False
+        self._post(Reset())
+        self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
+
+    def stop(self) -> None:
+        """End `run` after the present turn."""
+        self._stopped.set()
+
+    def weights(self) -> NDArray[np.float32]:
+        """(z, y, x) float32 weight w of each voxel's loss as of now."""
+        return self.annotation.weights(self.settings.strength)
+
+    # The worker's side.
+
+    def run(self) -> Iterator[News]:
+        """Start the worker and drive it until `stop`; blocks, so give it a thread.
+
+        Yields
+        ------
+        Block, Status, Model or Lost
+            To be handed to `take` on the owner's thread.
+        """
+        yield Status(Phase.STARTING)
+        link = self._connect()
+        try:
+            while not self._stopped.is_set():
+                try:
+                    yield from link.turn()
+                except WorkerLost as error:
+                    self._disconnect()
+                    yield Lost(str(error))
+                    yield Status(Phase.STARTING)
+                    link = self._connect()
+        finally:
+            self._disconnect()
+        yield Status(Phase.STOPPED)
+
+    def take(self, news: News) -> None:
+        """Update prediction and status from what `run` yielded."""
+        match news:
+            case Block():
+                self._show(news)
+            case Status():
+                if news.complete and news.edits >= self._edits > 0:
+                    self._shown = True
+                self.status = news
+                self.status_changed.emit(news)
+            case Model():
+                self.model = news.data
+            case Lost():
+                self.worker_lost.emit(news.reason)
+
+    def _show(self, block: Block) -> None:
+        inside = block.box.slices
+        painted = self.annotation.labels[inside]
+        # What the user painted always wins over what the network says.
+        self.prediction[inside] = np.where(painted, painted, block.labels)
+        self.prediction_changed.emit(block.box)
+
+    def _commit_if(self, edit: Edit | None) -> Edit | None:
+        if edit is not None:
+            self._commit(edit)
+        return edit
+
+    def _commit(self, edit: Edit) -> None:
+        with self._lock:
+            self.annotation.apply(edit)
+            self._edits += 1
+            if self._link:
+                self._link.deliver(edit)
+        self._shown = False
+        painted = edit.after["label"]
+        self.prediction.reshape(-1)[edit.where[painted > 0]] = painted[painted > 0]
+        self.edited.emit(edit)
+        if edit.round_after != edit.round_before:
+            self.round_changed.emit(edit.round_after)
+
+    def _post(self, message: Message) -> None:
+        with self._lock:
+            if self._link:
+                self._link.deliver(message)
+
+    def _connect(self) -> Link:
+        link = self._open_worker(self.volume, self.classes, self.settings)
+        with self._lock:
+            if self.annotation.annotated:
+                link.deliver(self.annotation.everything())
+            self._edits = int(self.annotation.annotated > 0)
+            if self.model:
+                link.deliver(Load(self.model))
+            if self._view:
+                link.deliver(Look(self._view))
+            link.deliver(Train(self._training))
+            self._link = link
+        return link
+
+    def _disconnect(self) -> None:
+        with self._lock:
+            link, self._link = self._link, None
+        if link:
+            link.close()

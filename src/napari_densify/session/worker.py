@@ -1,0 +1,308 @@
+"""Where the learner lives: in this process, in a worker process, or on another machine.
+
+All three are the same `Worker`: here called directly, elsewhere as a `dask.distributed` actor.
+Only `Worker` imports torch, and only when it starts.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from napari_densify.cases.annotation import Edit
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import (
+    Block,
+    Load,
+    Look,
+    Message,
+    Model,
+    News,
+    Phase,
+    Reset,
+    Status,
+    Strength,
+    Train,
+)
+from napari_densify.session.schedule import Learn, Predict, Schedule
+
+SAVE_EVERY = 15.0
+"""Seconds of training between models sent home."""
+IDLE = 0.02
+"""Seconds a turn lasts when there is nothing to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a session learns.
+
+    Attributes
+    ----------
+    device : str
+        "auto", "cpu", "cuda", "mps", …
+    strength : float
+        Strength of corrections, see `cases.weight`.
+    seed : int
+    widths : tuple of ints
+        Channels of the network's levels below full resolution; () for the default.
+    """
+
+    device: str = "auto"
+    strength: float = 1.0
+    seed: int = 0
+    widths: tuple[int, ...] = ()
+
+
+class WorkerLost(RuntimeError):
+    """The worker's process is gone."""
+
+
+class Link(Protocol):
+    """How a session talks to its worker."""
+
+    def deliver(self, message: Message) -> None:
+        """Hand a message over without waiting."""
+
+    def turn(self) -> list[News]:
+        """Let the worker do one piece of work and say what came of it."""
+
+    def close(self) -> None:
+        """Let the worker go."""
+
+
+class Worker:
+    """A learner and its schedule; does one piece of work at a time.
+
+    Parameters
+    ----------
+    volume : Volume
+    classes : list of ints
+    settings : Settings
+    """
+
+    def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
+        self._volume, self._classes, self._settings = volume, list(classes), settings
+        self._inbox: deque[Message] = deque()
+        self._schedule = Schedule(volume.shape)
+        self._edits = 0
+        self._started = float("nan")
+        self._first_prediction = float("nan")
+        self._saved_at = 0.0
+        self._learner = self._new_learner()
+
+    def deliver(self, message: Message) -> None:
+        """Queue a message; it is in force from the next training step on."""
+        self._inbox.append(message)
+
+    def turn(self) -> list[News]:
+        """One piece of work: a slice of training or one predicted block."""
+        self._read_inbox()
+        able = self._learner.ready or (self._learner.steps and not self._schedule.training)
+        task = self._schedule.next() if able else None
+        news: list[News] = []
+        if isinstance(task, Learn):
+            news += self._learn(task)
+        elif isinstance(task, Predict):
+            news.append(self._predict(task))
+        elif not self._schedule.training and self._saved_at < self._schedule.trained:
+            news += self._save()
+        else:
+            time.sleep(IDLE)
+        return [*news, self._status(task)]
+
+    def close(self) -> None:
+        """Nothing to let go of in this process."""
+
+    def _new_learner(self) -> Any:
+        from napari_densify.learn.learner import Learner
+        from napari_densify.learn.unet import COMPACT, compact
+
+        s = self._settings
+        return Learner(
+            self._volume.channels,
+            self._volume.spacing,
+            self._classes,
+            device=s.device,
+            strength=s.strength,
+            seed=s.seed,
+            levels=compact(s.widths) if s.widths else COMPACT,
+        )
+
+    def _read_inbox(self) -> None:
+        while self._inbox:
+            message = self._inbox.popleft()
+            if isinstance(message, Edit):
+                self._learner.apply(message)
+                self._schedule.edited()
+                self._edits += 1
+            elif isinstance(message, Look):
+                self._schedule.look(message.plane)
+            elif isinstance(message, Train):
+                self._schedule.training = message.on
+            elif isinstance(message, Strength):
+                self._learner.set_strength(message.value)
+            elif isinstance(message, Load):
+                from napari_densify.learn.weights import unpack
+
+                unpack(message.model, self._learner)
+                self._schedule.trained = max(self._schedule.trained, 1.0)
+            elif isinstance(message, Reset):
+                annotation = self._learner.annotation.everything()
+                self._learner = self._new_learner()
+                self._learner.apply(annotation)
+                self._schedule.forget()
+
+    def _learn(self, task: Learn) -> list[News]:
+        start = time.perf_counter()
+        if np.isnan(self._started):
+            self._started = start
+        self._learner.advance(task.seconds, interrupt=lambda: bool(self._inbox))
+        self._schedule.learned(time.perf_counter() - start)
+        saved_for = self._schedule.trained - self._saved_at
+        return self._save() if saved_for >= SAVE_EVERY else []
+
+    def _save(self) -> list[News]:
+        from napari_densify.learn.weights import pack
+
+        self._saved_at = self._schedule.trained
+        return [Model(pack(self._learner))]
+
+    def _predict(self, task: Predict) -> Block:
+        start = time.perf_counter()
+        probability = self._learner.predict(task.box)
+        labels = np.array(self._learner.classes, np.uint8)[probability.argmax(0)]
+        now = time.perf_counter()
+        if np.isnan(self._first_prediction):
+            self._first_prediction = now - self._started
+        doubt = float(1 - probability.max(0).mean())
+        self._schedule.predicted(task, now - start, doubt)
+        return Block(task.box, labels, task.viewed)
+
+    def _status(self, task: Learn | Predict | None) -> Status:
+        import torch
+
+        if isinstance(task, Predict):
+            phase = Phase.PREDICTING
+        elif not self._schedule.training:
+            phase = Phase.PAUSED
+        else:
+            phase = Phase.TRAINING if self._learner.ready else Phase.WAITING
+        done = self._schedule.done
+        return Status(
+            phase=phase,
+            device=str(self._learner.device),
+            threads=torch.get_num_threads(),
+            steps=self._learner.steps,
+            loss=self._learner.loss,
+            train_seconds=self._schedule.trained,
+            first_prediction_seconds=self._first_prediction,
+            edits=self._edits,
+            complete=done == 1.0,
+            done=done,
+            memory_mb=peak_memory_mb(),
+        )
+
+
+class WorkerActor(Worker):
+    """A `Worker` in a dask worker's process."""
+
+    def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
+        if sys.platform != "win32":
+            # The canvas goes before the training when both want the same cores.
+            os.nice(10)
+        super().__init__(volume, classes, settings)
+        self._early: dict[int, Message] = {}
+        self._awaited = 0
+
+    async def post(self, number: int, message: Message) -> None:
+        """`deliver`, on the event loop: it gets through while a turn is running.
+
+        Messages are numbered from 0 because dask does not keep the order of calls.
+        """
+        self._early[number] = message
+        while self._awaited in self._early:
+            self.deliver(self._early.pop(self._awaited))
+            self._awaited += 1
+
+
+class WorkerProcess:
+    """A worker in a process of its own on this machine, or on a dask cluster elsewhere.
+
+    Parameters
+    ----------
+    volume, classes, settings
+        See `Worker`.
+    address : str, optional
+        Of a dask scheduler; None starts a process here.
+    """
+
+    def __init__(
+        self,
+        volume: Volume,
+        classes: list[int],
+        settings: Settings,
+        address: str | None = None,
+    ) -> None:
+        from distributed import Client, LocalCluster
+
+        self._cluster = address or LocalCluster(
+            n_workers=1,
+            threads_per_worker=1,
+            processes=True,
+            # dask must not pause or restart a worker behind our back when it takes memory.
+            memory_limit=0,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+        )
+        self._client = Client(self._cluster, set_as_default=False)
+        remote = self._client.scatter(volume, hash=False)
+        made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
+        self._actor: Any = made.result()
+        self._numbers = itertools.count()
+
+    @property
+    def pid(self) -> int:
+        """Process id of the worker."""
+        return int(next(iter(self._client.run(os.getpid).values())))
+
+    def deliver(self, message: Message) -> None:
+        """Hand a message over without waiting."""
+        self._actor.post(next(self._numbers), message)
+
+    def turn(self) -> list[News]:
+        """One piece of work over there.
+
+        Raises
+        ------
+        WorkerLost
+            If its process died.
+        """
+        try:
+            news: list[News] = self._actor.turn().result()
+        except (OSError, ValueError) as error:
+            raise WorkerLost(str(error)) from error
+        return news
+
+    def close(self) -> None:
+        """Stop the process."""
+        self._client.close()
+        if not isinstance(self._cluster, str):
+            self._cluster.close()
+
+
+def peak_memory_mb() -> float:
+    """Most memory this process ever held, in MB; 0 where the system does not tell."""
+    if sys.platform == "win32":
+        return 0.0
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
