@@ -1,0 +1,1 @@
+"""The napari plugin: Qt and napari; knows `session` and `cases`, never torch."""

@@ -1,0 +1,250 @@
+"""The bond between napari layers and the session, both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels, Layer
+from napari.qt.threading import create_worker
+from napari.utils.colormaps import DirectLabelColormap
+from qtpy.QtCore import QObject, QTimer
+
+from napari_densify.cases.annotation import Edit
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.volume import Volume, as_volume
+from napari_densify.session.session import Session
+from napari_densify.ui.classes import ClassRow
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ROLE = "napari-densify"
+"""Key in a layer's metadata that says what it is to us."""
+REFRESH_MS = 40
+"""Blocks that arrive within this time are drawn together."""
+
+
+def check_layer(layer: Layer | None) -> Image:
+    """The layer, if it is an image that can be segmented.
+
+    Raises
+    ------
+    Problem
+        For no layer, RGB and other dimensions than three.
+    """
+    if not isinstance(layer, Image):
+        raise Problem("Open a 3-D image first, then choose it here.")
+    if layer.rgb:
+        raise Problem(f"“{layer.name}” is an RGB image; choose a grey-value volume.")
+    if layer.ndim != 3:
+        raise Problem(f"“{layer.name}” is {layer.ndim}-D; choose a 3-D volume (z, y, x).")
+    return layer
+
+
+def read_layer(layer: Image) -> Volume:
+    """The layer's voxels (the finest level) and spacing; slow for data on disk.
+
+    Raises
+    ------
+    Problem
+        See `as_volume`.
+    """
+    data = layer.data[0] if layer.multiscale else layer.data
+    return as_volume(np.asarray(data), tuple(layer.scale), layer.name)
+
+
+def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
+    """A labels layer that lies where the image lies."""
+    return Labels(
+        data,
+        name=name,
+        scale=image.scale,
+        translate=image.translate,
+        rotate=image.rotate,
+        shear=image.shear,
+        affine=image.affine,
+        units=image.units,
+        metadata={ROLE: role},
+    )
+
+
+def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:
+    """Colour map of the classes; everything else, and background if wanted, is transparent."""
+    colour_of: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
+    colour_of |= {row.label: row.colour for row in rows if row.label > 1 or background}
+    return DirectLabelColormap(color_dict=colour_of)
+
+
+class Copies(QObject):
+    """A layer and what napari-orthogonal-views shows of it in its other canvases."""
+
+    def __init__(self, layer: Labels, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.layer = layer
+        self._copies: list[Labels] = []
+        self._adopted: list[Callable[[Labels], None]] = []
+
+    def __iter__(self) -> Any:
+        return iter([self.layer, *self._copies])
+
+    def each(self, prepare: Callable[[Labels], None]) -> None:
+        """Do something to the layer and to every copy, now and when one appears."""
+        self._adopted.append(prepare)
+        for layer in self:
+            prepare(layer)
+
+    def hook(self, original: Labels, copied: Labels) -> list[Callable[[], None]]:
+        """Layer hook for napari-orthogonal-views: called once a copy."""
+        if original is not self.layer:
+            return []
+        self._copies.append(copied)
+        for prepare in self._adopted:
+            prepare(copied)
+        return [lambda: self._copies.remove(copied)]
+
+
+class AnnotationBond(QObject):
+    """Turns what happens on the annotation layer into edits of the session.
+
+    Paint events say where to look. Undo and redo say nothing, so whenever the layer is drawn
+    anew the two edits that they could bring are compared with it; and what other plugins write
+    into the array is found by comparing everything, in a thread.
+    """
+
+    def __init__(self, copies: Copies, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.copies, self.session = copies, session
+        self.layer = copies.layer
+        self._comparing = False
+        self._late = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._late.timeout.connect(self._look_for_undo)
+        self.copies.each(self._listen)
+        self.layer.events.data.connect(self.compare)
+
+    def close(self) -> None:
+        """Let go of the layer."""
+        self._late.stop()
+        for layer in self.copies:
+            layer.events.paint.disconnect(self._painted)
+            layer.events.set_data.disconnect(self._drawn)
+        self.layer.events.data.disconnect(self.compare)
+
+    def compare(self, event: Any = None) -> None:
+        """Look for changes everywhere, without holding up the window."""
+        if not self._comparing:
+            self._comparing = True
+            worker = create_worker(_difference, self.layer.data, self.session.annotation.labels)
+            worker.returned.connect(self._compared)
+            worker.start()
+
+    def _listen(self, layer: Labels) -> None:
+        layer.events.paint.connect(self._painted)
+        layer.events.set_data.connect(self._drawn)
+
+    def _painted(self, event: Any) -> None:
+        self._follow(_touched(event.value, self.layer.data.shape))
+
+    def _drawn(self, event: Any = None) -> None:
+        self._late.start()
+
+    def _look_for_undo(self) -> None:
+        self._follow(Box((0, 0, 0), (0, 0, 0)))
+
+    def _compared(self, box: Box | None) -> None:
+        self._comparing = False
+        if box is not None:
+            self._follow(box)
+
+    def _follow(self, box: Box) -> None:
+        for edit in self.session.follow(self.layer.data, box):
+            plane = plane_of(edit, self.session.annotation.shape)
+            if plane is not None:
+                self.session.look(plane)
+
+
+class PredictionBond(QObject):
+    """Draws the session's prediction in a labels layer, only what changed and can be seen."""
+
+    def __init__(self, copies: Copies, session: Session, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.copies = copies
+        self._changed: list[Box] = []
+        self._timer = QTimer(self, singleShot=True, interval=REFRESH_MS)
+        self._timer.timeout.connect(self._draw)
+        self._session = session
+        session.prediction_changed.connect(self._note)
+        session.edited.connect(self._note_edit)
+
+    def close(self) -> None:
+        """Let go of the session."""
+        self._timer.stop()
+        self._session.prediction_changed.disconnect(self._note)
+        self._session.edited.disconnect(self._note_edit)
+
+    def _note(self, box: Box) -> None:
+        self._changed.append(box)
+        self._timer.start()
+
+    def _note_edit(self, edit: Edit) -> None:
+        self._note(bounds(edit, self._session.annotation.shape))
+
+    def _draw(self) -> None:
+        changed, self._changed = self._changed, []
+        for layer in self.copies:
+            if layer.visible and any(_visible(layer, box) for box in changed):
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+
+def bounds(edit: Edit, shape: Sequence[int]) -> Box:
+    """The smallest box around an edit."""
+    zyx = np.unravel_index(edit.where, tuple(shape))
+    (a, b, c), (d, e, f) = ((int(x.min()) for x in zyx), (int(x.max()) + 1 for x in zyx))
+    return Box((a, b, c), (d, e, f))
+
+
+def plane_of(edit: Edit, shape: Sequence[int]) -> Plane | None:
+    """The plane that an edit was painted on; None if it is not flat along just one axis."""
+    box = bounds(edit, shape)
+    flat = [axis for axis, n in enumerate(box.shape) if n == 1]
+    return Plane(flat[0], box.start[flat[0]]) if len(flat) == 1 else None
+
+
+def _visible(layer: Labels, box: Box) -> bool:
+    """Whether any of the box's voxels lie on the slice that the layer shows."""
+    shown = layer._slice_input
+    point = layer.world_to_data(shown.world_slice.point)
+    return all(
+        box.start[a] - 1 <= point[a] <= box.stop[a] for a in range(3) if a not in shown.displayed
+    )
+
+
+def _touched(atoms: Iterable[Any], shape: Sequence[int]) -> Box:
+    """Where the atoms of a napari paint event lie."""
+    low, high = np.array(shape), np.zeros(3, int)
+    for atom in atoms:
+        # napari ≥ 0.7 keeps a bounding box for brushes; index arrays come from `data_setitem`.
+        key = getattr(atom, "slice_key", None) or atom[0]
+        for axis, part in enumerate(key):
+            first, last = _range(part, shape[axis])
+            low[axis], high[axis] = min(low[axis], first), max(high[axis], last)
+    (a, b, c), (d, e, f) = (map(int, low), map(int, high))
+    return Box((a, b, c), (d, e, f))
+
+
+def _range(part: Any, length: int) -> tuple[int, int]:
+    if isinstance(part, slice):
+        start, stop, _ = part.indices(length)
+        return start, stop
+    return int(np.min(part)), int(np.max(part)) + 1
+
+
+def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Box | None:
+    """The smallest box of slices in which two label volumes differ."""
+    slices = [z for z in range(len(one)) if not np.array_equal(one[z], other[z])]
+    if not slices:
+        return None
+    return Box((slices[0], 0, 0), (slices[-1] + 1, one.shape[1], one.shape[2]))

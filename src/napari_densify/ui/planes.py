@@ -1,0 +1,88 @@
+"""Which way the volume is looked at: orientation buttons and orthogonal views."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
+
+from napari_densify.cases.plane import ORIENTATIONS, Plane
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+    from napari_orthogonal_views.ortho_view_manager import OrthoViewManager
+
+_NAMES = {"xy": "axial", "xz": "coronal", "yz": "sagittal"}
+
+
+class PlaneButtons(QWidget):
+    """Buttons xy, xz, yz, and one for all three side by side."""
+
+    valueChanged = Signal(str)
+    orthogonalToggled = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        self._group = QButtonGroup(self)
+        self._buttons: dict[str, QPushButton] = {}
+        for name in ORIENTATIONS:
+            button = QPushButton(name)
+            button.setCheckable(True)
+            button.setToolTip(f"Look at and paint on {_NAMES[name]} slices")
+            button.clicked.connect(lambda _=False, n=name: self.valueChanged.emit(n))
+            self._group.addButton(button)
+            self._buttons[name] = button
+            layout.addWidget(button)
+        self.orthogonal = QPushButton("side by side")
+        self.orthogonal.setCheckable(True)
+        self.orthogonal.setToolTip("Show all three orientations; paint in each")
+        self.orthogonal.toggled.connect(self.orthogonalToggled)
+        layout.addWidget(self.orthogonal)
+        self.setValue("xy")
+
+    def value(self) -> str:
+        """`xy`, `xz` or `yz`."""
+        return next(name for name, button in self._buttons.items() if button.isChecked())
+
+    def setValue(self, orientation: str) -> None:
+        """Check a button and say so."""
+        self._buttons[orientation].setChecked(True)
+        self.valueChanged.emit(orientation)
+
+
+def set_orientation(viewer: napari.Viewer, orientation: str) -> None:
+    """Show slices of that orientation of the last three dimensions."""
+    axis = ORIENTATIONS[orientation]
+    lead = viewer.dims.ndim - 3
+    rest = [a for a in range(3) if a != axis]
+    viewer.dims.ndisplay = 2
+    viewer.dims.order = (*range(lead), lead + axis, *(lead + a for a in rest))
+
+
+def viewed_plane(viewer: napari.Viewer, layer: Layer) -> Plane | None:
+    """The plane of a 3-D layer that the main canvas shows; None in the 3-D view."""
+    if viewer.dims.ndisplay != 2:
+        return None
+    axis = viewer.dims.not_displayed[-1] - (viewer.dims.ndim - layer.ndim)
+    if not 0 <= axis < 3:
+        return None
+    world = viewer.dims.point[-layer.ndim :]
+    position = round(float(layer.world_to_data(world)[axis]))
+    return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
+
+
+def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
+    """The manager of the viewer's side-by-side views, made when first asked for."""
+    # Here, not above: it brings OpenCV along, and many sessions never need it.
+    from napari_orthogonal_views import ortho_view_manager
+
+    return ortho_view_manager._get_manager(viewer)
+
+
+def show_orthogonal_views(viewer: napari.Viewer) -> None:
+    """Show the three orientations side by side (a command)."""
+    orthogonal_views(viewer).show()
