@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import subprocess
 import sys
 import time
 from collections import deque
@@ -36,6 +37,10 @@ from napari_densify.session.schedule import Learn, Predict, Schedule
 
 SAVE_EVERY = 15.0
 """Seconds of training between models sent home."""
+PATIENCE = 120.0
+"""Seconds a worker process has to come up."""
+GRACE = 5.0
+"""Seconds a worker process has to end by itself."""
 IDLE = 0.02
 """Seconds a turn lasts when there is nothing to do."""
 
@@ -253,20 +258,26 @@ class WorkerProcess:
     ) -> None:
         from distributed import Client, LocalCluster
 
-        self._cluster = address or LocalCluster(
-            n_workers=1,
-            threads_per_worker=1,
-            processes=True,
-            # dask must not pause or restart a worker behind our back when it takes memory.
-            memory_limit=0,
-            dashboard_address=None,
-            silence_logs=logging.CRITICAL,
-        )
-        self._client = Client(self._cluster, set_as_default=False)
+        self._cluster: Any = None
+        self._process: subprocess.Popen[bytes] | None = None
+        if address is None:
+            self._cluster = LocalCluster(
+                n_workers=0,
+                processes=True,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+            address = self._cluster.scheduler_address
+            self._process = _start_process(address)
+        self._client = Client(address, set_as_default=False)
+        self._numbers = itertools.count()
+        self._client.wait_for_workers(1, timeout=PATIENCE)
         remote = self._client.scatter(volume, hash=False)
         made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
-        self._actor: Any = made.result()
-        self._numbers = itertools.count()
+        # An actor belongs to the client that is current when its first method is looked up.
+        with self._client.as_current():
+            self._actor: Any = made.result()
+            self._post = self._actor.post
 
     @property
     def pid(self) -> int:
@@ -274,8 +285,8 @@ class WorkerProcess:
         return int(next(iter(self._client.run(os.getpid).values())))
 
     def deliver(self, message: Message) -> None:
-        """Hand a message over without waiting."""
-        self._actor.post(next(self._numbers), message)
+        """Hand a message over without waiting; lost with the worker if that is gone."""
+        self._post(next(self._numbers), message)
 
     def turn(self) -> list[News]:
         """One piece of work over there.
@@ -286,16 +297,42 @@ class WorkerProcess:
             If its process died.
         """
         try:
-            news: list[News] = self._actor.turn().result()
-        except (OSError, ValueError) as error:
+            turn = self._actor.turn
+        except RuntimeError as error:
+            raise WorkerLost(str(error)) from error
+        try:
+            news: list[News] = turn().result()
+        except OSError as error:
             raise WorkerLost(str(error)) from error
         return news
 
     def close(self) -> None:
         """Stop the process."""
         self._client.close()
-        if not isinstance(self._cluster, str):
+        if self._cluster is not None:
             self._cluster.close()
+        if self._process is not None:
+            try:
+                self._process.wait(GRACE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+
+def _start_process(scheduler: str) -> subprocess.Popen[bytes]:
+    """A dask worker in a process that does not import the caller's main script.
+
+    `multiprocessing` would run a user's unguarded script a second time in the worker. Without a
+    nanny the process ends by itself when this one is gone, however it went.
+    """
+    command = [sys.executable, "-m", "dask", "worker", scheduler, "--no-nanny", "--no-dashboard"]
+    options = ["--nthreads", "1", "--death-timeout", "60"]
+    # dask must not pause the worker behind our back when it takes memory.
+    options += ["--memory-limit", "0"]
+    quiet = {"DASK_LOGGING__DISTRIBUTED": "critical"}
+    return subprocess.Popen(
+        command + options, env={**os.environ, **quiet}, stdin=subprocess.DEVNULL
+    )
 
 
 def peak_memory_mb() -> float:

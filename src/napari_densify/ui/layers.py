@@ -97,6 +97,11 @@ class Copies(QObject):
         for layer in self:
             prepare(layer)
 
+    def each_now(self, change: Callable[[Labels], None]) -> None:
+        """Do something to the layer and to every copy there is."""
+        for layer in self:
+            change(layer)
+
     def hook(self, original: Labels, copied: Labels) -> list[Callable[[], None]]:
         """Layer hook for napari-orthogonal-views: called once a copy."""
         if original is not self.layer:

@@ -1,0 +1,230 @@
+"""One case in the window: its layers, its session and the thread that drives it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from napari.layers import Image, Labels
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_densify.cases.volume import Volume
+from napari_densify.session.session import Session
+from napari_densify.session.worker import Link, Settings, WorkerProcess
+from napari_densify.ui.classes import ClassRow
+from napari_densify.ui.layers import (
+    ROLE,
+    AnnotationBond,
+    Copies,
+    PredictionBond,
+    colours,
+    labels_like,
+)
+from napari_densify.ui.loop import LoopThread
+from napari_densify.ui.planes import viewed_plane
+
+if TYPE_CHECKING:
+    import napari
+
+WEIGHTS_MS = 300
+"""How long edits are gathered before the layer of weights is drawn again."""
+
+
+class CaseView(QObject):
+    """Binds a volume, the user's layers and a session; ends by itself when a layer goes.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+        The layer that is segmented; never changed.
+    volume : Volume
+        What `read_layer` made of it.
+    rows : list of ClassRow
+    settings : Settings
+    open_worker : callable
+        Where the learner lives.
+    """
+
+    ended = Signal(str)
+    classPicked = Signal(int)
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        image: Image,
+        volume: Volume,
+        rows: Sequence[ClassRow],
+        settings: Settings,
+        open_worker: Callable[[Volume, list[int], Settings], Link] = WorkerProcess,
+    ) -> None:
+        super().__init__()
+        self.viewer, self.image = viewer, image
+        self._rows = list(rows)
+        self._closed = False
+        self.session = Session(volume, [r.label for r in rows], settings, open_worker)
+        self.prediction = labels_like(
+            image, self.session.prediction, f"{image.name} prediction", "prediction"
+        )
+        self.prediction.opacity = 0.5
+        self.prediction.editable = False
+        self.annotation = self._find_annotation() or self._new_annotation()
+        self.weights: Image | None = None
+        for layer in (self.prediction, self.annotation):
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
+            viewer.layers.append(layer)
+        self._annotation_copies = Copies(self.annotation, self)
+        self._prediction_copies = Copies(self.prediction, self)
+        self.set_classes(rows)
+        self._annotation_bond = AnnotationBond(self._annotation_copies, self.session, self)
+        self._prediction_bond = PredictionBond(self._prediction_copies, self.session, self)
+        self._annotation_copies.each(self._bind_keys)
+        self._weights_timer = QTimer(self, singleShot=True, interval=WEIGHTS_MS)
+        self._weights_timer.timeout.connect(self._draw_weights)
+        self.session.edited.connect(self._edited)
+        viewer.dims.events.connect(self._look)
+        viewer.layers.events.removed.connect(self._layer_removed)
+        self.loop = LoopThread(self.session)
+        self.loop.failed.connect(self._failed)
+        viewer.layers.selection.active = self.annotation
+        self._annotation_bond.compare()
+
+    def start(self) -> None:
+        """Start the worker; it trains as soon as two classes are painted."""
+        self._look()
+        self.session.train()
+        self.loop.start()
+
+    def close(self, why: str = "") -> None:
+        """Stop the loop without waiting and let go of the layers; they stay."""
+        if self._closed:
+            return
+        self._closed = True
+        self.loop.stop()
+        self._weights_timer.stop()
+        self._annotation_bond.close()
+        self._prediction_bond.close()
+        self.session.edited.disconnect(self._edited)
+        self.viewer.dims.events.disconnect(self._look)
+        self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        self.ended.emit(why)
+
+    def set_classes(self, rows: Sequence[ClassRow]) -> None:
+        """Colour both layers by the class table."""
+        self._rows = list(rows)
+        self._annotation_copies.each_now(
+            lambda layer: setattr(layer, "colormap", colours(rows, background=True))
+        )
+        self._prediction_copies.each_now(
+            lambda layer: setattr(layer, "colormap", colours(rows, background=False))
+        )
+
+    def pick(self, label: int) -> None:
+        """Paint that class from now on."""
+        if self.annotation.selected_label != label:
+            self.annotation.selected_label = label
+
+    def erase_class(self, label: int) -> None:
+        """Erase what is painted of a class, undoable like any stroke."""
+        where = np.nonzero(self.annotation.data == label)
+        self.annotation.data_setitem(where, 0)
+
+    def show_weights(self, on: bool) -> None:
+        """Show w, the weight of each voxel's loss, as a layer."""
+        if on and self.weights is None:
+            self.weights = Image(
+                np.zeros(self.session.volume.shape, np.float32),
+                name=f"{self.image.name} weights",
+                scale=self.image.scale,
+                translate=self.image.translate,
+                rotate=self.image.rotate,
+                shear=self.image.shear,
+                affine=self.image.affine,
+                units=self.image.units,
+                colormap="magma",
+                blending="additive",
+                contrast_limits=(0, 8),
+                metadata={ROLE: "weights"},
+            )
+            active = self.viewer.layers.selection.active
+            self.viewer.layers.append(self.weights)
+            self.viewer.layers.selection.active = active
+            self._weights_timer.start()
+        elif self.weights is not None:
+            self.weights.visible = on
+            self._weights_timer.start()
+
+    def show_orthogonal(self, on: bool) -> None:
+        """Show the three orientations side by side, or only one."""
+        from napari.layers import Labels as LabelsType
+
+        from napari_densify.ui.planes import orthogonal_views
+
+        manager = orthogonal_views(self.viewer)
+        for name, copies in (
+            ("densify_annotation", self._annotation_copies),
+            ("densify_prediction", self._prediction_copies),
+        ):
+            manager.register_layer_hook(LabelsType, copies.hook, name)
+        if on:
+            manager.show()
+        else:
+            manager.hide()
+
+    def _find_annotation(self) -> Labels | None:
+        """The annotation layer of an earlier session on this image, to go on with."""
+        for layer in self.viewer.layers:
+            if (
+                isinstance(layer, Labels)
+                and layer.metadata.get(ROLE) == "annotation"
+                and layer.data.shape == self.session.volume.shape
+                and layer.name.startswith(self.image.name)
+            ):
+                return layer
+        return None
+
+    def _new_annotation(self) -> Labels:
+        shape = self.session.volume.shape
+        layer = labels_like(
+            self.image, np.zeros(shape, np.uint8), f"{self.image.name} annotation", "annotation"
+        )
+        layer.selected_label = 2
+        layer.brush_size = max(3, min(shape) // 20)
+        layer.mode = "paint"
+        return layer
+
+    def _bind_keys(self, layer: Labels) -> None:
+        for label in range(1, 10):
+            layer.bind_key(
+                str(label), lambda _, k=label: self.classPicked.emit(k), overwrite=True
+            )
+
+    def _look(self, event: Any = None) -> None:
+        plane = viewed_plane(self.viewer, self.annotation)
+        if plane is not None:
+            self.session.look(plane)
+
+    def _edited(self, edit: Any) -> None:
+        if self.weights is not None and self.weights.visible:
+            self._weights_timer.start()
+
+    def _draw_weights(self) -> None:
+        worker = create_worker(self.session.weights)
+        worker.returned.connect(self._weights_drawn)
+        worker.start()
+
+    def _weights_drawn(self, values: np.ndarray) -> None:
+        if self.weights is not None:
+            self.weights.data = values
+
+    def _layer_removed(self, event: Any) -> None:
+        if event.value is self.weights:
+            self.weights = None
+        elif event.value in (self.image, self.annotation, self.prediction):
+            self.close(f"“{event.value.name}” was removed; press Annotate to begin again.")
+
+    def _failed(self, reason: str) -> None:
+        self.close(f"Learning stopped ({reason}); press Annotate to go on.")

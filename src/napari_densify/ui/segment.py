@@ -1,0 +1,273 @@
+"""The main dock: pick an image, paint, watch it learn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from magicgui.widgets import ComboBox
+from napari.layers import Image
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_info, show_warning
+from qtpy.QtCore import QEvent, Qt, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFormLayout,
+    QHBoxLayout,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QLabeledDoubleSlider
+
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Status
+from napari_densify.session.worker import Link, Settings, WorkerProcess
+from napari_densify.ui.case import CaseView
+from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.layers import check_layer, read_layer
+from napari_densify.ui.planes import PlaneButtons, set_orientation
+from napari_densify.ui.progress import ProgressPanel
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+STRONGEST = 1.5
+"""Upper end of the slider for the strength of corrections."""
+
+
+class SegmentWidget(QWidget):
+    """Paint a few slices of a volume; a 3-D U-Net learns from them and fills in the rest.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    open_worker : callable
+        Where the learner lives; a process of its own on this machine.
+    settings : Settings, optional
+    """
+
+    caseOpened = Signal(object)
+    caseClosed = Signal(str)
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        open_worker: Callable[[Volume, list[int], Settings], Link] = WorkerProcess,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__()
+        self.viewer = viewer
+        self.case: CaseView | None = None
+        self._open_worker = open_worker
+        self._settings = settings or Settings()
+        self._docked = False
+
+        self.image = ComboBox(choices=self._images, nullable=False)
+        self.annotate = QPushButton("Annotate")
+        self.annotate.setToolTip("Make a layer to paint on; learning starts with the second class")
+        self.classes = ClassTable()
+        self.planes = PlaneButtons()
+        self.train = QPushButton("Pause")
+        self.train.setToolTip("Pause or go on learning")
+        self.reset = QPushButton("Forget")
+        self.reset.setToolTip("Start learning from zero; what you painted stays")
+        self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.strength.setRange(0, STRONGEST)
+        self.strength.setValue(self._settings.strength)
+        self.strength.setToolTip("How much more your corrections count than your first slices")
+        self.weights = QCheckBox("Show weights")
+        self.weights.setToolTip("Show how much each painted voxel counts")
+        self.progress = ProgressPanel()
+        self._lay_out()
+        self._connect()
+        self._set_running(False)
+
+    def start(self) -> None:
+        """Begin on the chosen image: read it, make the layers, start the worker."""
+        try:
+            layer = check_layer(self.image.value)
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        self.annotate.setEnabled(False)
+        self.progress.phase.setText(f"Reading “{layer.name}” …")
+        worker = create_worker(read_layer, layer, _start_thread=False)
+        worker.returned.connect(partial(self._open, layer))
+        worker.errored.connect(self._not_readable)
+        worker.start()
+
+    def close_case(self, why: str = "") -> None:
+        """End the session on the present image; layers stay."""
+        if self.case is not None:
+            self.case.close(why)
+
+    def event(self, event: QEvent) -> bool:
+        """Closing the dock takes this widget out of it: end the session then."""
+        if event.type() == QEvent.Type.ParentChange:
+            if self.parent() is not None:
+                self._docked = True
+            elif self._docked:
+                self.close_case()
+        return super().event(event)
+
+    def _lay_out(self) -> None:
+        choose = QHBoxLayout()
+        choose.addWidget(self.image.native, 1)
+        choose.addWidget(self.annotate)
+        run = QHBoxLayout()
+        run.addWidget(self.train)
+        run.addWidget(self.reset)
+        form = QFormLayout()
+        form.addRow("corrections", self.strength)
+        form.addRow("", self.weights)
+        layout = QVBoxLayout(self)
+        layout.addLayout(choose)
+        layout.addWidget(self.classes)
+        layout.addWidget(self.planes)
+        layout.addLayout(run)
+        layout.addLayout(form)
+        layout.addWidget(self.progress)
+        layout.addStretch()
+
+    def _connect(self) -> None:
+        layers = self.viewer.layers.events
+        for event in (layers.inserted, layers.removed, layers.reordered):
+            event.connect(self._refresh_choices)
+        for layer in self.viewer.layers:
+            layer.events.name.connect(self._refresh_choices)
+        layers.inserted.connect(self._follow_name)
+        self.annotate.clicked.connect(self.start)
+        self.train.clicked.connect(self._toggle_training)
+        self.reset.clicked.connect(self._forget)
+        self.classes.valueChanged.connect(self._classes_changed)
+        self.classes.picked.connect(self._class_picked)
+        self.classes.removeRequested.connect(self._remove_class)
+        self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
+        self.planes.orthogonalToggled.connect(self._show_orthogonal)
+        self.strength.sliderReleased.connect(self._strength_changed)
+        self.weights.toggled.connect(self._show_weights)
+        # The window may be closed with the dock in it: then only this tells.
+        self.destroyed.connect(partial(_end_case, self.__dict__))
+
+    def _images(self, _: Any = None) -> list[tuple[str, Image]]:
+        return [(layer.name, layer) for layer in self.viewer.layers if isinstance(layer, Image)]
+
+    def _refresh_choices(self, event: Any = None) -> None:
+        self.image.reset_choices()
+
+    def _follow_name(self, event: Any) -> None:
+        event.value.events.name.connect(self._refresh_choices)
+
+    def _open(self, layer: Image, volume: Volume) -> None:
+        if layer not in self.viewer.layers:
+            self._not_readable(Problem(f"“{layer.name}” was removed; choose another image."))
+            return
+        self.progress.clear()
+        rows = self.classes.value()
+        self.case = CaseView(
+            self.viewer, layer, volume, rows, self._settings, self._open_worker
+        )
+        case = self.case
+        case.session.status_changed.connect(self._status_changed)
+        case.session.edited.connect(self._edited)
+        case.session.worker_lost.connect(self._worker_lost)
+        case.classPicked.connect(self.classes.pick)
+        case.ended.connect(self._case_ended)
+        self.classes.pick(case.annotation.selected_label)
+        self._set_running(True)
+        case.start()
+        self.caseOpened.emit(case)
+
+    def _not_readable(self, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, Problem) else f"Cannot read the image: {error}"
+        self.progress.phase.setText(sentence)
+        self._set_running(False)
+        show_error(sentence)
+
+    def _case_ended(self, why: str) -> None:
+        case, self.case = self.case, None
+        if case is None:
+            return
+        case.session.status_changed.disconnect(self._status_changed)
+        case.session.edited.disconnect(self._edited)
+        case.session.worker_lost.disconnect(self._worker_lost)
+        self.progress.finish(why or "Stopped.")
+        self._set_running(False)
+        if why:
+            show_info(why)
+        self.caseClosed.emit(why)
+
+    def _set_running(self, running: bool) -> None:
+        self.annotate.setEnabled(not running)
+        self.image.enabled = not running
+        for widget in (self.train, self.reset, self.weights):
+            widget.setEnabled(running)
+        self.train.setText("Pause")
+
+    def _toggle_training(self) -> None:
+        if self.case is not None:
+            self.case.session.train(not self.case.session.training)
+            self.train.setText("Pause" if self.case.session.training else "Train")
+
+    def _forget(self) -> None:
+        if self.case is not None:
+            self.case.session.reset()
+            self.progress.clear()
+
+    def _status_changed(self, status: Status) -> None:
+        self.progress.setValue(status)
+
+    def _edited(self, edit: Any) -> None:
+        if self.case is not None:
+            counts = self.case.session.annotation.counts.sum(axis=(1, 2))
+            self.classes.setCounts({row.label: int(counts[row.label]) for row in self.classes.value()})
+
+    def _worker_lost(self, reason: str) -> None:
+        show_warning("The worker process died; another one goes on from the last saved state.")
+
+    def _classes_changed(self, rows: list[ClassRow]) -> None:
+        if self.case is not None:
+            self.case.set_classes(rows)
+            self._edited(None)
+
+    def _class_picked(self, label: int) -> None:
+        if self.case is not None:
+            self.case.pick(label)
+
+    def _remove_class(self, label: int) -> None:
+        painted = 0
+        if self.case is not None:
+            painted = int(self.case.session.annotation.counts[label].sum())
+        if painted:
+            question = f"Remove this class and erase its {painted:,} painted voxels?"
+            if QMessageBox.question(self, "Remove class", question) != QMessageBox.StandardButton.Yes:
+                return
+            self.case.erase_class(label)
+        self.classes.remove(label)
+
+    def _show_orthogonal(self, on: bool) -> None:
+        if self.case is not None:
+            self.case.show_orthogonal(on)
+
+    def _strength_changed(self) -> None:
+        self._settings = Settings(
+            self._settings.device, self.strength.value(), self._settings.seed, self._settings.widths
+        )
+        if self.case is not None:
+            self.case.session.set_strength(self.strength.value())
+            self._show_weights(self.weights.isChecked())
+
+    def _show_weights(self, on: bool) -> None:
+        if self.case is not None:
+            self.case.show_weights(on)
+
+
+def _end_case(widget: dict[str, Any], _: Any = None) -> None:
+    """End the case of a widget that Qt has already destroyed; only its attributes are left."""
+    case = widget.get("case")
+    if case is not None:
+        case.loop.stop()
