@@ -68,9 +68,10 @@ def demo_command(
 
     Example: `napari-densify demo --out demo-out`
     """
-    from napari_densify.ui.demo import run_demo
+    from napari_densify.ui.demo import ensure_display, run_demo
 
-    run_demo(out, stay=not headless and "DENSIFY_VIRTUAL_DISPLAY" not in os.environ)
+    virtual = ensure_display(headless)
+    print_rounds(run_demo(out, stay=not virtual and not headless))
 
 
 @app.command("simulate")
@@ -95,7 +96,7 @@ def simulate_command(
     labels = read_labels(truth, volume)
     _check_file_target(out)
     session = Session(volume, settings=Settings(device=device, seed=seed))
-    simulation = Simulation(volume, labels, session, slices)
+    simulation = Simulation(labels, session, slices, seconds)
     session.classes = simulation.robot.classes
     with _progress() as bar:
         task = bar.add_task("starting", total=(rounds + 1) * seconds)
@@ -107,7 +108,7 @@ def simulate_command(
                 description=f"round {round_}: {status.phase.value}, {status.steps} steps",
             )
 
-        run = simulate(simulation, rounds, seconds, watch)
+        run = simulate(simulation, rounds, watch)
     out.write_text(json.dumps(run.as_dict(), indent=2) + "\n")
     if save_prediction:
         write_labels(save_prediction, volume.like(_as_truth(session.prediction)))

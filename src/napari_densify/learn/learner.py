@@ -142,7 +142,7 @@ class Learner:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.net(values)
         logits = logits.float()
-        loss = weighted_cross_entropy(logits, target, weight)
+        loss = entropy = weighted_cross_entropy(logits, target, weight)
         if self.steps >= DICE_FROM:
             loss = loss + masked_dice(logits, target, weight)
         self.optimiser.zero_grad(set_to_none=True)
@@ -150,7 +150,7 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
-        value = float(loss.detach())
+        value = float(entropy.detach())
         self.loss = value if np.isnan(self.loss) else 0.95 * self.loss + 0.05 * value
         self.steps += 1
 

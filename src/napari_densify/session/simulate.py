@@ -12,13 +12,10 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import check_labels
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot, Stroke
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
-
-Watch = Callable[[int, Status], None]
 
 
 @dataclass
@@ -56,52 +53,81 @@ class Run:
 
 
 class Simulation:
-    """The robot and the bookkeeping around it; the painting is done by whoever owns the session.
+    """The robot, its clock and its bookkeeping; the painting is done by whoever owns the session.
 
     Parameters
     ----------
-    volume : Volume
     truth : (z, y, x) array
         0 = background, 1… = structures.
     session : Session
     slices : int
         How many slices round 0 paints.
+    seconds : float
+        Wall time from a round's first training step to its pause, the predictions made
+        meanwhile included. The final prediction of the whole volume comes after it.
     """
 
     def __init__(
-        self, volume: Volume, truth: NDArray[np.generic], session: Session, slices: int
+        self, truth: NDArray[np.generic], session: Session, slices: int, seconds: float
     ) -> None:
-        labels = check_labels(truth, volume.shape, "truth")
-        self.robot = Robot(labels)
-        self.session = session
-        self.slices = slices
+        volume = session.volume
+        self.robot = Robot(check_labels(truth, volume.shape, "truth"))
+        self.session, self.slices, self.seconds = session, slices, seconds
         self.planes: list[Plane] = []
-        settings = session.settings
-        structures = [k - 1 for k in self.robot.classes if k > 1]
-        self.run = Run(volume.name, volume.shape, volume.spacing, structures, "", 0, settings.seed)
+        self._structures = [k for k in self.robot.classes if k > 1]
+        names = [k - 1 for k in self._structures]
+        seed = session.settings.seed
+        self.run = Run(volume.name, volume.shape, volume.spacing, names, "", 0, seed)
+        self._start = self._trained_before = 0.0
+        self._end: float | None = None
 
-    def strokes(self, round_: int) -> list[Stroke]:
-        """What the robot paints in a round: whole slices at first, then one slice's errors."""
-        if round_ == 0:
-            planes = self.robot.planes(self.slices)
-            self.planes += planes
-            return [stroke for plane in planes for stroke in self.robot.paint(plane)]
+    def begin(self) -> list[Stroke]:
+        """Begin a round: what to paint now, whole slices at first, then one slice's errors."""
+        self._start, self._end = time.perf_counter(), None
+        self._trained_before = self.session.status.train_seconds
+        if not self.planes:
+            self.planes = self.robot.planes(self.slices)
+            return [stroke for plane in self.planes for stroke in self.robot.paint(plane)]
         worst = self.robot.worst(self.session.prediction)
         self.planes.append(worst)
         return list(self.robot.correct(self.session.prediction, worst))
 
-    def score(self, round_: int, wall_seconds: float, trained_before: float) -> Round:
+    def follow(self, status: Status) -> Round | None:
+        """Keep the round's time: pause the session when it is up, score what it has then.
+
+        Parameters
+        ----------
+        status : Status
+            Each one that the session takes.
+
+        Returns
+        -------
+        Round or None
+            Once the round is over.
+        """
+        now = time.perf_counter()
+        if self._end is None and status.phase == Phase.TRAINING and self.session.training:
+            self._end = now + self.seconds
+        if self._end is None:
+            return None
+        if self.session.training and now >= self._end:
+            self.session.pause()
+        elif not self.session.training and status.phase == Phase.PAUSED and status.complete:
+            self._end = None
+            return self._score(status, now - self._start)
+        return None
+
+    def _score(self, status: Status, wall_seconds: float) -> Round:
         """Book a round: Dice over the voxels that were not annotated."""
-        session, status = self.session, self.session.status
-        structures = [k for k in self.robot.classes if k > 1]
+        session = self.session
         free = session.annotation.labels == 0
-        each = dice(session.prediction, self.robot.truth, structures, free)
+        each = dice(session.prediction, self.robot.truth, self._structures, free)
         first = status.first_prediction_seconds
         result = Round(
-            round=round_,
+            round=len(self.run.rounds),
             annotated_slices=len(set(self.planes)),
             annotated_voxels=session.annotation.annotated,
-            train_seconds=round(status.train_seconds - trained_before, 2),
+            train_seconds=round(status.train_seconds - self._trained_before, 2),
             wall_seconds=round(wall_seconds, 2),
             first_prediction_seconds=None if np.isnan(first) else round(first, 2),
             steps=status.steps,
@@ -117,45 +143,32 @@ class Simulation:
 def simulate(
     simulation: Simulation,
     rounds: int,
-    seconds: float,
-    watch: Watch = lambda round_, status: None,
+    watch: Callable[[int, Status], None] = lambda round_, status: None,
 ) -> Run:
-    """Run the robot without a window, the worker in this process.
+    """Run the robot without a window.
 
     Parameters
     ----------
     simulation : Simulation
     rounds : int
         Correction rounds after round 0.
-    seconds : float
-        Wall time from a round's first training step to its pause, the predictions made
-        meanwhile included. The final prediction of the whole volume comes after it.
     watch : callable
         Told the round and the status after each piece of work.
     """
     session = simulation.session
     news = session.run()
     for round_ in range(rounds + 1):
-        start, before = time.perf_counter(), session.status.train_seconds
-        for stroke in simulation.strokes(round_):
-            shape = session.annotation.shape
-            session.paint(stroke.plane.voxels(stroke.mask, shape), stroke.label)
-        if round_ == 0:
-            session.look(simulation.planes[0])
+        for stroke in simulation.begin():
+            where = stroke.plane.voxels(stroke.mask, session.annotation.shape)
+            session.paint(where, stroke.label)
+        session.look(simulation.planes[-1])
         session.train()
-        end = None
         for item in news:
             session.take(item)
-            if not isinstance(item, Status):
-                continue
-            watch(round_, item)
-            if item.phase == Phase.TRAINING:
-                end = end or time.perf_counter() + seconds
-            if end and time.perf_counter() >= end:
-                session.pause()
-            if not session.training and item.phase == Phase.PAUSED and item.complete:
-                break
-        simulation.score(round_, time.perf_counter() - start, before)
+            if isinstance(item, Status):
+                watch(round_, item)
+                if simulation.follow(item):
+                    break
     session.stop()
     for item in news:
         session.take(item)

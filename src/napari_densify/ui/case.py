@@ -90,6 +90,7 @@ class CaseView(QObject):
         self.loop = LoopThread(self.session)
         self.loop.failed.connect(self._failed)
         viewer.layers.selection.active = self.annotation
+        self.annotation.mode = "paint"
         self._annotation_bond.compare()
 
     def start(self) -> None:
@@ -193,14 +194,11 @@ class CaseView(QObject):
         )
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)
-        layer.mode = "paint"
         return layer
 
     def _bind_keys(self, layer: Labels) -> None:
         for label in range(1, 10):
-            layer.bind_key(
-                str(label), lambda _, k=label: self.classPicked.emit(k), overwrite=True
-            )
+            layer.bind_key(str(label), lambda _, k=label: self.classPicked.emit(k), overwrite=True)
 
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)

@@ -55,7 +55,9 @@ class ClassTable(QWidget):
         self._table.verticalHeader().hide()
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self._table.setToolTip("Press the key to paint that class; double-click to rename or recolour")
+        self._table.setToolTip(
+            "Press the key to paint that class; double-click to rename or recolour"
+        )
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
@@ -113,6 +115,12 @@ class ClassTable(QWidget):
         if label is not None:
             self.setValue([*self._rows, default_class(label)])
             self.pick(label)
+
+    def require(self, labels: Sequence[int]) -> None:
+        """Make sure that these labels have a row."""
+        missing = set(labels) - {row.label for row in self._rows}
+        if missing:
+            self.setValue([*self._rows, *map(default_class, missing)])
 
     def remove(self, label: int) -> None:
         """Take a class out of the table; background and the last structure stay."""

@@ -168,9 +168,7 @@ class SegmentWidget(QWidget):
             return
         self.progress.clear()
         rows = self.classes.value()
-        self.case = CaseView(
-            self.viewer, layer, volume, rows, self._settings, self._open_worker
-        )
+        self.case = CaseView(self.viewer, layer, volume, rows, self._settings, self._open_worker)
         case = self.case
         case.session.status_changed.connect(self._status_changed)
         case.session.edited.connect(self._edited)
@@ -223,8 +221,11 @@ class SegmentWidget(QWidget):
 
     def _edited(self, edit: Any) -> None:
         if self.case is not None:
+            self.classes.require(self.case.session.annotation.classes)
             counts = self.case.session.annotation.counts.sum(axis=(1, 2))
-            self.classes.setCounts({row.label: int(counts[row.label]) for row in self.classes.value()})
+            self.classes.setCounts(
+                {row.label: int(counts[row.label]) for row in self.classes.value()}
+            )
 
     def _worker_lost(self, reason: str) -> None:
         show_warning("The worker process died; another one goes on from the last saved state.")
@@ -239,14 +240,14 @@ class SegmentWidget(QWidget):
             self.case.pick(label)
 
     def _remove_class(self, label: int) -> None:
-        painted = 0
-        if self.case is not None:
-            painted = int(self.case.session.annotation.counts[label].sum())
-        if painted:
+        case = self.case
+        painted = int(case.session.annotation.counts[label].sum()) if case else 0
+        if case and painted:
             question = f"Remove this class and erase its {painted:,} painted voxels?"
-            if QMessageBox.question(self, "Remove class", question) != QMessageBox.StandardButton.Yes:
+            answer = QMessageBox.question(self, "Remove class", question)
+            if answer != QMessageBox.StandardButton.Yes:
                 return
-            self.case.erase_class(label)
+            case.erase_class(label)
         self.classes.remove(label)
 
     def _show_orthogonal(self, on: bool) -> None:

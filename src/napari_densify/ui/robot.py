@@ -1,0 +1,97 @@
+"""The simulated user in the window: paints on the annotation layer as a person's strokes do."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_densify.session.news import Status
+from napari_densify.session.robot import Stroke
+from napari_densify.session.simulate import Simulation
+from napari_densify.ui.case import CaseView
+from napari_densify.ui.segment import SegmentWidget
+
+STROKE_MS = 250
+"""Time between strokes, so that a person can follow."""
+
+
+class WindowRobot(QObject):
+    """Drives the dock through rounds of painting, learning and correcting.
+
+    Parameters
+    ----------
+    widget : SegmentWidget
+    truth : (z, y, x) uint8
+        0 = background, 1… = structures.
+    slices, rounds : int
+        Slices painted at first; correction rounds after that.
+    seconds : float
+        Learning in each round.
+    """
+
+    roundOver = Signal(object)
+    finished = Signal(object)
+
+    def __init__(
+        self,
+        widget: SegmentWidget,
+        truth: NDArray[np.uint8],
+        slices: int = 3,
+        rounds: int = 2,
+        seconds: float = 30,
+    ) -> None:
+        super().__init__(widget)
+        self._widget, self._truth = widget, truth
+        self._slices, self._rounds, self._seconds = slices, rounds, seconds
+        self._strokes: list[Stroke] = []
+        self._brush = QTimer(self, interval=STROKE_MS)
+        self._brush.timeout.connect(self._paint_next)
+        self._simulation: Simulation | None = None
+        self._case: CaseView | None = None
+
+    def start(self) -> None:
+        """Press Annotate and begin as soon as the layers are there."""
+        self._widget.caseOpened.connect(self._begin)
+        self._widget.start()
+
+    def _begin(self, case: CaseView) -> None:
+        self._case = case
+        self._simulation = Simulation(self._truth, case.session, self._slices, self._seconds)
+        self._widget.classes.require(self._simulation.robot.classes)
+        case.session.status_changed.connect(self._follow)
+        self._begin_round()
+
+    def _begin_round(self) -> None:
+        if self._simulation is not None:
+            self._strokes = self._simulation.begin()
+            self._brush.start()
+
+    def _paint_next(self) -> None:
+        if self._case is None:
+            return
+        if not self._strokes:
+            self._brush.stop()
+            self._case.session.train()
+            return
+        stroke = self._strokes.pop(0)
+        plane, viewer = stroke.plane, self._widget.viewer
+        self._widget.planes.setValue(plane.orientation)
+        viewer.dims.set_current_step(viewer.dims.ndim - 3 + plane.axis, plane.position)
+        self._widget.classes.pick(stroke.label)
+        shape = self._truth.shape
+        voxels = plane.voxels(stroke.mask, (shape[0], shape[1], shape[2]))
+        self._case.annotation.data_setitem(np.unravel_index(voxels, shape), stroke.label)
+
+    def _follow(self, status: Status) -> None:
+        if self._simulation is None or self._case is None or self._brush.isActive():
+            return
+        over = self._simulation.follow(status)
+        if over is None:
+            return
+        self.roundOver.emit(over)
+        if over.round < self._rounds:
+            self._begin_round()
+        else:
+            self._case.session.status_changed.disconnect(self._follow)
+            self.finished.emit(self._simulation.run)
