@@ -32,6 +32,9 @@ class Edit:
         The voxels' marks before and after.
     round_before, round_after : int
         The annotation's round before and after.
+    undoes : bool
+        Whether it takes another edit back; erasing a fresh stroke changes the same voxels to
+        the same labels, but is a new edit that can itself be undone.
     """
 
     where: NDArray[np.int64]
@@ -39,10 +42,11 @@ class Edit:
     after: NDArray[np.void]
     round_before: int
     round_after: int
+    undoes: bool = False
 
     def inverse(self) -> Edit:
         """The edit that takes this one back."""
-        return Edit(self.where, self.after, self.before, self.round_after, self.round_before)
+        return Edit(self.where, self.after, self.before, self.round_after, self.round_before, True)
 
 
 class Annotation:
@@ -120,11 +124,11 @@ class Annotation:
         Raises
         ------
         Problem
-            If a label is over 254.
+            If a label is negative or over 254.
         """
         where, new, wrong = _sorted(where, labels, wrong)
-        if new.size and int(new.max()) > LAST_LABEL:
-            raise Problem(f"Class {int(new.max())} is too high; classes go up to {LAST_LABEL}.")
+        for label in new[(new < 0) | (new > LAST_LABEL)][:1]:
+            raise Problem(f"There is no class {label}; classes go from 1 to {LAST_LABEL}.")
         changed = self.labels.ravel()[where] != new
         where, new, wrong = where[changed], new[changed], wrong[changed]
         if not where.size:
@@ -138,7 +142,7 @@ class Annotation:
 
     def apply(self, edit: Edit) -> None:
         """Bring an edit into force and remember it for undo and redo."""
-        if self._done and _same(edit, self._done[-1].inverse()):
+        if edit.undoes and self._done and _same(edit, self._done[-1].inverse()):
             self._undone.append(self._done.pop())
         elif self._undone and _same(edit, self._undone[-1]):
             self._done.append(self._undone.pop())
@@ -192,7 +196,10 @@ def check_labels(labels: NDArray[np.generic], shape: Shape, name: str) -> NDArra
     if labels.shape != shape:
         have, want = (" × ".join(map(str, s)) for s in (labels.shape, shape))
         raise Problem(f"“{name}” is {have} voxels but the image is {want}; use labels on its grid.")
-    if labels.dtype.kind not in "biuf" or not np.array_equal(labels, np.floor(labels)):
+    whole = labels.dtype.kind in "biu"
+    if labels.dtype.kind == "f":
+        whole = bool(np.isfinite(labels).all()) and np.array_equal(labels, np.floor(labels))
+    if not whole:
         raise Problem(f"“{name}” holds values that are no whole numbers; choose a label image.")
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high > LAST_LABEL:
@@ -210,15 +217,16 @@ def _sorted(
     labels: NDArray[np.uint8] | int,
     wrong: NDArray[np.bool_] | bool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
-    where, first = np.unique(np.asarray(where, np.int64).ravel(), return_index=True)
-    spread = np.broadcast_to(np.asarray(labels, np.int64), first.shape if first.size else (0,))
-    flags = np.broadcast_to(np.asarray(wrong, bool), spread.shape)
-    if np.ndim(labels):
-        spread = np.asarray(labels, np.int64).ravel()[first]
-    if np.ndim(wrong):
-        flags = np.asarray(wrong, bool).ravel()[first]
-    return where, spread, flags
+    where = np.asarray(where, np.int64).ravel()
+    new = np.broadcast_to(np.asarray(labels, np.int64), where.shape)
+    flags = np.broadcast_to(np.asarray(wrong, bool), where.shape)
+    where, first = np.unique(where, return_index=True)
+    return where, new[first], flags[first]
 
 
 def _same(one: Edit, other: Edit) -> bool:
-    return np.array_equal(one.where, other.where) and np.array_equal(one.after, other.after)
+    return (
+        one.round_after == other.round_after
+        and np.array_equal(one.where, other.where)
+        and np.array_equal(one.after, other.after)
+    )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import struct
+import zlib
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,11 @@ _READERS = {
     **dict.fromkeys(arrays.SUFFIXES, arrays),
 }
 SUFFIXES = tuple(_READERS)
+_DAMAGED = (
+    *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, MemoryError),
+    *(struct.error, zlib.error),
+)
+"""What the libraries raise at files that are not what their names say."""
 
 
 def read_volume(path: Path) -> Volume:
@@ -61,7 +69,8 @@ def write_labels(path: Path, labels: Volume) -> None:
         module.write(partial, labels)
         partial.replace(path)
     except (OSError, RuntimeError) as error:
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise Problem(f"Cannot write {path}; choose a folder that can be written.") from error
 
 
@@ -71,7 +80,7 @@ def _read(path: Path) -> Volume:
     module = _READERS[_suffix(path)]
     try:
         volume: Volume = module.read(path)
-    except (OSError, RuntimeError, ValueError, EOFError) as error:
+    except _DAMAGED as error:
         raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
     return volume
 

@@ -13,7 +13,8 @@ SUFFIXES = (".npy",)
 
 def read(path: Path) -> Volume:
     """Read an array; nothing in the file is executed."""
-    return Volume(np.load(path, allow_pickle=False), name=path.name)
+    with path.open("rb") as file:
+        return Volume(np.lib.format.read_array(file, allow_pickle=False), name=path.name)
 
 
 def write(path: Path, labels: Volume) -> None:

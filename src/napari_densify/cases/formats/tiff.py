@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
@@ -13,7 +14,7 @@ SUFFIXES = (".tif", ".tiff")
 
 
 def read(path: Path) -> Volume:
-    """Read the first series; spacing from ImageJ's metadata and the resolution tags if there."""
+    """Read the first series; spacing from what ImageJ or OME wrote, if one of them did."""
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
         data = series.asarray()
@@ -36,10 +37,19 @@ def write(path: Path, labels: Volume) -> None:
 
 
 def _spacing(file: tifffile.TiffFile) -> Triple:
-    page = file.pages.first
-    steps = []
-    for tag in ("YResolution", "XResolution"):
-        pixels, length = page.tags[tag].value if tag in page.tags else (1, 1)
-        steps.append(length / pixels if pixels else 1.0)
-    depth = (file.imagej_metadata or {}).get("spacing", 1.0)
-    return float(depth), steps[0], steps[1]
+    if file.ome_metadata:
+        pixels = ElementTree.fromstring(file.ome_metadata).find("{*}Image/{*}Pixels")
+        sizes = {} if pixels is None else pixels.attrib
+        z, y, x = (float(sizes.get(f"PhysicalSize{axis}", 1.0)) or 1.0 for axis in "ZYX")
+        return z, y, x
+    if file.imagej_metadata is None:
+        # Other programs mean dots per inch of a page, which say nothing about the slices.
+        return 1.0, 1.0, 1.0
+    tags = file.pages.first.tags
+    depth = file.imagej_metadata.get("spacing", 1.0)
+    return float(depth) or 1.0, _step(tags, "YResolution"), _step(tags, "XResolution")
+
+
+def _step(tags: tifffile.TiffTags, name: str) -> float:
+    pixels, length = tags[name].value if name in tags else (1, 1)
+    return length / pixels if length and pixels else 1.0
