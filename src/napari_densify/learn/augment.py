@@ -62,7 +62,11 @@ def recolour(values: Tensor, generator: torch.Generator) -> Tensor:
     one = (n, 1, 1, 1, 1)
     gain = 1 + GAIN * torch.randn(one, generator=generator)
     shift = SHIFT * torch.randn((n, c, 1, 1, 1), generator=generator)
-    noise = NOISE * torch.rand(one, generator=generator) * torch.randn(values.shape)
+    noise = (
+        NOISE
+        * torch.rand(one, generator=generator)
+        * torch.randn(values.shape, generator=generator)
+    )
     return values * gain.to(values) + shift.to(values) + noise.to(values)
 
 

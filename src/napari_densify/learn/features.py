@@ -36,10 +36,12 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
     """
     out = np.empty(image.shape, np.float32)
     for channel, values in zip(out, image, strict=True):
-        values = values.astype(np.float32)
-        low, high = np.percentile(values[:: max(1, values.shape[0] // 64)], (0.5, 99.5))
-        if low < high:
-            values = np.clip(values, low, high)
+        # Float64 only for types that need it: offsets and ranges that float32 cannot hold.
+        values = values.astype(np.result_type(values, np.float32))
+        low, high = map(float, np.percentile(values[:: max(1, values.shape[0] // 64)], (0.5, 99.5)))
+        if low == high:
+            low, high = float(values.min()), float(values.max())
+        values = (np.clip(values, low, high) - low) / (high - low or 1.0)
         channel[:] = (values - values.mean()) / (values.std() + 1e-6)
     return out
 

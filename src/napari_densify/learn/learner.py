@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.problem import Problem
 from napari_densify.learn import augment
 from napari_densify.learn.features import FeatureBank, normalise
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
@@ -267,7 +268,7 @@ class Learner:
 
         Raises
         ------
-        ValueError
+        Problem
             If the state is of another network.
         """
         try:
@@ -279,7 +280,10 @@ class Learner:
             self._load_optimiser(_part(state, "optimiser."))
             self.steps = int(state["steps"])
         except (KeyError, RuntimeError) as error:
-            raise ValueError("this model belongs to another network") from error
+            raise Problem(
+                "The model belongs to another network; it needs an image with as many channels "
+                "and about the same voxel proportions as the one it learned from."
+            ) from error
         self._last_edit = self.steps
         self._tell_apart([*classes, *(k for k in known if k not in classes)])
 
@@ -309,8 +313,18 @@ class Learner:
 
 
 def pick_device(name: str) -> torch.device:
-    """The torch device of that name; "auto" is CUDA or MPS where present, else the CPU."""
+    """The torch device of that name; "auto" is CUDA or MPS where present, else the CPU.
+
+    Raises
+    ------
+    Problem
+        If this machine has no such device.
+    """
     if name != "auto":
+        try:
+            torch.empty(0, device=name)
+        except (RuntimeError, AssertionError, NotImplementedError) as error:
+            raise Problem(f"There is no device “{name}” here; choose auto or cpu.") from error
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")

@@ -48,6 +48,8 @@ class Sampler:
 
     def notice(self, edit: Edit) -> None:
         """Take account of an edit that the annotation has just applied."""
+        if not edit.where.size:
+            return
         flat = self.annotation.marks.reshape(-1)
         zyx = np.stack(np.unravel_index(edit.where, self.annotation.shape))
         thin = np.flatnonzero(np.ptp(zyx, axis=1) == 0)

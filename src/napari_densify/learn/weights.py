@@ -5,6 +5,7 @@ from __future__ import annotations
 import safetensors
 import safetensors.torch
 
+from napari_densify.cases.problem import Problem
 from napari_densify.learn.learner import Learner
 
 
@@ -19,11 +20,11 @@ def unpack(model: bytes, learner: Learner) -> None:
 
     Raises
     ------
-    ValueError
+    Problem
         If the bytes are no safetensors file or of another network.
     """
     try:
         state = safetensors.torch.load(model)
     except safetensors.SafetensorError as error:
-        raise ValueError("this model file is damaged") from error
+        raise Problem("The model file is damaged; train it again.") from error
     learner.load(state)

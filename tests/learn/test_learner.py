@@ -1,0 +1,244 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Volume
+from napari_densify.learn.learner import BATCH, Learner, pick_device
+from napari_densify.learn.unet import compact
+from napari_densify.learn.weights import pack, unpack
+from napari_densify.session.score import dice
+from tests.conftest import TINY
+
+PLANES = [Plane(0, 9), Plane(1, 19), Plane(2, 16)]
+
+
+def make(image: NDArray[np.generic], spacing: tuple[float, ...] = (1, 1, 1)) -> Learner:
+    return Learner(image[None], spacing, device="cpu", levels=compact(TINY))
+
+
+def paint(learner: Learner, plane: Plane, truth: NDArray[np.uint8]) -> None:
+    """Annotate a slice with a truth's structures, one higher."""
+    labels = plane.take(truth) + 1
+    where = plane.voxels(np.ones(labels.shape, bool), truth.shape)
+    edit = learner.annotation.change(where, labels.ravel().astype(np.uint8))
+    assert edit is not None
+    learner.apply(edit)
+
+
+def train(learner: Learner, steps: int) -> None:
+    """That many steps more, however fast this machine is."""
+    last = learner.steps + steps
+    learner.advance(1e9, interrupt=lambda: learner.steps >= last)
+
+
+def everywhere(learner: Learner) -> NDArray[np.float32]:
+    return learner.predict(Box((0, 0, 0), learner.annotation.shape))
+
+
+def segment(learner: Learner) -> NDArray[np.uint8]:
+    return np.array(learner.classes, np.uint8)[everywhere(learner).argmax(0)]
+
+
+@pytest.fixture(scope="module")
+def trained(phantom: Volume, truth: NDArray[np.uint8]) -> bytes:
+    """What 90 steps on three slices come to."""
+    learner = make(phantom.data)
+    for plane in PLANES:
+        paint(learner, plane, truth)
+    train(learner, 90)
+    return pack(learner)
+
+
+@pytest.fixture
+def learner(trained: bytes, phantom: Volume, truth: NDArray[np.uint8]) -> Learner:
+    """A trained learner of one's own."""
+    learner = make(phantom.data)
+    for plane in PLANES:
+        paint(learner, plane, truth)
+    unpack(trained, learner)
+    return learner
+
+
+def scores(learner: Learner, truth: NDArray[np.uint8]) -> list[float]:
+    """Dice of the structures over what was not annotated."""
+    free = learner.annotation.labels == 0
+    return list(dice(segment(learner), truth + 1, [2, 3], free).values())
+
+
+def test_three_slices_are_enough_for_the_phantom(
+    learner: Learner, phantom: Volume, truth: NDArray[np.uint8]
+) -> None:
+    untrained = make(phantom.data)
+    for plane in PLANES:
+        paint(untrained, plane, truth)
+    assert np.mean(scores(untrained, truth)) < 0.3
+    assert min(scores(learner, truth)) > 0.6
+    assert np.mean(scores(learner, truth)) > 0.7
+
+
+def test_a_restored_learner_predicts_and_goes_on_the_same(
+    trained: bytes, learner: Learner, phantom: Volume, truth: NDArray[np.uint8]
+) -> None:
+    restored = make(phantom.data)
+    unpack(trained, restored)
+    assert (restored.steps, restored.classes) == (90, [1, 2, 3])
+    np.testing.assert_array_equal(everywhere(restored), everywhere(learner))
+    assert pack(restored) == trained
+    assert restored.optimiser.state_dict()["state"].keys() == (
+        learner.optimiser.state_dict()["state"].keys()
+    )
+
+
+def test_probabilities_are_probabilities(learner: Learner) -> None:
+    p = learner.predict(Box((3, 5, 7), (4, 25, 30)))
+    assert p.shape == (3, 1, 20, 23)
+    assert p.dtype == np.float32
+    np.testing.assert_allclose(p.sum(0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "box",
+    [Box((0, 0, 0), (12, 28, 32)), Box((4, 0, 9), (24, 21, 32)), Box((11, 13, 15), (12, 14, 16))],
+)
+def test_a_block_is_predicted_as_in_the_whole(learner: Learner, box: Box) -> None:
+    whole, part = everywhere(learner)[:, *box.slices], learner.predict(box)
+    assert np.abs(whole - part).mean() < 0.01
+    assert (whole.argmax(0) == part.argmax(0)).mean() > 0.99
+
+
+def test_a_new_class_leaves_the_old_ones_about_as_they_were(
+    learner: Learner, truth: NDArray[np.uint8]
+) -> None:
+    before, labels = everywhere(learner), segment(learner)
+    edit = learner.annotation.change(np.arange(40), 7)
+    assert edit is not None
+    learner.apply(edit)
+    assert learner.classes == [1, 2, 3, 7]
+    after = everywhere(learner)
+    assert after.shape[0] == 4
+    kept = after[:3] / after[:3].sum(0)
+    np.testing.assert_allclose(kept, before, atol=1e-4)
+    assert (segment(learner) == labels).mean() > 0.97
+    train(learner, 25)
+    free = learner.annotation.labels == 0
+    agreement = dice(segment(learner), labels, [1, 2, 3], free)
+    assert min(agreement.values()) > 0.6
+
+
+def test_a_class_that_came_in_training_is_learned() -> None:
+    """The corner is dark: told that it is another class, the network comes to know it."""
+    image = np.random.default_rng(0).normal(0, 0.2, (16, 16, 16))
+    image[:, :, 10:] += 2
+    image[:, :6] -= 4
+    truth = (image[...] > 1).astype(np.uint8)
+    learner = make(image)
+    paint(
+        learner,
+        Plane(1, 12),
+        np.where(np.arange(16) >= 10, 1, 0)[None, None].repeat(16, 0).repeat(16, 1),
+    )
+    train(learner, 20)
+    where = Plane(1, 2).voxels(np.ones((16, 16), bool), truth.shape)
+    edit = learner.annotation.change(where, 3)
+    assert edit is not None
+    learner.apply(edit)
+    train(learner, 40)
+    labels = segment(learner)
+    assert (labels[:, :5] == 3).mean() > 0.9
+    assert (labels[:, 8:] == 3).mean() < 0.1
+
+
+@pytest.mark.parametrize("spacing", [(1, 1, 1), (4, 1, 1), (1, 0.3, 0.9)])
+def test_sizes_need_not_be_divisible_by_anything(spacing: tuple[float, ...]) -> None:
+    truth = np.zeros((9, 17, 31), np.uint8)
+    truth[:, :, 16:] = 1
+    learner = make(truth + np.random.default_rng(0).normal(0, 0.1, truth.shape), spacing)
+    paint(learner, Plane(0, 4), truth)
+    train(learner, 2)
+    assert everywhere(learner).shape == (2, 9, 17, 31)
+    assert np.isfinite(everywhere(learner)).all()
+    assert np.isfinite(learner.loss)
+    assert learner.predict(Box((8, 16, 30), (9, 17, 31))).shape == (2, 1, 1, 1)
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int32, np.float16, np.float64])
+def test_any_number_type_can_be_learned_from(dtype: type) -> None:
+    truth = np.zeros((8, 9, 10), np.uint8)
+    truth[:, :, 5:] = 1
+    learner = make(truth.astype(dtype))
+    paint(learner, Plane(0, 4), truth)
+    train(learner, 1)
+    assert np.isfinite(everywhere(learner)).all()
+
+
+def test_it_trains_on_two_patches_at_least(learner: Learner) -> None:
+    values, target, weight = learner._batch()
+    assert values.shape[0] == BATCH >= 2
+    assert target.shape == weight.shape
+    assert (weight > 0).flatten(1).any(1).all()
+
+
+def test_strength_reaches_the_weights_that_are_trained_with(
+    learner: Learner, truth: NDArray[np.uint8]
+) -> None:
+    edit = learner.annotation.change(np.arange(9), 2, wrong=True, new_round=True)
+    assert edit is not None
+    learner.apply(edit)
+    first, here = np.unravel_index(9 * 28 * 32, truth.shape), (0, 0, 0)
+
+    def ratio() -> float:
+        weight = learner._supervision(Box((0, 0, 0), truth.shape))[1]
+        same = learner.annotation.labels == 2
+        return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
+
+    assert learner.annotation.labels[first]
+    assert ratio() == pytest.approx(8)
+    learner.set_strength(0)
+    assert ratio() == pytest.approx(1)
+
+
+def test_it_does_not_train_on_one_class(phantom: Volume, truth: NDArray[np.uint8]) -> None:
+    learner = make(phantom.data)
+    paint(learner, PLANES[0], np.zeros_like(truth))
+    assert not learner.ready
+    with pytest.raises(ValueError, match="two annotated classes"):
+        learner.advance(1)
+
+
+def test_the_same_seed_learns_the_same(phantom: Volume, truth: NDArray[np.uint8]) -> None:
+    packed = []
+    for _ in range(2):
+        learner = make(phantom.data)
+        paint(learner, PLANES[0], truth)
+        torch.manual_seed(len(packed))  # what others draw is no matter
+        train(learner, 2)
+        packed.append(pack(learner))
+    assert packed[0] == packed[1]
+
+
+@pytest.mark.parametrize("damage", ["damaged", "of another network"])
+def test_a_model_that_does_not_fit_is_refused(trained: bytes, phantom: Volume, damage: str) -> None:
+    if damage == "damaged":
+        with pytest.raises(ValueError, match="damaged"):
+            unpack(trained[:1000], make(phantom.data))
+    else:
+        other = Learner(phantom.data[None], (1, 1, 1), device="cpu", levels=compact((32, 48)))
+        with pytest.raises(ValueError, match="another network"):
+            unpack(trained, other)
+
+
+def test_the_device_is_picked_by_itself() -> None:
+    expected = "cuda" if torch.cuda.is_available() else None
+    assert expected is None or pick_device("auto").type == expected
+    assert pick_device("cpu").type == "cpu"
+
+
+@pytest.mark.parametrize("name", ["toaster", "cuda:99", "xla"])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        pick_device(name)

@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.plane import Plane
+from napari_densify.learn.sampler import Sampler
+
+SHAPE = (48, 56, 64)
+STRIDE = (4, 4, 4)
+VOXELS = 24**3
+
+
+def make(shape: tuple[int, int, int] = SHAPE, seed: int = 0) -> tuple[Annotation, Sampler]:
+    annotation = Annotation(shape)
+    return annotation, Sampler(annotation, STRIDE, VOXELS, np.random.default_rng(seed))
+
+
+def paint(
+    annotation: Annotation, sampler: Sampler, where: object, label: int, new_round: bool = False
+) -> None:
+    edit = annotation.change(np.asarray(where), label, new_round=new_round)
+    assert edit is not None
+    annotation.apply(edit)
+    sampler.notice(edit)
+
+
+def on_plane(plane: Plane, rows: slice, shape: tuple[int, int, int] = SHAPE) -> np.ndarray:
+    """Voxels of some rows of a plane."""
+    mask = np.zeros(plane.take(np.empty(shape)).shape, bool)
+    mask[rows] = True
+    return plane.voxels(mask, shape)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.tuples(st.integers(8, 20), st.integers(8, 40), st.integers(8, 40)),
+    st.integers(0, 10**6),
+    st.data(),
+)
+def test_every_patch_holds_annotated_voxels(
+    shape: tuple[int, int, int], seed: int, data: st.DataObject
+) -> None:
+    annotation, sampler = make(shape, seed)
+    last = int(np.prod(shape)) - 1
+    for label in (1, 2):
+        paint(annotation, sampler, data.draw(st.lists(st.integers(0, last), min_size=1)), label)
+    for _ in range(8):
+        boxes = sampler.draw(2)
+        assert boxes[0].shape == boxes[1].shape
+        for box in boxes:
+            assert annotation.labels[box.slices].any()
+            assert all(n % s == 0 for n, s in zip(box.shape, STRIDE, strict=True))
+
+
+def test_classes_are_drawn_uniformly_however_rare_they_are() -> None:
+    annotation, sampler = make()
+    for row, label, width in ((5, 1, 3000), (25, 2, 300), (45, 3, 30)):
+        start = row * SHAPE[1] * SHAPE[2]
+        paint(annotation, sampler, np.arange(start, start + width), label)
+    drawn = [annotation.labels[sampler._voxel(3)] for _ in range(900)]
+    share = np.bincount(drawn, minlength=4)[1:] / 900
+    np.testing.assert_allclose(share, 1 / 3, atol=0.07)
+
+
+def test_half_of_the_draws_go_to_the_newest_edits() -> None:
+    annotation, sampler = make()
+    paint(annotation, sampler, np.arange(0, 4000), 1)
+    paint(annotation, sampler, np.arange(4000, 8000), 2)
+    paint(annotation, sampler, np.arange(100_000, 100_020), 2, new_round=True)
+    rounds = [annotation.marks["round"][sampler._voxel(3)] for _ in range(900)]
+    assert 0.43 < np.mean(rounds) < 0.57
+
+
+def test_an_undone_stroke_is_not_drawn_any_more() -> None:
+    annotation, sampler = make()
+    paint(annotation, sampler, [0, 1], 1)
+    paint(annotation, sampler, [5000], 2)
+    paint(annotation, sampler, [90_000], 3, new_round=True)
+    edit = annotation.undo()
+    assert edit is not None
+    annotation.apply(edit)
+    sampler.notice(edit)
+    assert {int(annotation.labels[sampler._voxel(3)]) for _ in range(60)} == {1, 2}
+
+
+def test_nothing_is_left_after_everything_is_erased() -> None:
+    annotation, sampler = make()
+    paint(annotation, sampler, [1, 2], 1)
+    paint(annotation, sampler, [1, 2], 0)
+    paint(annotation, sampler, [7], 2)
+    assert sampler._voxel(3) == (0, 0, 7)
+
+
+def test_an_edit_of_nothing_is_no_trouble() -> None:
+    annotation, sampler = make()
+    edit = annotation.everything()
+    annotation.apply(edit)
+    sampler.notice(edit)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_slabs_lie_along_the_painted_plane(axis: int) -> None:
+    annotation, sampler = make()
+    plane = Plane(axis, 20)
+    paint(annotation, sampler, on_plane(plane, slice(0, 20)), 1)
+    paint(annotation, sampler, on_plane(plane, slice(20, 40)), 2)
+    shapes = [sampler.draw(1)[0].shape for _ in range(100)]
+    slabs = [s for s in shapes if len(set(s)) > 1]
+    assert 30 < len(slabs) < 70
+    assert all(int(np.argmin(s)) == axis for s in slabs)
+
+
+def test_no_orientation_is_drawn_larger_than_another() -> None:
+    sampler = make((64, 64, 64))[1]
+    thin = [sorted(size) for size in sampler.sizes[:3]]
+    assert thin[0] == thin[1] == thin[2]
