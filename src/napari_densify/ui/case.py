@@ -28,6 +28,8 @@ from napari_densify.ui.planes import viewed_plane
 if TYPE_CHECKING:
     import napari
 
+LISTEN_MS = 20
+"""How often news from the loop's thread is looked for."""
 WEIGHTS_MS = 300
 """How long edits are gathered before the layer of weights is drawn again."""
 
@@ -88,7 +90,8 @@ class CaseView(QObject):
         viewer.dims.events.connect(self._look)
         viewer.layers.events.removed.connect(self._layer_removed)
         self.loop = LoopThread(self.session)
-        self.loop.failed.connect(self._failed)
+        self._listener = QTimer(self, interval=LISTEN_MS)
+        self._listener.timeout.connect(self._listen)
         viewer.layers.selection.active = self.annotation
         self.annotation.mode = "paint"
         self._annotation_bond.compare()
@@ -98,6 +101,7 @@ class CaseView(QObject):
         self._look()
         self.session.train()
         self.loop.start()
+        self._listener.start()
 
     def close(self, why: str = "") -> None:
         """Stop the loop without waiting and let go of the layers; they stay."""
@@ -105,6 +109,7 @@ class CaseView(QObject):
             return
         self._closed = True
         self.loop.stop()
+        self._listener.stop()
         self._weights_timer.stop()
         self._annotation_bond.close()
         self._prediction_bond.close()
@@ -224,5 +229,9 @@ class CaseView(QObject):
         elif event.value in (self.image, self.annotation, self.prediction):
             self.close(f"“{event.value.name}” was removed; press Annotate to begin again.")
 
-    def _failed(self, reason: str) -> None:
-        self.close(f"Learning stopped ({reason}); press Annotate to go on.")
+    def _listen(self) -> None:
+        try:
+            self.loop.drain()
+        except Exception as error:  # noqa: BLE001 - whatever it is, the window must say it
+            reason = f"{type(error).__name__}: {error}"
+            self.close(f"Learning stopped ({reason}); press Annotate to go on.")

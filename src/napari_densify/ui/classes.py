@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QColor
+from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QColorDialog,
@@ -89,7 +89,7 @@ class ClassTable(QWidget):
         self._table.setRowCount(len(self._rows))
         for i, row in enumerate(self._rows):
             self._put(i, _KEY, str(row.label) if row.label <= 9 else "")
-            self._put(i, _COLOUR, "   ").setBackground(QColor(row.colour))
+            self._put(i, _COLOUR, "").setIcon(_swatch(row.colour))
             self._put(i, _NAME, row.name, editable=True)
             self._put(i, _PAINTED, "0")
         self._table.blockSignals(False)
@@ -159,3 +159,10 @@ class ClassTable(QWidget):
         self.setValue(
             [replace(row, colour=colour) if row.label == label else row for row in self._rows]
         )
+
+
+def _swatch(colour: str) -> QIcon:
+    """A square of a colour; unlike a background it shows in a selected row too."""
+    pixmap = QPixmap(16, 16)
+    pixmap.fill(QColor(colour))
+    return QIcon(pixmap)

@@ -124,7 +124,11 @@ class AnnotationBond(QObject):
         super().__init__(parent)
         self.copies, self.session = copies, session
         self.layer = copies.layer
-        self._comparing = False
+        self._comparing = self._compare_again = False
+        self._strokes: list[Box] = []
+        # napari announces some strokes before they are in the array: look once it is done.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._follow_strokes)
         self._late = QTimer(self, singleShot=True, interval=REFRESH_MS)
         self._late.timeout.connect(self._look_for_undo)
         self.copies.each(self._listen)
@@ -132,6 +136,7 @@ class AnnotationBond(QObject):
 
     def close(self) -> None:
         """Let go of the layer."""
+        self._soon.stop()
         self._late.stop()
         for layer in self.copies:
             layer.events.paint.disconnect(self._painted)
@@ -140,6 +145,7 @@ class AnnotationBond(QObject):
 
     def compare(self, event: Any = None) -> None:
         """Look for changes everywhere, without holding up the window."""
+        self._compare_again = self._comparing
         if not self._comparing:
             self._comparing = True
             worker = create_worker(_difference, self.layer.data, self.session.annotation.labels)
@@ -151,7 +157,13 @@ class AnnotationBond(QObject):
         layer.events.set_data.connect(self._drawn)
 
     def _painted(self, event: Any) -> None:
-        self._follow(_touched(event.value, self.layer.data.shape))
+        self._strokes.append(_touched(event.value, self.layer.data.shape))
+        self._soon.start()
+
+    def _follow_strokes(self) -> None:
+        strokes, self._strokes = self._strokes, []
+        for box in strokes:
+            self._follow(box)
 
     def _drawn(self, event: Any = None) -> None:
         self._late.start()
@@ -163,6 +175,8 @@ class AnnotationBond(QObject):
         self._comparing = False
         if box is not None:
             self._follow(box)
+        if self._compare_again:
+            self.compare()
 
     def _follow(self, box: Box) -> None:
         for edit in self.session.follow(self.layer.data, box):

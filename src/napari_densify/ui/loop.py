@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 
-from qtpy.QtCore import QObject, Signal
-
+from napari_densify.session.news import News
 from napari_densify.session.session import Session
 
 
-class LoopThread(QObject):
-    """Runs `session.run` in a thread of its own and hands its news to the window's thread.
+class LoopThread:
+    """Runs `session.run` in a thread of its own; `drain` brings its news to the window's thread.
 
     A thread of its own rather than one of napari's pool: it lives as long as the session, and the
     pool has only as many threads as the machine has cores. Python waits for it at exit, so the
-    worker process is always let go of.
+    worker process is always let go of. It holds no Qt object, so none can die in it.
 
     Parameters
     ----------
     session : Session
     """
 
-    arrived = Signal(object)
-    failed = Signal(str)
-
     def __init__(self, session: Session) -> None:
-        super().__init__()
         self.session = session
-        self.arrived.connect(session.take)
+        self._news: queue.SimpleQueue[News | Exception] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="densify-loop")
 
     def start(self) -> None:
@@ -35,18 +31,31 @@ class LoopThread(QObject):
         self._thread.start()
 
     def stop(self) -> None:
-        """End after the present turn, without waiting; nothing arrives any more."""
+        """End after the present turn, without waiting."""
         self.session.stop()
-        self.blockSignals(True)
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end; whether it came in time."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
+    def drain(self) -> None:
+        """Hand what has arrived to the session; to be called on the session's thread.
+
+        Raises
+        ------
+        Exception
+            Whatever ended the thread.
+        """
+        while not self._news.empty():
+            news = self._news.get()
+            if isinstance(news, Exception):
+                raise news
+            self.session.take(news)
+
     def _run(self) -> None:
         try:
             for news in self.session.run():
-                self.arrived.emit(news)
+                self._news.put(news)
         except Exception as error:  # noqa: BLE001 - whatever it is, the window must say it
-            self.failed.emit(f"{type(error).__name__}: {error}")
+            self._news.put(error)

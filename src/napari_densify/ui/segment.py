@@ -95,7 +95,7 @@ class SegmentWidget(QWidget):
             return
         self.annotate.setEnabled(False)
         self.progress.phase.setText(f"Reading “{layer.name}” …")
-        worker = create_worker(read_layer, layer, _start_thread=False)
+        worker = create_worker(read_layer, layer, _ignore_errors=True)
         worker.returned.connect(partial(self._open, layer))
         worker.errored.connect(self._not_readable)
         worker.start()
@@ -122,7 +122,7 @@ class SegmentWidget(QWidget):
         run.addWidget(self.train)
         run.addWidget(self.reset)
         form = QFormLayout()
-        form.addRow("corrections", self.strength)
+        form.addRow("strength of corrections", self.strength)
         form.addRow("", self.weights)
         layout = QVBoxLayout(self)
         layout.addLayout(choose)

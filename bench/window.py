@@ -1,0 +1,128 @@
+"""How the window feels while both cores train: stalls, stroke to refreshed slice, opening."""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import napari
+import numpy as np
+from qtpy.QtCore import QObject, QTimer
+from rich.console import Console
+
+from bench.report import Figure, report
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.samples import brain
+from napari_densify.session.news import Status
+from napari_densify.session.robot import Robot
+from napari_densify.ui.case import CaseView
+
+TICK_MS = 5
+STROKES = 12
+PAUSE_MS = 4000
+"""Between strokes; the slice must be up to date again well before."""
+
+
+class Painter(QObject):
+    """Paints three slices, then strokes on the viewed slice, and times what follows each."""
+
+    def __init__(self, viewer: napari.Viewer, case: CaseView, truth: np.ndarray) -> None:
+        super().__init__()
+        self.viewer, self.case, self.robot = viewer, case, Robot(truth)
+        self.waits: list[float] = []
+        self.gaps: list[float] = []
+        self._stroke_at: float | None = None
+        self._stroke_edits = 0
+        self._fresh = False
+        self._last_tick = time.perf_counter()
+        self._metronome = QTimer(self, interval=TICK_MS)
+        self._metronome.timeout.connect(self._tick)
+        self._brush = QTimer(self, interval=PAUSE_MS)
+        self._brush.timeout.connect(self._stroke)
+        case.session.status_changed.connect(self._status)
+        case.prediction.events.set_data.connect(self._drawn)
+
+    def start(self) -> None:
+        for plane in self.robot.planes(3):
+            for stroke in self.robot.paint(plane):
+                self._put(plane, stroke.mask, stroke.label)
+        self._last_tick = time.perf_counter()
+        self._metronome.start()
+        self._brush.start()
+
+    def _put(self, plane: Plane, mask: np.ndarray, label: int) -> None:
+        shape = self.case.session.volume.shape
+        voxels = plane.voxels(mask, shape)
+        self.case.annotation.data_setitem(np.unravel_index(voxels, shape), label)
+
+    def _stroke(self) -> None:
+        """A stroke of 9×9 pixels on the next slice of the next orientation."""
+        if len(self.waits) == STROKES:
+            self._metronome.stop()
+            self._brush.stop()
+            self.viewer.close()
+            return
+        axis = len(self.waits) % 3
+        shape = self.case.session.volume.shape
+        plane = Plane(axis, shape[axis] // 2 + 3 + len(self.waits))
+        self.case.dock.planes.setValue(plane.orientation)
+        self.viewer.dims.set_current_step(axis, plane.position)
+        mask = np.zeros_like(plane.take(self.robot.truth), bool)
+        centre = [n // 2 for n in mask.shape]
+        mask[centre[0] - 4 : centre[0] + 5, centre[1] - 4 : centre[1] + 5] = True
+        label = int(np.median(plane.take(self.robot.truth)[mask]))
+        self._stroke_at, self._fresh = time.perf_counter(), False
+        self._stroke_edits = self.case.session._edits + 1
+        self._put(plane, mask, label)
+
+    def _status(self, status: Status) -> None:
+        # A turn's block comes just before its status: from here on the next drawing shows it.
+        if status.phase == "predicting" and status.edits >= self._stroke_edits:
+            self._fresh = True
+
+    def _drawn(self, event: object = None) -> None:
+        if self._stroke_at is not None and self._fresh:
+            self.waits.append(time.perf_counter() - self._stroke_at)
+            self._stroke_at = None
+
+    def _tick(self) -> None:
+        now = time.perf_counter()
+        self.gaps.append(now - self._last_tick)
+        self._last_tick = now
+
+
+def window() -> None:
+    """Open a real window on the demo volume, train, paint, and print what it felt like."""
+    volume, truth = brain()
+    viewer = napari.Viewer(title="Densify bench")
+    viewer.window.resize(1400, 900)
+    viewer.add_image(volume.data, name=volume.name, scale=volume.spacing)
+    start = time.perf_counter()
+    _, dock = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
+    napari.qt.get_qapp().processEvents()
+    opened = time.perf_counter() - start
+    painters: list[Painter] = []
+    last: list[Status] = []
+
+    def begin(case: CaseView) -> None:
+        case.dock = dock
+        painters.append(Painter(viewer, case, truth))
+        case.session.status_changed.connect(last.append)
+        QTimer.singleShot(3000, painters[0].start)
+
+    dock.caseOpened.connect(begin)
+    dock.start()
+    napari.run()
+    painter = painters[0]
+    running = [s for s in last if s.steps]
+    stalls = sorted(max(g - TICK_MS / 1000, 0) for g in painter.gaps)
+    Console().print(f"{len(stalls)} ticks, strokes: {[f'{w:.2f}' for w in painter.waits]} s")
+    figures = [
+        Figure("dock opens, s", opened, 1.0),
+        Figure("first prediction after first step, s", running[-1].first_prediction_seconds, 10),
+        Figure("stroke to refreshed slice, median, s", statistics.median(painter.waits), 2.0),
+        Figure("longest stall of the event loop, s", stalls[-1], 0.200),
+        Figure("95th percentile of stalls, s", stalls[int(0.95 * len(stalls))], 0.050),
+        Figure("worker's peak memory, GB", max(s.memory_mb for s in running) / 1000, 2.0),
+    ]
+    report("window", figures)

@@ -1,0 +1,90 @@
+"""A real napari window with the dock in it, and hands to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from napari import Viewer
+from qtpy.QtCore import QPoint, Qt
+
+from napari_densify.cases.plane import Plane
+from napari_densify.session.worker import Settings, WorkerProcess
+from napari_densify.ui.case import CaseView
+from napari_densify.ui.segment import SegmentWidget
+
+LONG = 60_000
+"""Milliseconds after which something is broken, not slow."""
+
+
+@pytest.fixture
+def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.resize(1100, 800)
+    return viewer
+
+
+@pytest.fixture
+def open_dock(viewer: Viewer) -> Iterator[Callable[[], SegmentWidget]]:
+    """Makes the dock, with a tiny network; whatever runs in it is stopped at the end."""
+    widgets: list[SegmentWidget] = []
+
+    def make() -> SegmentWidget:
+        widget = SegmentWidget(viewer, WorkerProcess, Settings(widths=(16, 32)))
+        viewer.window.add_dock_widget(widget, name="Segment", area="right")
+        widgets.append(widget)
+        return widget
+
+    yield make
+    for widget in widgets:
+        loop = widget.case.loop if widget.case else None
+        widget.close_case()
+        assert loop is None or loop.wait(30), "the loop's thread did not end"
+
+
+@pytest.fixture
+def open_case(
+    viewer: Viewer, open_dock: Callable[[], SegmentWidget], qtbot: object
+) -> Callable[..., CaseView]:
+    """Adds a phantom to the viewer and presses Annotate."""
+
+    def make(image: np.ndarray | None = None, **options: object) -> CaseView:
+        viewer.add_image(phantom()[0] if image is None else image, name="phantom", **options)
+        widget = open_dock()
+        with qtbot.waitSignal(widget.caseOpened, timeout=LONG):
+            widget.annotate.click()
+        assert widget.case is not None
+        widget.case.dock = widget
+        return widget.case
+
+    return make
+
+
+def phantom() -> tuple[np.ndarray, np.ndarray]:
+    """Two noisy balls and their truth (0, 1)."""
+    z, y, x = np.ogrid[:24, :28, :32]
+    truth = ((z - 12) ** 2 + (y - 10) ** 2 + (x - 10) ** 2 < 49) | (
+        (z - 12) ** 2 + (y - 18) ** 2 + (x - 24) ** 2 < 25
+    )
+    noise = np.random.default_rng(0).normal(0, 0.4, truth.shape)
+    return (truth + noise).astype(np.float32), truth.astype(np.uint8)
+
+
+def drag(viewer: Viewer, qtbot: object, points: list[tuple[float, float]]) -> None:
+    """Drag the left button over the main canvas; points in shares of its width and height."""
+    native = viewer.window._qt_viewer.canvas.native
+    at = [QPoint(int(u * native.width()), int(v * native.height())) for u, v in points]
+    qtbot.mouseMove(native, at[0])
+    qtbot.mousePress(native, Qt.MouseButton.LeftButton, pos=at[0])
+    for point in at[1:]:
+        qtbot.mouseMove(native, point)
+        qtbot.wait(20)
+    qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=at[-1])
+
+
+def paint_slice(case: CaseView, plane: Plane, truth: np.ndarray) -> None:
+    """Paint a whole slice through the layer, one stroke for each class."""
+    for label in (1, 2):
+        voxels = plane.voxels(plane.take(truth) == label - 1, truth.shape)
+        case.annotation.data_setitem(np.unravel_index(voxels, truth.shape), label)
