@@ -33,8 +33,8 @@ bench: install
 
 docs: install
 	bash .ci/with-display $(BIN)/python docs/screenshots.py
-	$(BIN)/python -m pip install --quiet --group docs
-	$(BIN)/mkdocs build --strict --site-dir site
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group docs
+	$(BIN)/mkdocs build --strict --config-file .ci/mkdocs.yml --site-dir "$(CURDIR)/site"
 
 clean:
 	rm -rf $(VENV) dist site demo-out bench-out

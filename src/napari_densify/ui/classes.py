@@ -76,6 +76,7 @@ class ClassTable(QWidget):
         self._table.itemChanged.connect(self._renamed)
         self._table.cellDoubleClicked.connect(self._recolour)
         self.setValue([default_class(1), default_class(2)])
+        self.pick(2)
 
     def value(self) -> list[ClassRow]:
         """The classes, ascending by label."""

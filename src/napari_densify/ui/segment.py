@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -255,9 +256,7 @@ class SegmentWidget(QWidget):
             self.case.show_orthogonal(on)
 
     def _strength_changed(self) -> None:
-        self._settings = Settings(
-            self._settings.device, self.strength.value(), self._settings.seed, self._settings.widths
-        )
+        self._settings = replace(self._settings, strength=self.strength.value())
         if self.case is not None:
             self.case.session.set_strength(self.strength.value())
             self._show_weights(self.weights.isChecked())

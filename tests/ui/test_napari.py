@@ -1,0 +1,56 @@
+"""napari's own process: it opens the dock and never imports torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import sys
+import numpy as np
+import napari
+from napari.__main__ import main
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QApplication
+
+report = {}
+
+def look():
+    viewer = napari.current_viewer()
+    docks = viewer.window.dock_widgets
+    widget = next(w for w in docks.values() if type(w).__name__ == "SegmentWidget")
+    viewer.add_image(np.random.default_rng(0).random((16, 16, 16)), name="noise")
+    widget.caseOpened.connect(lambda case: begin(viewer, case))
+    widget.annotate.click()
+
+def begin(viewer, case):
+    case.annotation.data_setitem(np.nonzero(np.ones((2, 16, 16))), 1)
+    later = tuple(i + 4 * (a == 0) for a, i in enumerate(np.nonzero(np.ones((2, 16, 16)))))
+    case.annotation.data_setitem(later, 2)
+    case.session.status_changed.connect(lambda status: end(viewer, status))
+
+def end(viewer, status):
+    if status.steps > 2 and not report:
+        report["steps"] = status.steps
+        QTimer.singleShot(0, viewer.close)
+
+QTimer.singleShot(0, lambda: QTimer.singleShot(500, look))
+sys.argv = ["napari", "-w", "napari-densify"]
+main()
+assert report["steps"] > 2, report
+assert "torch" not in sys.modules
+print("dock opened, learned, torch not imported")
+"""
+
+
+def test_napari_opens_the_dock_learns_and_never_imports_torch(tmp_path: Path) -> None:
+    # No `if __name__ == "__main__"`: the worker must not run the user's script again.
+    script = tmp_path / "user.py"
+    script.write_text(SCRIPT)
+    done = subprocess.run(
+        [sys.executable, script], capture_output=True, text=True, timeout=150, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert "torch not imported" in done.stdout
+    assert "Traceback" not in done.stderr
