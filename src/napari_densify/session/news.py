@@ -93,7 +93,7 @@ class Status:
     first_prediction_seconds : float
         From the first training step to the first prediction; NaN before.
     edits : int
-        Edits taken into account so far.
+        Edits and resets taken into account so far.
     complete : bool
         Whether the whole volume was predicted by weights that saw the last edit (and, while
         paused, by the newest weights).

@@ -89,6 +89,9 @@ class Schedule:
 
     def next(self) -> Learn | Predict | None:
         """The next piece of work; None if there is none."""
+        if not self.trained:
+            # An untrained network has nothing to say.
+            return Learn(SLICE) if self.training else None
         box, age = min(self._view.items(), key=lambda item: item[1])
         if self._view_is_due(age):
             return Predict(box, viewed=True)
@@ -116,16 +119,17 @@ class Schedule:
 
     @property
     def done(self) -> float:
-        """Share of the blocks predicted since the last edit; paused, by the newest weights."""
+        """Share of the blocks predicted by weights that saw the last edit; paused, the newest."""
         if not self.trained:
             return 0.0
-        if self.training:
-            return float((self._rest_at > self._edited).mean())
-        return float((self._rest_at >= self.trained).mean())
+        current = self._rest_at > self._edited
+        if not self.training:
+            current &= self._rest_at >= self.trained
+        return float(current.mean())
 
     def _view_is_due(self, at: float) -> bool:
         if not self.training:
-            return self.trained > 0 and at < self.trained
+            return at < self.trained
         if at == -np.inf:
             return self.trained >= FIRST
         if at <= self._edited:

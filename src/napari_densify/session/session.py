@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +81,7 @@ class Session:
         self._view: Plane | None = None
         self._shown = False
         self._edits = 0
+        self._reset_at = 0
 
     # The user's side: called on the owner's thread, never waits.
 
@@ -159,17 +161,19 @@ class Session:
 
     def set_strength(self, strength: float) -> None:
         """Change the strength of corrections, see `cases.weight`."""
-        self.settings = Settings(
-            self.settings.device, strength, self.settings.seed, self.settings.widths
-        )
+        self.settings = replace(self.settings, strength=strength)
         self._post(Strength(strength))
 
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
         self.model = None
-        self.prediction[:] = 0
+        self.prediction[:] = self.annotation.labels
         self._shown = False
-        self._post(Reset())
+        with self._lock:
+            self._edits += 1
+            self._reset_at = self._edits
+            if self._link:
+                self._link.deliver(Reset())
         self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
 
     def stop(self) -> None:
@@ -208,6 +212,8 @@ class Session:
     def take(self, news: News) -> None:
         """Update prediction and status from what `run` yielded."""
         match news:
+            case Block() | Model() if self.status.edits < self._reset_at:
+                pass  # from before the reset
             case Block():
                 self._show(news)
             case Status():
@@ -256,6 +262,7 @@ class Session:
             if self.annotation.annotated:
                 link.deliver(self.annotation.everything())
             self._edits = int(self.annotation.annotated > 0)
+            self._reset_at = 0
             if self.model:
                 link.deliver(Load(self.model))
             if self._view:

@@ -13,10 +13,11 @@ import subprocess
 import sys
 import time
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.volume import Volume
@@ -110,7 +111,7 @@ class Worker:
     def turn(self) -> list[News]:
         """One piece of work: a slice of training or one predicted block."""
         self._read_inbox()
-        able = self._learner.ready or (self._learner.steps and not self._schedule.training)
+        able = self._learner.ready or not self._schedule.training
         task = self._schedule.next() if able else None
         news: list[News] = []
         if isinstance(task, Learn):
@@ -123,10 +124,18 @@ class Worker:
             time.sleep(IDLE)
         return [*news, self._status(task)]
 
+    def labels(self) -> NDArray[np.uint8]:
+        """The annotation's labels as the learner has them."""
+        labels: NDArray[np.uint8] = self._learner.annotation.labels
+        return labels
+
     def close(self) -> None:
         """Nothing to let go of in this process."""
 
     def _new_learner(self) -> Any:
+        # Read when torch is first imported. Threads that spin while they wait for each other keep
+        # the cores from the window and from one another: 20 times slower steps on busy cores.
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from napari_densify.learn.learner import Learner
         from napari_densify.learn.unet import COMPACT, compact
 
@@ -153,6 +162,7 @@ class Worker:
             elif isinstance(message, Train):
                 self._schedule.training = message.on
             elif isinstance(message, Strength):
+                self._settings = replace(self._settings, strength=message.value)
                 self._learner.set_strength(message.value)
             elif isinstance(message, Load):
                 from napari_densify.learn.weights import unpack
@@ -164,6 +174,8 @@ class Worker:
                 self._learner = self._new_learner()
                 self._learner.apply(annotation)
                 self._schedule.forget()
+                self._saved_at = 0.0
+                self._edits += 1
 
     def _learn(self, task: Learn) -> list[News]:
         start = time.perf_counter()
@@ -257,6 +269,7 @@ class WorkerProcess:
         address: str | None = None,
     ) -> None:
         from distributed import Client, LocalCluster
+        from distributed.gc import disable_gc_diagnosis
 
         self._cluster: Any = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -264,9 +277,11 @@ class WorkerProcess:
             self._cluster = LocalCluster(
                 n_workers=0,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address=":0",
                 silence_logs=logging.CRITICAL,
             )
+            # Its callback on garbage collection is not safe with several threads.
+            disable_gc_diagnosis()
             address = self._cluster.scheduler_address
             self._process = _start_process(address)
         self._client = Client(address, set_as_default=False)
@@ -305,6 +320,11 @@ class WorkerProcess:
         except OSError as error:
             raise WorkerLost(str(error)) from error
         return news
+
+    def labels(self) -> NDArray[np.uint8]:
+        """The annotation's labels as the worker has them; waits for the present turn."""
+        labels: NDArray[np.uint8] = self._actor.labels().result()
+        return labels
 
     def close(self) -> None:
         """Stop the process."""

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from napari_densify.cases.plane import Plane
+from napari_densify.session.schedule import AGE, EVERY, FIRST, FRESH, Learn, Predict, Schedule
+
+SHAPE = (70, 130, 140)
+
+
+def training(shape: tuple[int, int, int] = SHAPE) -> Schedule:
+    schedule = Schedule(shape)
+    schedule.training = True
+    return schedule
+
+
+def work(schedule: Schedule, seconds: float = 0.1, doubt: float = 0.5) -> Learn | Predict | None:
+    """Do the next piece of work, in no time at all."""
+    task = schedule.next()
+    if isinstance(task, Learn):
+        schedule.learned(seconds)
+    elif isinstance(task, Predict):
+        schedule.predicted(task, 0.001, doubt)
+    return task
+
+
+def until_complete(schedule: Schedule) -> list[Predict]:
+    """The blocks that are predicted until all are up to date."""
+    tasks = []
+    for _ in range(2000):
+        task = work(schedule)
+        if isinstance(task, Predict):
+            tasks.append(task)
+        if schedule.done == 1:
+            return tasks
+    raise AssertionError("never complete")
+
+
+def test_an_untrained_network_is_not_asked() -> None:
+    schedule = Schedule(SHAPE)
+    assert schedule.next() is None
+    schedule.training = True
+    assert isinstance(schedule.next(), Learn)
+    assert schedule.done == 0
+
+
+def test_training_comes_first_then_the_viewed_slice_then_the_rest() -> None:
+    schedule = training()
+    schedule.look(Plane(1, 100))
+    learned = 0
+    while isinstance(task := work(schedule), Learn):
+        learned += 1
+    assert learned == pytest.approx(FIRST / 0.1, abs=1)
+    first = []
+    while isinstance(task, Predict) and task.viewed:
+        first.append(task.box)
+        task = work(schedule)
+    seen = np.zeros(SHAPE, bool)
+    for box in first:
+        seen[box.slices] = True
+    assert Plane(1, 100).take(seen).all()
+    assert seen.mean() < 0.1
+    assert isinstance(task, Predict)
+    assert not task.viewed
+
+
+@pytest.mark.parametrize("shape", [SHAPE, (8, 9, 10), (65, 8, 200)])
+def test_everything_is_predicted_in_the_end(shape: tuple[int, int, int]) -> None:
+    schedule = training(shape)
+    seen = np.zeros(shape, bool)
+    for task in until_complete(schedule):
+        seen[task.box.slices] = True
+    assert seen.all()
+
+
+def test_the_rest_begins_near_the_viewed_slice() -> None:
+    schedule = training((300, 64, 64))
+    schedule.look(Plane(0, 150))
+    rest = [task.box.start[0] for task in until_complete(schedule) if not task.viewed]
+    assert rest[0] == 128
+    assert rest[-1] in (0, 256)
+
+
+def test_what_is_uncertain_is_predicted_again_first() -> None:
+    schedule = training((64, 128, 64))
+    schedule.look(Plane(0, 32))
+    while schedule.done < 1:
+        task = work(schedule)
+        if isinstance(task, Predict) and not task.viewed:
+            schedule.predicted(task, 0.0, doubt=0.9 if task.box.start[1] else 0.01)
+    schedule.learned(2 * AGE)
+    while not (isinstance(task := work(schedule), Predict) and not task.viewed):
+        pass
+    assert task.box.start[1] == 64
+
+
+def test_an_edit_puts_everything_out_of_date_and_the_viewed_slice_first() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.edited()
+    assert schedule.done == 0
+    learned = 0.0
+    while isinstance(task := work(schedule, 0.05), Learn):
+        learned += 0.05
+    assert learned == pytest.approx(FRESH, abs=0.06)
+    assert isinstance(task, Predict)
+    assert task.viewed
+
+
+def test_the_viewed_slice_is_refreshed_now_and_then() -> None:
+    schedule = training()
+    until_complete(schedule)
+    while isinstance(work(schedule), Predict):
+        pass
+    tasks = [work(schedule) for _ in range(int(2 * EVERY / 0.1))]
+    assert any(isinstance(task, Predict) and task.viewed for task in tasks)
+
+
+def test_predicting_the_rest_leaves_most_of_the_time_to_training() -> None:
+    schedule = training((256, 256, 256))
+    spent = {Learn: 0.0, Predict: 0.0}
+    for _ in range(600):
+        task = schedule.next()
+        if isinstance(task, Learn):
+            schedule.learned(0.2)
+            spent[Learn] += 0.2
+        elif isinstance(task, Predict) and not task.viewed:
+            schedule.predicted(task, 0.5, 0.5)
+            spent[Predict] += 0.5
+        elif task:
+            schedule.predicted(task, 0.0, 0.5)
+    assert 0.1 * spent[Learn] < spent[Predict] < 0.35 * spent[Learn]
+
+
+def test_a_pause_finishes_the_prediction_with_the_newest_weights() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.learned(0.3)
+    schedule.training = False
+    assert schedule.done < 1
+    tasks = until_complete(schedule)
+    assert not any(isinstance(task, Learn) for task in tasks)
+    while (task := work(schedule)) is not None:
+        assert isinstance(task, Predict)
+        assert task.viewed
+    assert schedule.done == 1
+
+
+def test_an_edit_while_paused_is_not_in_the_prediction() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.training = False
+    until_complete(schedule)
+    schedule.edited()
+    assert schedule.done == 0
+
+
+def test_looking_elsewhere_asks_for_that_slice() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.look(Plane(2, 139))
+    task = schedule.next()
+    assert isinstance(task, Predict)
+    assert task.viewed
+    assert task.box.stop[2] == 140
+
+
+def test_forgetting_begins_anew() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.forget()
+    assert (schedule.done, schedule.trained) == (0, 0)
+    assert isinstance(schedule.next(), Learn)
+    assert until_complete(schedule)

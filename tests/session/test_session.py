@@ -1,0 +1,323 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Block, Model, Phase, Status
+from napari_densify.session.score import dice
+from napari_densify.session.session import Session
+from napari_densify.session.worker import Settings, Worker
+from tests.session.conftest import PLANES, Drive, paint
+
+WHOLE = Box((0, 0, 0), (24, 28, 32))
+MakeDrive = Callable[[Session], Drive]
+
+
+@pytest.fixture
+def session(phantom: Volume, tiny: Settings) -> Session:
+    """A session that is not running."""
+    return Session(phantom, settings=tiny)
+
+
+def complete(session: Session) -> Callable[[], bool]:
+    """Whether a prediction was shown that saw all edits."""
+    return lambda: session._shown
+
+
+def resting(session: Session) -> Callable[[], bool]:
+    """Whether it is paused and has predicted everything."""
+    return lambda: session.status.phase == Phase.PAUSED and session.status.complete
+
+
+def block(label: int) -> Block:
+    """A prediction that says the same everywhere."""
+    return Block(WHOLE, np.full(WHOLE.shape, label, np.uint8))
+
+
+def test_three_slices_become_a_dense_segmentation(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    for plane in PLANES:
+        paint(session, plane, truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 90)
+    session.pause()
+    go(resting(session))
+    free = session.annotation.labels == 0
+    assert min(dice(session.prediction, truth + 1, [2, 3], free).values()) > 0.6
+    np.testing.assert_array_equal(session.prediction[~free], session.annotation.labels[~free])
+    assert session.status.train_seconds > 0
+    assert session.status.first_prediction_seconds > 0
+    go(lambda: session.model is not None)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_round_begins_with_painting_after_a_complete_prediction(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    rounds: list[int] = []
+    session.round_changed.connect(rounds.append)
+    go = drive(session)
+    for plane in PLANES:
+        paint(session, plane, truth)
+    session.train()
+    go(lambda: session.status.steps > 0)
+    session.paint(np.arange(3), 1)
+    assert session.annotation.round == 0
+    go(complete(session))
+    session.paint(np.arange(10, 20), 2)
+    assert session.annotation.round == 1
+    session.paint(np.arange(30, 40), 2)
+    assert session.annotation.round == 1
+    go(complete(session))
+    session.pause()
+    go(resting(session))
+    session.paint(np.arange(50, 60), 2)
+    assert session.annotation.round == 2
+    go.turns(20)
+    session.paint(np.arange(60, 70), 2)
+    assert session.annotation.round == 2, "no newer prediction was shown"
+    assert rounds == [1, 2]
+    assert list(session.annotation.marks["round"].ravel()[[0, 10, 60]]) == [0, 1, 2]
+
+
+def test_what_is_painted_wins_over_what_is_predicted(session: Session) -> None:
+    session.paint(np.arange(50), 3)
+    session.take(block(2))
+    flat = session.prediction.ravel()
+    assert (flat[:50] == 3).all()
+    assert (flat[50:] == 2).all()
+    session.paint(np.arange(40, 60), 4)
+    assert (session.prediction.ravel()[40:60] == 4).all()
+
+
+def test_painting_against_the_prediction_is_marked_as_a_correction(session: Session) -> None:
+    session.take(block(2))
+    session.paint(np.arange(10), 3)
+    session.paint(np.arange(20, 30), 2)
+    wrong = session.annotation.marks["wrong"].ravel()
+    assert wrong[:10].all()
+    assert not wrong[20:30].any()
+
+
+def test_undo_and_redo_bring_back_labels_rounds_and_weights(session: Session) -> None:
+    session.paint(np.arange(10), 1)
+    session.take(block(2))
+    session.take(Status(Phase.TRAINING, edits=1, complete=True))
+    before = session.annotation.marks.copy(), session.annotation.round, session.weights()
+    session.paint(np.arange(5, 30), 3)
+    after = session.annotation.marks.copy(), session.annotation.round, session.weights()
+    assert after[1] == 1
+    for step, expected in ((session.undo, before), (session.redo, after), (session.undo, before)):
+        assert step() is not None
+        np.testing.assert_array_equal(session.annotation.marks, expected[0])
+        assert session.annotation.round == expected[1]
+        np.testing.assert_array_equal(session.weights(), expected[2])
+    assert session.undo() is not None
+    assert session.undo() is None
+
+
+def test_it_follows_labels_that_somebody_else_changes(session: Session) -> None:
+    """As napari's layer does: strokes, an undo of two strokes at a time, a redo, an erasure."""
+    labels = np.zeros(WHOLE.shape, np.uint8)
+    states, weights = [], []
+
+    def follow(box: Box = WHOLE) -> int:
+        return len(session.follow(labels, box))
+
+    assert follow() == 0
+    session.take(block(1))
+    for z, label in ((3, 1), (4, 2), (5, 3)):
+        session.take(Status(Phase.TRAINING, edits=session._edits, complete=True))
+        labels[z, 5:9] = label
+        assert follow(Box((z, 0, 0), (z + 1, 28, 32))) == 1
+        states.append(labels.copy())
+        weights.append(session.weights())
+    assert session.annotation.round == 2
+    labels[:] = states[0]
+    assert follow() == 2
+    np.testing.assert_array_equal(session.weights(), weights[0])
+    labels[:] = states[1]
+    assert follow() == 1
+    np.testing.assert_array_equal(session.weights(), weights[1])
+    assert session.annotation.round == 1
+    labels[3, 5] = 0
+    assert follow() == 1
+    np.testing.assert_array_equal(session.annotation.labels, labels)
+
+
+def test_a_class_that_cannot_be_stored_is_refused_and_nothing_changes(session: Session) -> None:
+    with pytest.raises(Problem):
+        session.paint(np.arange(4), 255)
+    assert session.annotation.annotated == 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_it_waits_for_a_second_class_and_then_goes_on(session: Session, drive: MakeDrive) -> None:
+    go = drive(session)
+    session.train()
+    session.paint(np.arange(100), 1)
+    go.turns(4)
+    assert session.status.phase == Phase.WAITING
+    session.paint(np.arange(5000, 5100), 2)
+    go(lambda: session.status.phase == Phase.TRAINING)
+    go(complete(session))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_pause_finishes_the_prediction_and_trains_no_more(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 2)
+    session.pause()
+    steps = session.status.steps
+    go(resting(session))
+    go.turns(10)
+    assert session.status.steps == steps
+    assert session.prediction.all()
+    session.train()
+    go(lambda: session.status.steps > steps)
+
+
+def test_an_untrained_network_is_not_shown(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    go = drive(session)
+    paint(session, PLANES[0], truth)
+    assert not any(isinstance(item, Block) for item in go.turns(10))
+    session.reset()
+    assert not any(isinstance(item, Block) for item in go.turns(10))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_reset_forgets_the_network_and_keeps_the_annotation(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    paint(session, PLANES[0], truth)
+    labels = session.annotation.labels.copy()
+    session.train()
+    go = drive(session)
+    go(complete(session))
+    session.pause()
+    go(lambda: session.model is not None)
+    assert session.status.steps > 0
+    session.reset()
+    assert session.model is None
+    np.testing.assert_array_equal(session.prediction, labels)
+    session.take(Model(b"late"))
+    session.take(block(2))
+    session.take(Status(Phase.TRAINING, edits=1, complete=True))
+    assert session.model is None
+    np.testing.assert_array_equal(session.prediction, labels)
+    session.paint(np.arange(3), 2)
+    assert session.annotation.round == 0, "what was shown is gone"
+    go(lambda: session.status.steps == 0)
+    session.train()
+    go(complete(session))
+    session.pause()
+    go(lambda: session.model is not None)
+
+
+def test_a_reset_before_anything_is_painted_is_no_trouble(
+    session: Session, drive: MakeDrive
+) -> None:
+    session.reset()
+    go = drive(session)
+    go.turns(2)
+    session.reset()
+    go.turns(2)
+    assert session.status.phase == Phase.PAUSED
+
+
+def test_the_strength_of_corrections_is_one_setting(phantom: Volume, tiny: Settings) -> None:
+    workers: list[Worker] = []
+
+    def open_worker(volume: Volume, classes: list[int], settings: Settings) -> Worker:
+        workers.append(Worker(volume, classes, settings))
+        return workers[-1]
+
+    session = Session(phantom, settings=tiny, open_worker=open_worker)
+    go = Drive(session)
+    go.turns(2)
+    session.paint(np.arange(10), 1)
+    session.take(Status(Phase.TRAINING, edits=9, complete=True))
+    session.paint(np.arange(10, 20), 2)
+    assert session.weights().ravel()[10] > session.weights().ravel()[0]
+    session.set_strength(0)
+    assert session.weights().ravel()[10] == session.weights().ravel()[0]
+    go.turns(2)
+    np.testing.assert_array_equal(
+        workers[0]._learner._weight_of[2], workers[0]._learner._weight_of[1]
+    )
+    session.reset()
+    go.turns(2)
+    assert workers[0]._learner.strength == 0
+    go.end()
+
+
+@pytest.mark.parametrize("plane", [Plane(0, 2), Plane(1, 27), Plane(2, 5)])
+@pytest.mark.usefixtures("impatient")
+def test_the_viewed_slice_is_predicted_first(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], plane: Plane
+) -> None:
+    session.look(plane)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    first = []
+    session.prediction_changed.connect(first.append)
+    news = go(lambda: bool(first))
+    blocks = [item for item in news if isinstance(item, Block)]
+    assert blocks[0].viewed
+    assert plane.take(session.prediction).all()
+    assert not session.prediction.all()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_edit_is_in_use_in_the_next_piece_of_work(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps > 0)
+    session.paint(np.arange(5), 1)
+    go.turns(1)
+    assert session.status.edits == 2
+    assert not session.status.complete
+
+
+@pytest.mark.usefixtures("impatient")
+def test_it_goes_on_from_a_saved_model(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
+) -> None:
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 3)
+    session.pause()
+    go(resting(session))
+    go(lambda: session.model is not None)
+    copy = Session(phantom, settings=tiny, model=session.model)
+    drive(copy)(lambda: copy.status.complete)
+    assert copy.status.steps == session.status.steps
+    free = session.annotation.labels == 0
+    np.testing.assert_array_equal(copy.prediction[free], session.prediction[free])
+
+
+def test_stopping_ends_the_loop(session: Session) -> None:
+    go = Drive(session)
+    go.turns(1)
+    assert isinstance(go.end()[-1], Status)
+    assert session.status.phase == Phase.STOPPED

@@ -1,0 +1,129 @@
+"""The worker in a process of its own: it learns, it dies, and nothing is lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import psutil
+import pytest
+from numpy.typing import NDArray
+
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Lost, Phase
+from napari_densify.session.session import Session
+from napari_densify.session.worker import Settings, WorkerProcess
+
+from .conftest import PLANES, Drive, paint
+
+MakeDrive = Callable[[Session], Drive]
+
+
+def workers() -> list[psutil.Process]:
+    """The dask worker processes of this one."""
+    children = psutil.Process().children(recursive=True)
+    return [p for p in children if "worker" in p.cmdline() and p.status() != "zombie"]
+
+
+@pytest.fixture
+def session(phantom: Volume, tiny: Settings) -> Session:
+    return Session(phantom, settings=tiny, open_worker=WorkerProcess)
+
+
+def test_it_learns_in_another_process_and_ends_with_the_session(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    go = drive(session)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go(lambda: session.status.steps > 2)
+    assert session._link is not None
+    assert session._link.pid != os.getpid()
+    assert len(workers()) == 1
+    go.end()
+    assert session.status.phase == Phase.STOPPED
+    assert not workers()
+
+
+def test_edits_arrive_in_order_while_it_trains(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    go = drive(session)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go(lambda: session.status.steps > 2)
+    where = np.arange(200)
+    for i in range(60):
+        session.paint(where, 2 + i % 2)
+    go(lambda: session.status.edits == session._edits)
+    assert session._link is not None
+    np.testing.assert_array_equal(session._link.labels(), session.annotation.labels)
+
+
+def test_a_killed_worker_costs_no_edit(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    go = drive(session)
+    for plane in PLANES[:2]:
+        paint(session, plane, truth)
+    session.train()
+    go(lambda: session.status.steps > 5)
+    assert session._link is not None
+    first = session._link.pid
+    os.kill(first, signal.SIGKILL)
+    paint(session, PLANES[2], truth)  # while nobody knows yet
+    news = go(lambda: session.status.phase == Phase.STARTING)
+    assert any(isinstance(item, Lost) for item in news)
+    session.paint(np.arange(30), 1)  # while there is no worker
+    before = session.annotation.marks.copy()
+    go(lambda: session.status.steps > 0 and session.status.phase == Phase.TRAINING)
+    assert session._link.pid != first
+    np.testing.assert_array_equal(session.annotation.marks, before)
+    theirs = session._link.labels()
+    np.testing.assert_array_equal(theirs, session.annotation.labels)
+    go.end()
+    assert not workers()
+
+
+def test_the_worker_ends_when_its_owner_is_killed() -> None:
+    script = (
+        "import numpy as np, time\n"
+        "from napari_densify.cases.volume import Volume\n"
+        "from napari_densify.session.worker import Settings, WorkerProcess\n"
+        "volume = Volume(np.random.default_rng(0).random((16, 16, 16)))\n"
+        "worker = WorkerProcess(volume, [1, 2], Settings(widths=(16, 32)))\n"
+        "print(worker.pid, flush=True)\n"
+        "time.sleep(1000)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as owner:
+        assert owner.stdout is not None
+        orphan = psutil.Process(int(owner.stdout.readline()))
+        owner.kill()
+    orphan.wait(timeout=90)
+
+
+def test_this_side_never_imports_torch() -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from napari_densify.cases.volume import Volume\n"
+        "from napari_densify.session.session import Session\n"
+        "from napari_densify.session.worker import Settings, WorkerProcess\n"
+        "volume = Volume(np.random.default_rng(0).random((16, 16, 16)))\n"
+        "s = Session(volume, settings=Settings(widths=(16, 32)), open_worker=WorkerProcess)\n"
+        "s.paint(np.arange(400), 1)\n"
+        "s.paint(np.arange(800, 1200), 2)\n"
+        "s.train()\n"
+        "for news in s.run():\n"
+        "    s.take(news)\n"
+        "    if s.status.steps > 2:\n"
+        "        s.stop()\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
