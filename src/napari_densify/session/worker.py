@@ -280,6 +280,9 @@ class WorkerProcess:
                 dashboard_address=":0",
                 silence_logs=logging.CRITICAL,
             )
+            # What goes on on the way out when a connection closes first is nobody's concern.
+            for part in ("batched", "comm", "core"):
+                logging.getLogger(f"distributed.{part}").setLevel(logging.CRITICAL)
             # Its callback on garbage collection is not safe with several threads.
             disable_gc_diagnosis()
             address = self._cluster.scheduler_address
