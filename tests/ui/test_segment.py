@@ -177,6 +177,7 @@ def test_closing_the_dock_while_it_trains_and_coming_back(viewer, open_case, ope
     with qtbot.waitSignal(again.caseOpened, timeout=LONG):
         again.annotate.click()
     assert again.case.annotation is case.annotation
+    assert len(viewer.layers) == 3
     qtbot.waitUntil(lambda: again.case.session.annotation.annotated > 0, timeout=LONG)
 
 

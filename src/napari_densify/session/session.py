@@ -142,8 +142,9 @@ class Session:
 
     def look(self, plane: Plane) -> None:
         """The user looks at this plane: it is predicted first."""
-        self._view = plane
-        self._post(Look(plane))
+        if plane != self._view:
+            self._view = plane
+            self._post(Look(plane))
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""

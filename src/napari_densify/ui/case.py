@@ -23,7 +23,7 @@ from napari_densify.ui.layers import (
     labels_like,
 )
 from napari_densify.ui.loop import LoopThread
-from napari_densify.ui.planes import viewed_plane
+from napari_densify.ui.planes import orthogonal_views, viewed_plane
 
 if TYPE_CHECKING:
     import napari
@@ -64,7 +64,6 @@ class CaseView(QObject):
     ) -> None:
         super().__init__()
         self.viewer, self.image = viewer, image
-        self._rows = list(rows)
         self._closed = False
         self.session = Session(volume, [r.label for r in rows], settings, open_worker)
         self.prediction = labels_like(
@@ -72,7 +71,10 @@ class CaseView(QObject):
         )
         self.prediction.opacity = 0.5
         self.prediction.editable = False
-        self.annotation = self._find_annotation() or self._new_annotation()
+        earlier = self._find_layer("prediction")
+        if earlier is not None:
+            viewer.layers.remove(earlier)
+        self.annotation = self._find_layer("annotation") or self._new_annotation()
         self.weights: Image | None = None
         for layer in (self.prediction, self.annotation):
             if layer in viewer.layers:
@@ -120,7 +122,6 @@ class CaseView(QObject):
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Colour both layers by the class table."""
-        self._rows = list(rows)
         self._annotation_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=True))
         )
@@ -153,7 +154,7 @@ class CaseView(QObject):
                 colormap="magma",
                 blending="additive",
                 contrast_limits=(0, 8),
-                metadata={ROLE: "weights"},
+                metadata={ROLE: ("weights", self.image.unique_id)},
             )
             active = self.viewer.layers.selection.active
             self.viewer.layers.append(self.weights)
@@ -165,29 +166,24 @@ class CaseView(QObject):
 
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
-        from napari.layers import Labels as LabelsType
-
-        from napari_densify.ui.planes import orthogonal_views
-
         manager = orthogonal_views(self.viewer)
         for name, copies in (
             ("densify_annotation", self._annotation_copies),
             ("densify_prediction", self._prediction_copies),
         ):
-            manager.register_layer_hook(LabelsType, copies.hook, name)
+            manager.register_layer_hook(Labels, copies.hook, name)
         if on:
             manager.show()
         else:
             manager.hide()
 
-    def _find_annotation(self) -> Labels | None:
-        """The annotation layer of an earlier session on this image, to go on with."""
+    def _find_layer(self, role: str) -> Labels | None:
+        """The layer that an earlier session on this image left behind."""
         for layer in self.viewer.layers:
             if (
                 isinstance(layer, Labels)
-                and layer.metadata.get(ROLE) == "annotation"
+                and layer.metadata.get(ROLE) == (role, self.image.unique_id)
                 and layer.data.shape == self.session.volume.shape
-                and layer.name.startswith(self.image.name)
             ):
                 return layer
         return None

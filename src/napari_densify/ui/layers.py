@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 ROLE = "napari-densify"
-"""Key in a layer's metadata that says what it is to us."""
+"""Key in a layer's metadata: what it is to us, and of which image."""
 REFRESH_MS = 40
 """Blocks that arrive within this time are drawn together."""
 
@@ -68,7 +68,7 @@ def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> 
         shear=image.shear,
         affine=image.affine,
         units=image.units,
-        metadata={ROLE: role},
+        metadata={ROLE: (role, image.unique_id)},
     )
 
 
