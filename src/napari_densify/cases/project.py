@@ -27,6 +27,7 @@ class ImageReference(BaseModel):
     shape: tuple[int, int, int]
     channels: int = 1
     spacing: tuple[float, float, float]
+    content: str = ""
 
 
 class Label(BaseModel):
@@ -34,13 +35,15 @@ class Label(BaseModel):
 
     label: int = Field(ge=1, le=254)
     name: str
+    colour: str = ""
 
 
 class Project(BaseModel):
     """What `project.json` holds; the arrays lie beside it.
 
     ``NAME.densify/`` holds ``project.json``, ``annotation.zarr`` (labels, rounds, wrong),
-    ``prediction.zarr`` and ``model/latest.safetensors``.
+    ``journal`` (edits since then, see `cases.journal`), ``prediction.zarr`` and
+    ``model/latest.safetensors``; each but the first may be absent.
     """
 
     schema_version: Literal[1] = 1

@@ -12,6 +12,7 @@ from psygnal import Signal
 
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import (
@@ -50,6 +51,8 @@ class Session:
         `Worker` for this process, `WorkerProcess` for another.
     model : bytes, optional
         A saved model to start from.
+    project : ProjectFolder, optional
+        Where edits and models are kept; what it holds already is the state to begin with.
     """
 
     status_changed = Signal(Status)
@@ -65,6 +68,7 @@ class Session:
         settings: Settings | None = None,
         open_worker: OpenWorker = Worker,
         model: bytes | None = None,
+        project: ProjectFolder | None = None,
     ) -> None:
         self.volume = volume
         self.classes = sorted({1, 2, *(classes or ())})
@@ -73,6 +77,7 @@ class Session:
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
         self.model = model
+        self.project = project
         self._open_worker = open_worker
         self._link: Link | None = None
         self._lock = threading.Lock()
@@ -82,6 +87,11 @@ class Session:
         self._shown = False
         self._edits = 0
         self._reset_at = 0
+        if project is not None:
+            self.model = model or project.model
+            for edit in project.edits:
+                self.annotation.apply(edit)
+            self.prediction[:] = self.annotation.labels
 
     # The user's side: called on the owner's thread, never waits.
 
@@ -98,6 +108,11 @@ class Session:
         -------
         Edit or None
             None if that changes nothing.
+
+        Raises
+        ------
+        Problem
+            If the edit cannot be kept in the project; it does not count then.
         """
         shown = self.prediction.reshape(-1)[where]
         edit = self.annotation.change(
@@ -200,7 +215,10 @@ class Session:
         try:
             while not self._stopped.is_set():
                 try:
-                    yield from link.turn()
+                    for news in link.turn():
+                        if isinstance(news, Model) and self.project is not None:
+                            self.project.save_model(news.data)
+                        yield news
                 except WorkerLost as error:
                     self._disconnect()
                     yield Lost(str(error))
@@ -240,6 +258,8 @@ class Session:
         return edit
 
     def _commit(self, edit: Edit) -> None:
+        if self.project is not None:
+            self.project.append(edit)  # on disk before it counts
         with self._lock:
             self.annotation.apply(edit)
             self._edits += 1

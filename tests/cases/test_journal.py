@@ -1,0 +1,165 @@
+"""The journal: what was appended is there again, whatever happened to the end of the file."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.journal import MAGIC, Journal
+from napari_densify.cases.problem import Problem
+
+SHAPE = (8, 9, 10)
+VOXELS = 720
+strokes = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, VOXELS - 1), min_size=1, max_size=40, unique=True),
+        st.integers(0, 254),
+        st.booleans(),
+        st.booleans(),
+    ),
+    max_size=6,
+)
+
+
+def edits_of(strokes: list[tuple[list[int], int, bool, bool]]) -> list[Edit]:
+    annotation, edits = Annotation(SHAPE), []
+    for where, label, wrong, new_round in strokes:
+        edit = annotation.change(np.array(where), label, wrong=wrong, new_round=new_round)
+        if edit is not None:
+            annotation.apply(edit)
+            edits.append(edit)
+        if label == 7 and (undo := annotation.undo()) is not None:
+            annotation.apply(undo)
+            edits.append(undo)
+    return edits
+
+
+def written(folder: Path, edits: list[Edit]) -> Path:
+    path = folder / "journal"
+    path.unlink(missing_ok=True)
+    with Journal(path, VOXELS) as journal:
+        for edit in edits:
+            journal.append(edit)
+    return path
+
+
+def same(one: Edit, other: Edit) -> bool:
+    arrays = ("where", "before", "after")
+    numbers = ("round_before", "round_after", "undoes")
+    return all(getattr(one, name) == getattr(other, name) for name in numbers) and all(
+        np.array_equal(getattr(one, name), getattr(other, name)) for name in arrays
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("journal")
+
+
+@settings(deadline=None, max_examples=30)
+@given(strokes=strokes)
+def test_what_was_written_is_read(folder: Path, strokes) -> None:
+    edits = edits_of(strokes)
+    with Journal(written(folder, edits), VOXELS) as journal:
+        assert journal.torn == 0
+        assert len(journal.edits) == len(edits)
+        assert all(map(same, journal.edits, edits))
+
+
+@settings(deadline=None, max_examples=60)
+@given(strokes=strokes, data=st.data())
+def test_a_torn_end_costs_the_torn_record_only(folder: Path, strokes, data) -> None:
+    edits = edits_of(strokes)
+    path = written(folder, edits)
+    whole = path.read_bytes()
+    cut = data.draw(st.integers(0, len(whole)))
+    path.write_bytes(whole[:cut])
+    with Journal(path, VOXELS) as journal:
+        kept = journal.edits
+        assert all(map(same, kept, edits))
+        assert len(kept) == len(edits) or cut < len(whole)
+        more = Annotation(SHAPE).change(np.array([3]), 7)
+        assert more is not None
+        journal.append(more)
+    with Journal(path, VOXELS) as journal:
+        assert len(journal.edits) == len(kept) + 1
+        assert journal.torn == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(data=st.data())
+def test_a_flipped_bit_is_noticed(folder: Path, data) -> None:
+    edits = edits_of([([1, 2, 3], 2, False, False), ([700], 3, True, True), ([5], 1, False, True)])
+    path = written(folder, edits)
+    content = bytearray(path.read_bytes())
+    at = data.draw(st.integers(len(MAGIC), len(content) - 1))
+    content[at] ^= 1 << data.draw(st.integers(0, 7))
+    path.write_bytes(content)
+    with Journal(path, VOXELS) as journal:
+        assert len(journal.edits) < len(edits)
+        assert all(map(same, journal.edits, edits))
+
+
+def test_foreign_and_oversized_files_are_not_believed(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign"
+    foreign.write_bytes(b"something else entirely")
+    with pytest.raises(Problem, match="not a Densify journal"):
+        Journal(foreign, VOXELS)
+    assert foreign.read_bytes() == b"something else entirely"
+    path = written(tmp_path, edits_of([([700], 2, False, False)]))
+    with Journal(path, 100) as journal:  # a voxel that the volume does not have
+        assert not journal.edits
+
+
+def test_a_full_disk_refuses_the_stroke_and_keeps_the_others(tmp_path: Path) -> None:
+    first, second = edits_of([([1, 2], 2, False, False), (list(range(600)), 3, True, False)])
+    path = written(tmp_path, [first])
+    size = path.stat().st_size
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    with Journal(path, VOXELS) as journal:
+        try:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20, limit[1]))
+            with pytest.raises(Problem, match="paint it again"):
+                journal.append(second)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+            signal.signal(signal.SIGXFSZ, handler)
+    assert path.stat().st_size == size
+    with Journal(path, VOXELS) as journal:
+        assert len(journal.edits) == 1
+
+
+def test_a_killed_process_loses_no_appended_edit(tmp_path: Path) -> None:
+    script = (
+        "import sys, numpy as np\n"
+        "from pathlib import Path\n"
+        "from napari_densify.cases.annotation import Annotation\n"
+        "from napari_densify.cases.journal import Journal\n"
+        f"a = Annotation({SHAPE})\n"
+        f"journal = Journal(Path(sys.argv[1]), {VOXELS})\n"
+        "for i in range(10**6):\n"
+        f"    edit = a.change(np.arange(i % 600, i % 600 + 50), 1 + i % 200)\n"
+        "    journal.append(edit)\n"
+        "    a.apply(edit)\n"
+        "    print(i, flush=True)\n"
+    )
+    path = tmp_path / "journal"
+    with subprocess.Popen([sys.executable, "-c", script, path], stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        for _ in range(20):
+            last = int(child.stdout.readline())
+        os.kill(child.pid, signal.SIGKILL)
+        last = int((child.stdout.read().splitlines() or [str(last).encode()])[-1])
+    with Journal(path, VOXELS) as journal:
+        assert len(journal.edits) >= last + 1
