@@ -58,6 +58,11 @@ class ProjectFolder:
             self._open()
 
     @property
+    def exists(self) -> bool:
+        """Whether anything was written yet."""
+        return self._journal is not None
+
+    @property
     def model(self) -> bytes | None:
         """The model saved last (safetensors), or None."""
         file = self.path / "model" / "latest.safetensors"
@@ -107,7 +112,7 @@ class ProjectFolder:
 
     def _open(self) -> None:
         # The system drops the lock of a process that died, so a stale one does not block.
-        self._lock = FileLock(self.path / "lock")
+        self._lock = FileLock(self.path / "lock", thread_local=False)
         try:
             self._lock.acquire(timeout=0)
         except Timeout as error:

@@ -166,10 +166,11 @@ def check_target(folder: Path) -> None:
         raise Problem(f"Cannot write in {folder.parent}; choose another folder.") from error
 
 
-def describe(volume: Volume, path: Path) -> ImageReference:
+def describe(volume: Volume, path: Path | None, content: str = "") -> ImageReference:
     """The reference a project keeps of its image."""
     return ImageReference(
-        path=str(path.resolve()),
+        path=str(path.resolve()) if path else "",
+        content=content,
         shape=volume.shape,
         channels=volume.channels.shape[0],
         spacing=volume.spacing,

@@ -10,6 +10,8 @@ from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.session.session import Session
 from napari_densify.session.worker import Link, Settings, WorkerProcess
@@ -48,6 +50,8 @@ class CaseView(QObject):
     settings : Settings
     open_worker : callable
         Where the learner lives.
+    project : ProjectFolder, optional
+        Where what is painted is kept, and may already be.
     """
 
     ended = Signal(str)
@@ -61,11 +65,14 @@ class CaseView(QObject):
         rows: Sequence[ClassRow],
         settings: Settings,
         open_worker: Callable[[Volume, list[int], Settings], Link] = WorkerProcess,
+        project: ProjectFolder | None = None,
     ) -> None:
         super().__init__()
         self.viewer, self.image = viewer, image
         self._closed = False
-        self.session = Session(volume, [r.label for r in rows], settings, open_worker)
+        self.session = Session(
+            volume, [r.label for r in rows], settings, open_worker, project=project
+        )
         self.prediction = labels_like(
             image, self.session.prediction, f"{image.name} prediction", "prediction"
         )
@@ -118,6 +125,8 @@ class CaseView(QObject):
         self.session.edited.disconnect(self._edited)
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        if self.session.project is not None:
+            self.session.project.close()
         self.ended.emit(why)
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
@@ -128,6 +137,10 @@ class CaseView(QObject):
         self._prediction_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=False))
         )
+        if self.session.project is not None:
+            self.session.project.save_classes(
+                [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
+            )
 
     def pick(self, label: int) -> None:
         """Paint that class from now on."""
@@ -190,9 +203,8 @@ class CaseView(QObject):
 
     def _new_annotation(self) -> Labels:
         shape = self.session.volume.shape
-        layer = labels_like(
-            self.image, np.zeros(shape, np.uint8), f"{self.image.name} annotation", "annotation"
-        )
+        painted = self.session.annotation.labels.copy()
+        layer = labels_like(self.image, painted, f"{self.image.name} annotation", "annotation")
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)
         return layer

@@ -91,7 +91,7 @@ def run_demo(out: Path, stay: bool, rounds: int = 2, seconds: float = 30) -> dic
     viewer = napari.Viewer(title="Densify demo")
     viewer.window.resize(*SIZE)
     viewer.add_image(volume.data, name=volume.name, scale=volume.spacing)
-    widget = SegmentWidget(viewer)
+    widget = SegmentWidget(viewer, place=lambda *about: None)  # each run begins anew
     viewer.window.add_dock_widget(widget, name="Segment", area="right")
     named = [ClassRow(i, name, default_class(i).colour) for i, name in enumerate(TISSUES, start=2)]
     widget.classes.setValue([default_class(1), *named])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from napari.utils.colormaps import DirectLabelColormap
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.annotation import Edit
@@ -55,6 +57,12 @@ def read_layer(layer: Image) -> Volume:
     """
     data = layer.data[0] if layer.multiscale else layer.data
     return as_volume(np.asarray(data), tuple(layer.scale), layer.name)
+
+
+def source_of(layer: Image) -> Path | None:
+    """The file or folder that a layer was opened from, if it still is there."""
+    path = Path(layer.source.path) if layer.source.path else None
+    return path if path is not None and path.exists() else None
 
 
 def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
@@ -179,7 +187,16 @@ class AnnotationBond(QObject):
             self.compare()
 
     def _follow(self, box: Box) -> None:
-        for edit in self.session.follow(self.layer.data, box):
+        try:
+            edits = self.session.follow(self.layer.data, box)
+        except Problem as problem:
+            # What could not be kept does not count, so it must not look as if it did.
+            self.layer.data[box.slices] = self.session.annotation.labels[box.slices]
+            for layer in self.copies:
+                layer.refresh()
+            show_error(str(problem))
+            return
+        for edit in edits:
             plane = plane_of(edit, self.session.annotation.shape)
             if plane is not None:
                 self.session.look(plane)

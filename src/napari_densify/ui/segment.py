@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
@@ -16,6 +17,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
+    QLabel,
     QMessageBox,
     QPushButton,
     QVBoxLayout,
@@ -23,18 +25,22 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_densify.cases.folder import ProjectFolder, content_hash, place_for
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Label, describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Status
 from napari_densify.session.worker import Link, Settings, WorkerProcess
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
-from napari_densify.ui.layers import check_layer, read_layer
+from napari_densify.ui.layers import check_layer, read_layer, source_of
 from napari_densify.ui.planes import PlaneButtons, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 
 if TYPE_CHECKING:
     import napari.viewer
+
+Place = Callable[[Volume, Path | None, str], Path | None]
 
 STRONGEST = 1.5
 """Upper end of the slider for the strength of corrections."""
@@ -49,6 +55,8 @@ class SegmentWidget(QWidget):
     open_worker : callable
         Where the learner lives; a process of its own on this machine.
     settings : Settings, optional
+    place : callable
+        Where the project of a volume is kept; None keeps nothing.
     """
 
     caseOpened = Signal(object)
@@ -59,12 +67,14 @@ class SegmentWidget(QWidget):
         viewer: napari.viewer.Viewer,
         open_worker: Callable[[Volume, list[int], Settings], Link] = WorkerProcess,
         settings: Settings | None = None,
+        place: Place = place_for,
     ) -> None:
         super().__init__()
         self.viewer = viewer
         self.case: CaseView | None = None
         self._open_worker = open_worker
         self._settings = settings or Settings()
+        self._place = place
         self._docked = False
 
         self.image = ComboBox(choices=self._images, nullable=False)
@@ -83,6 +93,7 @@ class SegmentWidget(QWidget):
         self.weights = QCheckBox("Show weights")
         self.weights.setToolTip("Show how much each painted voxel counts")
         self.progress = ProgressPanel()
+        self.place = QLabel("")
         self._lay_out()
         self._connect()
         self._set_running(False)
@@ -96,7 +107,8 @@ class SegmentWidget(QWidget):
             return
         self.annotate.setEnabled(False)
         self.progress.phase.setText(f"Reading “{layer.name}” …")
-        worker = create_worker(read_layer, layer, _ignore_errors=True)
+        rows = self.classes.value()
+        worker = create_worker(_read, layer, rows, self._place, _ignore_errors=True)
         worker.returned.connect(partial(self._open, layer))
         worker.errored.connect(self._not_readable)
         worker.start()
@@ -132,6 +144,7 @@ class SegmentWidget(QWidget):
         layout.addLayout(run)
         layout.addLayout(form)
         layout.addWidget(self.progress)
+        layout.addWidget(self.place)
         layout.addStretch()
 
     def _connect(self) -> None:
@@ -163,13 +176,22 @@ class SegmentWidget(QWidget):
     def _follow_name(self, event: Any) -> None:
         event.value.events.name.connect(self._refresh_choices)
 
-    def _open(self, layer: Image, volume: Volume) -> None:
+    def _open(self, layer: Image, read: tuple[Volume, ProjectFolder | None]) -> None:
+        volume, project = read
         if layer not in self.viewer.layers:
+            if project is not None:
+                project.close()
             self._not_readable(Problem(f"“{layer.name}” was removed; choose another image."))
             return
         self.progress.clear()
+        if project is not None and project.exists:
+            kept = project.description.classes
+            self.classes.setValue([ClassRow(c.label, c.name, c.colour) for c in kept])
         rows = self.classes.value()
-        self.case = CaseView(self.viewer, layer, volume, rows, self._settings, self._open_worker)
+        self.case = CaseView(
+            self.viewer, layer, volume, rows, self._settings, self._open_worker, project
+        )
+        self._say_place(project)
         case = self.case
         case.session.status_changed.connect(self._status_changed)
         case.session.edited.connect(self._edited)
@@ -178,8 +200,18 @@ class SegmentWidget(QWidget):
         case.ended.connect(self._case_ended)
         self.classes.pick(case.annotation.selected_label)
         self._set_running(True)
+        self._edited(None)
         case.start()
         self.caseOpened.emit(case)
+
+    def _say_place(self, project: ProjectFolder | None) -> None:
+        if project is None:
+            self.place.setText("Not kept on disk.")
+            return
+        self.place.setText(f"Kept in {project.path.name}")
+        self.place.setToolTip(str(project.path))
+        if project.torn:
+            show_warning("The last stroke was only half written when the power went; it is gone.")
 
     def _not_readable(self, error: Exception) -> None:
         sentence = str(error) if isinstance(error, Problem) else f"Cannot read the image: {error}"
@@ -264,6 +296,17 @@ class SegmentWidget(QWidget):
     def _show_weights(self, on: bool) -> None:
         if self.case is not None:
             self.case.show_weights(on)
+
+
+def _read(layer: Image, rows: list[ClassRow], place: Place) -> tuple[Volume, ProjectFolder | None]:
+    """The layer's volume and its project; slow for large data, so not for the window's thread."""
+    volume, source = read_layer(layer), source_of(layer)
+    content = content_hash(volume)
+    path = place(volume, source, content)
+    if path is None:
+        return volume, None
+    classes = [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
+    return volume, ProjectFolder(path, describe(volume, source, content), classes)
 
 
 def _end_case(widget: dict[str, Any], _: Any = None) -> None:

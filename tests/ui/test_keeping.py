@@ -1,0 +1,128 @@
+"""What is painted in the window is kept, and comes back."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from napari.utils.notifications import notification_manager
+
+from napari_densify.cases.plane import Plane
+from napari_densify.session.news import Phase
+
+from .conftest import LONG, paint_slice, phantom
+from .test_painting import agrees
+
+
+def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock, qtbot, tmp_path):
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    (image,) = viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.annotate.click()
+    case, folder = dock.case, tmp_path / "ct.densify"
+    assert not folder.exists(), "nothing is written before the first stroke"
+    dock.classes.setColour(2, "#123456")
+    for axis in range(3):
+        paint_slice(case, Plane(axis, 12), phantom()[1])
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    assert folder.is_dir()
+    assert "ct.densify" in dock.place.text()
+    qtbot.waitUntil(lambda: case.session.status.steps > 10, timeout=LONG)
+    dock.train.click()
+    saved = folder / "model" / "latest.safetensors"
+    qtbot.waitUntil(saved.is_file, timeout=LONG)
+    steps, marks = case.session.status.steps, case.session.annotation.marks.copy()
+    dock.close_case()
+    assert case.loop.wait(30)
+    viewer.layers.clear()
+    (image,) = viewer.open(tmp_path / "ct.tif", plugin="napari")
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.annotate.click()
+    again = dock.case
+    np.testing.assert_array_equal(again.session.annotation.marks, marks)
+    np.testing.assert_array_equal(again.annotation.data, marks["label"])
+    assert dock.classes.value()[1].colour == "#123456"
+    qtbot.waitUntil(lambda: again.session.status.phase == Phase.TRAINING, timeout=LONG)
+    assert again.session.status.steps >= steps, "training goes on, not from zero"
+
+
+def test_a_stroke_that_cannot_be_kept_does_not_count(open_case, qtbot):
+    case = open_case()
+    paint_slice(case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    before = case.session.annotation.marks.copy()
+    size = (case.session.project.path / "journal").stat().st_size
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limit[1]))
+        seen = len(notification_manager.records)
+        case.annotation.data_setitem((np.array([1, 1]), np.array([2, 3]), np.array([4, 5])), 2)
+        qtbot.waitUntil(lambda: len(notification_manager.records) > seen, timeout=LONG)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "make room" in str(notification_manager.records[-1].message)
+    np.testing.assert_array_equal(case.session.annotation.marks, before)
+    assert agrees(case)()
+
+
+SCRIPT = """
+import os, signal, sys
+import napari, numpy as np
+from qtpy.QtCore import QTimer
+from napari_densify.cases.plane import Plane
+from napari_densify.session.worker import Settings, WorkerProcess
+from napari_densify.ui.segment import SegmentWidget
+
+viewer = napari.Viewer()
+viewer.open(sys.argv[1], plugin="napari")
+dock = SegmentWidget(viewer, WorkerProcess, Settings(widths=(16, 32)))
+viewer.window.add_dock_widget(dock)
+
+def begin(case):
+    rng = np.random.default_rng(0)
+    def stroke():
+        where = tuple(rng.integers(2, n - 4, 1) + np.arange(2) for n in case.annotation.data.shape)
+        case.annotation.data_setitem(where, int(rng.integers(1, 4)))
+    def done(edit):
+        print(*edit.where, *edit.after["label"], flush=True)
+    case.session.edited.connect(done)
+    case.timer = QTimer(interval=15, timeout=stroke)
+    case.timer.start()
+
+dock.caseOpened.connect(begin)
+dock.start()
+napari.run()
+"""
+
+
+def test_a_killed_window_loses_no_stroke(open_dock, viewer, qtbot, tmp_path: Path):
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    script = tmp_path / "paint.py"
+    script.write_text(SCRIPT)
+    command = [sys.executable, script, tmp_path / "ct.tif"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as window:
+        lines = [window.stdout.readline() for _ in range(60)]
+        os.kill(window.pid, signal.SIGKILL)
+        lines += window.stdout.read().splitlines()
+    expected = np.zeros(phantom()[0].shape, np.uint8)
+    for line in lines:
+        numbers = [int(n) for n in line.split()]
+        half = len(numbers) // 2
+        if half and len(numbers) == 2 * half:
+            expected.reshape(-1)[numbers[:half]] = numbers[half:]
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.annotate.click()
+    # The last stroke may have been on disk before it could be told.
+    assert (dock.case.annotation.data != expected).sum() <= 2
+    assert expected.any()
