@@ -71,7 +71,7 @@ def demo_command(
     from napari_densify.ui.demo import ensure_display, run_demo
 
     virtual = ensure_display(headless)
-    print_rounds(run_demo(out, stay=not virtual and not headless))
+    run_demo(out, stay=not virtual and not headless, done=print_rounds)
 
 
 @app.command("simulate")

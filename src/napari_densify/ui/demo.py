@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,13 @@ def ensure_display(headless: bool) -> bool:
     os.execv(xvfb, [xvfb, *screen, sys.executable, "-m", "napari_densify.cli", *sys.argv[1:]])
 
 
-def run_demo(out: Path, stay: bool, rounds: int = 2, seconds: float = 30) -> dict[str, Any]:
+def run_demo(
+    out: Path,
+    stay: bool,
+    done: Callable[[dict[str, Any]], None] = lambda run: None,
+    rounds: int = 2,
+    seconds: float = 30,
+) -> dict[str, Any]:
     """Open a window, let the robot work, write `prediction.nii.gz`, `run.json` and screenshots.
 
     Parameters
@@ -64,6 +71,8 @@ def run_demo(out: Path, stay: bool, rounds: int = 2, seconds: float = 30) -> dic
         Folder to write to; made if need be.
     stay : bool
         Keep the window open for the user to go on.
+    done : callable
+        Told what run.json holds as soon as it is written, before the user closes the window.
     rounds, seconds
         Correction rounds, and learning in each round.
 
@@ -108,6 +117,7 @@ def run_demo(out: Path, stay: bool, rounds: int = 2, seconds: float = 30) -> dic
         labels = np.maximum(case.session.prediction, 1) - 1
         write_labels(out / "prediction.nii.gz", volume.like(labels))
         (out / "run.json").write_text(json.dumps(result, indent=2) + "\n")
+        done(result)
         if stay:
             widget.train.setText("Train")
         else:
