@@ -39,6 +39,13 @@ def refused(done: subprocess.CompletedProcess[str]) -> str:
     return lines[0]
 
 
+def last_sentence(done: subprocess.CompletedProcess[str]) -> str:
+    """The sentence with which bad input ends that shows only once the work has begun."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr.strip().splitlines()[-1]
+
+
 @pytest.fixture
 def files(tmp_path: Path, phantom: Volume, truth: NDArray[np.uint8]) -> Path:
     """A folder with the phantom as an oblique image, three painted slices, and its truth."""
@@ -183,8 +190,12 @@ def test_what_is_no_image_no_project_and_nowhere_to_write(files: Path) -> None:
     (files / "note.nii.gz").write_text("not an image")
     (files / "note.txt").write_text("not an image")
     (files / "folder.densify").mkdir()
+    whole = image.read_bytes()
+    (files / "cut.nii.gz").write_bytes(whole[: len(whole) // 2])
     nowhere = files / "note.txt" / "below.densify"
+    before = sorted(files.rglob("*"))
     for arguments in (
+        ("info", files / "cut.nii.gz"),
         ("info", files / "note.nii.gz"),
         ("info", files / "note.txt"),
         ("info", files / "absent.nii.gz"),
@@ -193,8 +204,45 @@ def test_what_is_no_image_no_project_and_nowhere_to_write(files: Path) -> None:
         ("train", image, labels, "--out", files / "folder.densify"),
         ("train", image, labels, "--out", nowhere),
         ("simulate", image, files / "truth.nii.gz", "--out", nowhere),
+        ("simulate", image, files / "truth.nii.gz", "--out", "/proc/run.json"),
         ("demo", "--headless", "--out", nowhere),
     ):
         refused(densify(*arguments))
-    assert not list((files / "folder.densify").iterdir())
-    assert not (files / "y.nii.gz").exists()
+    assert sorted(files.rglob("*")) == before
+
+
+def test_it_is_refused_before_any_work_is_done(files: Path) -> None:
+    """Not after the training: where the results should go, and on what it should run."""
+    image, truth, out = files / "image.nii.gz", files / "truth.nii.gz", files / "run.json"
+    project = files / "new" / "case.densify"
+    before = sorted(files.rglob("*"))
+    for arguments, word in (
+        (("simulate", image, truth, "--out", out, "--save-prediction", files / "x.doc"), "x.doc"),
+        (("simulate", image, truth, "--out", out, "--save-prediction", "/proc/x.npy"), "/proc"),
+        (("simulate", image, truth, "--out", out, "--device", "toaster"), "toaster"),
+        (("train", image, truth, "--out", project, "--device", "toaster"), "toaster"),
+    ):
+        assert word in last_sentence(densify(*arguments))
+    assert sorted(files.rglob("*")) == before
+
+
+def test_a_model_goes_only_with_images_of_its_kind(files: Path, phantom: Volume) -> None:
+    project = files / "case.densify"
+    trained = densify(
+        "train", files / "image.nii.gz", files / "painted.nii.gz", "--out", project, "--seconds", 1
+    )
+    assert trained.returncode == 0, trained.stderr
+    np.save(files / "two.npy", np.stack([phantom.data] * 2))
+    before = sorted(files.rglob("*"))
+    for image, out in (("two.npy", "y.npy"), ("image.nii.gz", "y.doc")):
+        last_sentence(densify("predict", project, files / image, "--out", files / out))
+    model = project / "model" / "latest.safetensors"
+    model.write_bytes(model.read_bytes()[:1000])
+    done = densify("predict", project, files / "image.nii.gz", "--out", files / "y.npy")
+    assert "damaged" in last_sentence(done)
+    assert sorted(files.rglob("*")) == before
+
+
+def test_names_are_shown_as_they_are(files: Path) -> None:
+    np.save(files / "scan[red].npy", np.zeros((3, 3)))
+    assert "scan[red].npy" in refused(densify("info", files / "scan[red].npy"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,12 +14,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from napari_densify import __version__
 from napari_densify.cases.annotation import Annotation
-from napari_densify.cases.formats import read_labels, read_volume, write_labels
+from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_labels
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import (
     Label,
@@ -53,7 +54,8 @@ def main() -> None:
     try:
         app()
     except Problem as problem:
-        console.print(f"[bold]napari-densify:[/bold] {problem}", highlight=False, soft_wrap=True)
+        sentence = escape(str(problem))
+        console.print(f"[bold]napari-densify:[/bold] {sentence}", highlight=False, soft_wrap=True)
         sys.exit(2)
 
 
@@ -95,6 +97,9 @@ def simulate_command(
     volume = read_volume(image)
     labels = read_labels(truth, volume)
     _check_file_target(out)
+    if save_prediction:
+        check_ending(save_prediction)
+        _check_file_target(save_prediction)
     session = Session(volume, settings=Settings(device=device, seed=seed))
     simulation = Simulation(labels, session, slices, seconds)
     session.classes = simulation.robot.classes
@@ -133,10 +138,10 @@ def train_command(
     """
     volume = read_volume(image)
     labels = read_labels(annotation, volume)
-    check_target(out)
     session = Session(volume, settings=Settings(device=device, seed=seed))
     session.paint(np.flatnonzero(labels), labels[labels > 0])
     _check_classes(session.annotation, annotation)
+    check_target(out)
     session.train()
     with _progress() as bar:
         task = bar.add_task("starting", total=seconds)
@@ -159,7 +164,7 @@ def train_command(
         steps=session.status.steps,
     )
     project.write(out, session.annotation, session.prediction, session.model)
-    console.print(f"Wrote {out}")
+    console.print(f"Wrote {escape(str(out))}")
 
 
 @app.command("predict")
@@ -176,6 +181,7 @@ def predict_command(
     description = Project.read(project)
     model = read_model(project)
     volume = read_volume(image)
+    check_ending(out)
     _check_file_target(out)
     classes = [c.label for c in description.classes]
     session = Session(volume, classes, Settings(device=device), model=model)
@@ -187,7 +193,7 @@ def predict_command(
             if session.status.complete:
                 session.stop()
     write_labels(out, volume.like(_as_truth(session.prediction)))
-    console.print(f"Wrote {out}")
+    console.print(f"Wrote {escape(str(out))}")
 
 
 @app.command("info")
@@ -225,7 +231,7 @@ def info_command(
             "values": f"{volume.data.min()} … {volume.data.max()}",
         }
     for name, value in facts.items():
-        table.add_row(f"[bold]{name}[/bold]", value)
+        table.add_row(f"[bold]{name}[/bold]", escape(value))
     Console().print(table)
 
 
@@ -233,7 +239,7 @@ def print_rounds(run: dict[str, object]) -> None:
     """The table a run ends with: round, annotated slices, Dice per class, seconds."""
     rounds = run["rounds"]
     assert isinstance(rounds, list)
-    table = Table("round", "annotated slices", title=str(run["image"]))
+    table = Table("round", "annotated slices", title=escape(str(run["image"])))
     for label in rounds[0]["dice"]:
         table.add_column(f"Dice {label}", justify="right")
     table.add_column("mean", justify="right")
@@ -274,7 +280,13 @@ def _check_classes(annotation: Annotation, path: Path) -> None:
 
 
 def _check_file_target(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+    """Refuse early to write a file where that cannot work."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            writable = not path.is_dir()
+    except OSError:
+        writable = False
+    if not writable:
         raise Problem(f"Cannot write {path}; choose a file in a folder that can be written.")
 
 

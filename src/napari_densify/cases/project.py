@@ -88,6 +88,7 @@ class Project(BaseModel):
         """
         check_target(folder)
         try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
             partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
             try:
                 self._fill(partial, annotation, prediction, model)
@@ -152,15 +153,17 @@ def read_model(folder: Path) -> bytes:
 def check_target(folder: Path) -> None:
     """Refuse early to write a project where that cannot work or would destroy something else.
 
+    Leaves nothing behind, not even the folders above it.
+
     Raises
     ------
     Problem
     """
     if folder.exists() and not (folder / "project.json").is_file():
         raise Problem(f"{folder} exists and is not a Densify project; choose another name.")
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder.parent):
+        with tempfile.TemporaryFile(dir=above):
             pass
     except OSError as error:
         raise Problem(f"Cannot write in {folder.parent}; choose another folder.") from error

@@ -62,7 +62,7 @@ def write_labels(path: Path, labels: Volume) -> None:
     Problem
         If the ending is unknown or the folder cannot be written.
     """
-    module = _READERS[_suffix(path)]
+    module = _READERS[check_ending(path)]
     partial = path.with_name(f".partial-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,21 +74,28 @@ def write_labels(path: Path, labels: Volume) -> None:
         raise Problem(f"Cannot write {path}; choose a folder that can be written.") from error
 
 
-def _read(path: Path) -> Volume:
-    if not path.exists():
-        raise Problem(f"There is no file {path}; check the name.")
-    module = _READERS[_suffix(path)]
-    try:
-        volume: Volume = module.read(path)
-    except _DAMAGED as error:
-        raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
-    return volume
+def check_ending(path: Path) -> str:
+    """The ending by which a file's format is known.
 
-
-def _suffix(path: Path) -> str:
+    Raises
+    ------
+    Problem
+        If it is unknown.
+    """
     name = path.name.lower()
     for suffix in SUFFIXES:
         if name.endswith(suffix):
             return suffix
     known = " ".join(SUFFIXES)
     raise Problem(f"{path.name} is no image that can be read here; choose one of {known}.")
+
+
+def _read(path: Path) -> Volume:
+    if not path.exists():
+        raise Problem(f"There is no file {path}; check the name.")
+    module = _READERS[check_ending(path)]
+    try:
+        volume: Volume = module.read(path)
+    except _DAMAGED as error:
+        raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
+    return volume
