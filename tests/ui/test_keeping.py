@@ -22,7 +22,7 @@ from .test_painting import agrees
 
 def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock, qtbot, tmp_path):
     tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
-    (image,) = viewer.open(tmp_path / "ct.tif", plugin="napari")
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
     dock = open_dock()
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.annotate.click()
@@ -42,7 +42,7 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     dock.close_case()
     assert case.loop.wait(30)
     viewer.layers.clear()
-    (image,) = viewer.open(tmp_path / "ct.tif", plugin="napari")
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.annotate.click()
     again = dock.case
