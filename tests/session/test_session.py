@@ -1,19 +1,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
-from napari_densify.session.news import Block, Model, Phase, Status
+from napari_densify.session.news import Block, Model, News, Phase, Status
 from napari_densify.session.score import dice
-from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings, Worker
+from napari_densify.session.session import ATTEMPTS, Session
+from napari_densify.session.worker import Settings, Worker, WorkerLost
 from tests.session.conftest import PLANES, Drive, paint
 
 WHOLE = Box((0, 0, 0), (24, 28, 32))
@@ -87,6 +90,56 @@ def test_a_round_begins_with_painting_after_a_complete_prediction(
     assert session.annotation.round == 2, "no newer prediction was shown"
     assert rounds == [1, 2]
     assert list(session.annotation.marks["round"].ravel()[[0, 10, 60]]) == [0, 1, 2]
+
+
+def test_repainting_ones_own_stroke_is_no_wrong_prediction(session: Session) -> None:
+    session.take(block(2))
+    session.paint(np.arange(10), 2)
+    session.paint(np.arange(10), 3)
+    assert not session.annotation.marks["wrong"].any()
+
+
+class Stillborn:
+    """A worker that dies in its first turn."""
+
+    made = 0
+
+    def __init__(self, *about: object) -> None:
+        Stillborn.made += 1
+
+    def deliver(self, message: object) -> None:
+        """Nobody reads it."""
+
+    def turn(self) -> list[News]:
+        raise WorkerLost("gone")
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+def test_workers_that_die_at_once_are_not_replaced_for_ever(phantom: Volume) -> None:
+    session = Session(phantom, open_worker=Stillborn)
+    with pytest.raises(WorkerLost):
+        list(session.run())
+    assert Stillborn.made == ATTEMPTS
+
+
+def test_forgetting_forgets_the_saved_model_too(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings, tmp_path: Path, drive: MakeDrive
+) -> None:
+    folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
+    session = Session(phantom, settings=tiny, project=folder)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps > 2)
+    session.pause()
+    go(lambda: session.model is not None)
+    assert folder.model == session.model
+    session.reset()
+    assert folder.model is None
+    session._save(Model(b"late", edits=1))
+    assert folder.model is None
 
 
 def test_what_is_painted_wins_over_what_is_predicted(session: Session) -> None:

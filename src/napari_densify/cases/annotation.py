@@ -162,17 +162,29 @@ class Annotation:
         """The edit that brings the last undone one back, or None; not applied."""
         return self._undone[-1] if self._undone else None
 
-    def echo(self, labels: NDArray[np.uint8]) -> Edit | None:
-        """The undo or redo that somebody else's (z, y, x) labels show, or None; not applied.
+    def echo(self, labels: NDArray[np.uint8]) -> list[Edit]:
+        """The undos or redos that somebody else's (z, y, x) labels show; not applied.
 
-        napari's undo and redo announce nothing; only their effect on the layer shows. Taking it
-        for what it is brings rounds and weights back too, which plain repainting would not.
+        napari's undo and redo announce nothing; only their effect on the layer shows. Taking them
+        for what they are brings rounds and weights back too, which plain repainting would not.
+        Several that touch the same voxels come together; ask again for others once these are
+        applied.
         """
-        flat = labels.reshape(-1)
-        for edit in (self.undo(), self.redo()):
-            if edit is not None and np.array_equal(flat[edit.where], edit.after["label"]):
-                return edit
-        return None
+        flat, mine = labels.reshape(-1), self.labels.reshape(-1)
+        back = (edit.inverse() for edit in reversed(self._done))
+        for chain in (back, reversed(self._undone)):
+            where, then = np.empty(0, np.int64), np.empty(0, np.uint8)
+            steps: list[Edit] = []
+            for edit in chain:
+                if not steps and np.array_equal(flat[edit.where], mine[edit.where]):
+                    break  # whatever happened, it did not begin with this one
+                seen, where = where, np.union1d(where, edit.where)
+                then = _carry(seen, then, where, mine)
+                then[np.searchsorted(where, edit.where)] = edit.after["label"]
+                steps.append(edit)
+                if np.array_equal(flat[where], then):
+                    return steps
+        return []
 
     def everything(self) -> Edit:
         """One edit that brings an empty annotation to this state."""
@@ -222,6 +234,18 @@ def _sorted(
     flags = np.broadcast_to(np.asarray(wrong, bool), where.shape)
     where, first = np.unique(where, return_index=True)
     return where, new[first], flags[first]
+
+
+def _carry(
+    seen: NDArray[np.int64],
+    then: NDArray[np.uint8],
+    where: NDArray[np.int64],
+    mine: NDArray[np.uint8],
+) -> NDArray[np.uint8]:
+    """Labels `then` of the voxels `seen`, and the present ones of the others in `where`."""
+    labels = mine[where]
+    labels[np.searchsorted(where, seen)] = then
+    return labels
 
 
 def _same(one: Edit, other: Edit) -> bool:

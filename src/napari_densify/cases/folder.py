@@ -88,6 +88,10 @@ class ProjectFolder:
             folder.mkdir(exist_ok=True)
             _replace(folder / "latest.safetensors", model)
 
+    def forget_model(self) -> None:
+        """Throw the saved model away."""
+        (self.path / "model" / "latest.safetensors").unlink(missing_ok=True)
+
     def save_classes(self, classes: list[Label]) -> None:
         """Keep the class table."""
         self.description = self.description.model_copy(update={"classes": classes})

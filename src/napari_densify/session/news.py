@@ -118,9 +118,13 @@ class Status:
 
 @dataclass(frozen=True)
 class Model:
-    """The learner's state as safetensors: what to go on from if the worker dies."""
+    """The learner's state as safetensors: what to go on from if the worker dies.
+
+    `edits` as in `Status`: a model from before a reset is not to be kept.
+    """
 
     data: bytes
+    edits: int = 0
 
 
 @dataclass(frozen=True)

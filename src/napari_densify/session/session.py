@@ -31,6 +31,9 @@ from napari_densify.session.news import (
 )
 from napari_densify.session.worker import Link, Settings, Worker, WorkerLost
 
+ATTEMPTS = 3
+"""Workers that may die one after the other without having done anything."""
+
 OpenWorker = Callable[[Volume, list[int], Settings], Link]
 
 
@@ -115,8 +118,10 @@ class Session:
             If the edit cannot be kept in the project; it does not count then.
         """
         shown = self.prediction.reshape(-1)[where]
+        # Where something was painted before, that is what was shown, not a prediction.
+        predicted = (shown != 0) & (self.annotation.labels.reshape(-1)[where] == 0)
         edit = self.annotation.change(
-            where, labels, wrong=(shown != 0) & (shown != labels), new_round=self._shown
+            where, labels, wrong=predicted & (shown != labels), new_round=self._shown
         )
         if edit is not None:
             self._commit(edit)
@@ -146,9 +151,10 @@ class Session:
             What was taken as undo or redo, then what was painted.
         """
         edits: list[Edit] = []
-        while (echo := self.annotation.echo(labels)) is not None:
-            self._commit(echo)
-            edits.append(echo)
+        while echoes := self.annotation.echo(labels):
+            for echo in echoes:
+                self._commit(echo)
+            edits += echoes
         part = labels[box.slices]
         local = np.argwhere(part != self.annotation.labels[box.slices])
         where = np.ravel_multi_index(tuple((local + box.start).T), self.annotation.shape)
@@ -186,6 +192,8 @@ class Session:
         self.prediction[:] = self.annotation.labels
         self._shown = False
         with self._lock:
+            if self.project is not None:
+                self.project.forget_model()
             self._edits += 1
             self._reset_at = self._edits
             if self._link:
@@ -209,18 +217,28 @@ class Session:
         ------
         Block, Status, Model or Lost
             To be handed to `take` on the owner's thread.
+
+        Raises
+        ------
+        WorkerLost
+            If one worker after the other dies before it has done anything.
         """
         yield Status(Phase.STARTING)
         link = self._connect()
+        in_vain = 0
         try:
             while not self._stopped.is_set():
                 try:
                     for news in link.turn():
-                        if isinstance(news, Model) and self.project is not None:
-                            self.project.save_model(news.data)
+                        in_vain = 0
+                        if isinstance(news, Model):
+                            self._save(news)
                         yield news
                 except WorkerLost as error:
                     self._disconnect()
+                    in_vain += 1
+                    if in_vain == ATTEMPTS:
+                        raise
                     yield Lost(str(error))
                     yield Status(Phase.STARTING)
                     link = self._connect()
@@ -231,8 +249,10 @@ class Session:
     def take(self, news: News) -> None:
         """Update prediction and status from what `run` yielded."""
         match news:
-            case Block() | Model() if self.status.edits < self._reset_at:
+            case Block() if self.status.edits < self._reset_at:
                 pass  # from before the reset
+            case Model() if news.edits < self._reset_at:
+                pass
             case Block():
                 self._show(news)
             case Status():
@@ -244,6 +264,11 @@ class Session:
                 self.model = news.data
             case Lost():
                 self.worker_lost.emit(news.reason)
+
+    def _save(self, model: Model) -> None:
+        with self._lock:
+            if self.project is not None and model.edits >= self._reset_at:
+                self.project.save_model(model.data)
 
     def _show(self, block: Block) -> None:
         inside = block.box.slices

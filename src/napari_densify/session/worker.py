@@ -190,7 +190,7 @@ class Worker:
         from napari_densify.learn.weights import pack
 
         self._saved_at = self._schedule.trained
-        return [Model(pack(self._learner))]
+        return [Model(pack(self._learner), self._edits)]
 
     def _predict(self, task: Predict) -> Block:
         start = time.perf_counter()
