@@ -12,7 +12,7 @@ import pytest
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.folder import ProjectFolder, content_hash, place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, Project
+from napari_densify.cases.project import ImageReference, Label, Project, check_target
 from napari_densify.cases.volume import Volume
 
 CLASSES = [Label(label=1, name="background"), Label(label=2, name="liver", colour="#123456")]
@@ -61,6 +61,14 @@ def test_edits_model_and_classes_are_found_again(tmp_path: Path, phantom: Volume
     assert not again.torn
     again.close()
     assert Project.read(path).image.content == content_hash(phantom)
+
+
+def test_a_project_that_was_painted_in_is_not_overwritten(tmp_path: Path, phantom: Volume) -> None:
+    folder = ProjectFolder(tmp_path / "a.densify", reference(phantom), CLASSES)
+    folder.append(stroke(Annotation(phantom.shape), 0, 1))
+    folder.close()
+    with pytest.raises(Problem, match="choose another name"):
+        check_target(tmp_path / "a.densify")
 
 
 def test_another_image_is_refused(tmp_path: Path, phantom: Volume) -> None:

@@ -11,7 +11,8 @@ from napari import Viewer
 from qtpy.QtCore import QPoint, Qt
 
 from napari_densify.cases.plane import Plane
-from napari_densify.session.worker import Settings, WorkerProcess
+from napari_densify.session.process import WorkerProcess
+from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.segment import SegmentWidget
 

@@ -161,6 +161,8 @@ def check_target(folder: Path) -> None:
     """
     if folder.exists() and not (folder / "project.json").is_file():
         raise Problem(f"{folder} exists and is not a Densify project; choose another name.")
+    if (folder / "journal").exists():
+        raise Problem(f"{folder} holds what was painted in a window; choose another name.")
     above = next(parent for parent in folder.absolute().parents if parent.exists())
     try:
         with tempfile.TemporaryFile(dir=above):

@@ -1,15 +1,12 @@
-"""Where the learner lives: in this process, in a worker process, or on another machine.
+"""What does the work: a learner and its schedule, one piece of work at a time.
 
-All three are the same `Worker`: here called directly, elsewhere as a `dask.distributed` actor.
+The same `Worker` is called directly in this process, or lives in another one (`process.py`).
 Only `Worker` imports torch, and only when it starts.
 """
 
 from __future__ import annotations
 
-import itertools
-import logging
 import os
-import subprocess
 import sys
 import time
 from collections import deque
@@ -38,10 +35,6 @@ from napari_densify.session.schedule import Learn, Predict, Schedule
 
 SAVE_EVERY = 15.0
 """Seconds of training between models sent home."""
-PATIENCE = 120.0
-"""Seconds a worker process has to come up."""
-GRACE = 5.0
-"""Seconds a worker process has to end by itself."""
 IDLE = 0.02
 """Seconds a turn lasts when there is nothing to do."""
 
@@ -226,136 +219,6 @@ class Worker:
             done=done,
             memory_mb=peak_memory_mb(),
         )
-
-
-class WorkerActor(Worker):
-    """A `Worker` in a dask worker's process."""
-
-    def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
-        if sys.platform != "win32":
-            # The canvas goes before the training when both want the same cores.
-            os.nice(10)
-        super().__init__(volume, classes, settings)
-        self._early: dict[int, Message] = {}
-        self._awaited = 0
-
-    async def post(self, number: int, message: Message) -> None:
-        """`deliver`, on the event loop: it gets through while a turn is running.
-
-        Messages are numbered from 0 because dask does not keep the order of calls.
-        """
-        self._early[number] = message
-        while self._awaited in self._early:
-            self.deliver(self._early.pop(self._awaited))
-            self._awaited += 1
-
-
-class WorkerProcess:
-    """A worker in a process of its own on this machine, or on a dask cluster elsewhere.
-
-    Parameters
-    ----------
-    volume, classes, settings
-        See `Worker`.
-    address : str, optional
-        Of a dask scheduler; None starts a process here.
-    """
-
-    def __init__(
-        self,
-        volume: Volume,
-        classes: list[int],
-        settings: Settings,
-        address: str | None = None,
-    ) -> None:
-        from distributed import Client, LocalCluster
-        from distributed.gc import disable_gc_diagnosis
-
-        self._cluster: Any = None
-        self._process: subprocess.Popen[bytes] | None = None
-        if address is None:
-            self._cluster = LocalCluster(
-                n_workers=0,
-                processes=True,
-                dashboard_address=":0",
-                silence_logs=logging.CRITICAL,
-            )
-            # What goes on on the way out when a connection closes first is nobody's concern.
-            for part in ("batched", "comm", "core"):
-                logging.getLogger(f"distributed.{part}").setLevel(logging.CRITICAL)
-            # Its callback on garbage collection is not safe with several threads.
-            disable_gc_diagnosis()
-            address = self._cluster.scheduler_address
-            self._process = _start_process(address)
-        self._client = Client(address, set_as_default=False)
-        self._numbers = itertools.count()
-        self._client.wait_for_workers(1, timeout=PATIENCE)
-        remote = self._client.scatter(volume, hash=False)
-        made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
-        # An actor belongs to the client that is current when its first method is looked up.
-        with self._client.as_current():
-            self._actor: Any = made.result()
-            self._post = self._actor.post
-
-    @property
-    def pid(self) -> int:
-        """Process id of the worker."""
-        return int(next(iter(self._client.run(os.getpid).values())))
-
-    def deliver(self, message: Message) -> None:
-        """Hand a message over without waiting; lost with the worker if that is gone."""
-        self._post(next(self._numbers), message)
-
-    def turn(self) -> list[News]:
-        """One piece of work over there.
-
-        Raises
-        ------
-        WorkerLost
-            If its process died.
-        """
-        try:
-            turn = self._actor.turn
-        except RuntimeError as error:
-            raise WorkerLost(str(error)) from error
-        try:
-            news: list[News] = turn().result()
-        except OSError as error:
-            raise WorkerLost(str(error)) from error
-        return news
-
-    def labels(self) -> NDArray[np.uint8]:
-        """The annotation's labels as the worker has them; waits for the present turn."""
-        labels: NDArray[np.uint8] = self._actor.labels().result()
-        return labels
-
-    def close(self) -> None:
-        """Stop the process."""
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
-        if self._process is not None:
-            try:
-                self._process.wait(GRACE)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-
-def _start_process(scheduler: str) -> subprocess.Popen[bytes]:
-    """A dask worker in a process that does not import the caller's main script.
-
-    `multiprocessing` would run a user's unguarded script a second time in the worker. Without a
-    nanny the process ends by itself when this one is gone, however it went.
-    """
-    command = [sys.executable, "-m", "dask", "worker", scheduler, "--no-nanny", "--no-dashboard"]
-    options = ["--nthreads", "1", "--death-timeout", "60"]
-    # dask must not pause the worker behind our back when it takes memory.
-    options += ["--memory-limit", "0"]
-    quiet = {"DASK_LOGGING__DISTRIBUTED": "critical"}
-    return subprocess.Popen(
-        command + options, env={**os.environ, **quiet}, stdin=subprocess.DEVNULL
-    )
 
 
 def peak_memory_mb() -> float:

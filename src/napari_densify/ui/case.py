@@ -13,8 +13,9 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
+from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Link, Settings, WorkerProcess
+from napari_densify.session.worker import Link, Settings
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.layers import (
     ROLE,

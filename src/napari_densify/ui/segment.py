@@ -30,7 +30,8 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label, describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Status
-from napari_densify.session.worker import Link, Settings, WorkerProcess
+from napari_densify.session.process import WorkerProcess
+from napari_densify.session.worker import Link, Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
 from napari_densify.ui.layers import check_layer, read_layer, source_of
