@@ -18,8 +18,11 @@ report = {}
 
 def look():
     viewer = napari.current_viewer()
-    docks = viewer.window.dock_widgets
-    widget = next(w for w in docks.values() if type(w).__name__ == "SegmentWidget")
+    docks = viewer.window.dock_widgets.values() if viewer else ()
+    widget = next((w for w in docks if type(w).__name__ == "SegmentWidget"), None)
+    if widget is None:
+        QTimer.singleShot(100, look)
+        return
     viewer.add_image(np.random.default_rng(0).random((16, 16, 16)), name="noise")
     widget.caseOpened.connect(lambda case: begin(viewer, case))
     widget.annotate.click()
@@ -35,7 +38,7 @@ def end(viewer, status):
         report["steps"] = status.steps
         QTimer.singleShot(0, viewer.close)
 
-QTimer.singleShot(0, lambda: QTimer.singleShot(500, look))
+QTimer.singleShot(0, look)
 sys.argv = ["napari", "-w", "napari-densify"]
 main()
 assert report["steps"] > 2, report
