@@ -13,6 +13,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from napari_densify.cases.formats import medical
+from napari_densify.cases.log import log_file
 from napari_densify.cases.volume import Volume
 
 from .conftest import ROOT
@@ -44,6 +45,13 @@ def last_sentence(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     return done.stderr.strip().splitlines()[-1]
+
+
+@pytest.fixture(autouse=True)
+def log(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The log of the processes that a test starts, away from the user's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    return log_file()
 
 
 @pytest.fixture
@@ -128,8 +136,13 @@ def test_help_has_an_example(command: str) -> None:
     assert f"napari-densify {command}" in done.stdout.split("Example:")[1]
 
 
-def test_info_of_the_machine_and_of_an_image(files: Path) -> None:
-    assert "device" in densify("info").stdout
+def test_info_of_the_machine_and_of_an_image(
+    files: Path, log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "500")  # a row of the table is one line then
+    told = densify("info").stdout
+    assert "device" in told
+    assert str(log) in told
     assert "24 × 28 × 32" in densify("info", files / "image.nii.gz").stdout
 
 
@@ -241,6 +254,20 @@ def test_a_model_goes_only_with_images_of_its_kind(files: Path, phantom: Volume)
     done = densify("predict", project, files / "image.nii.gz", "--out", files / "y.npy")
     assert "damaged" in last_sentence(done)
     assert sorted(files.rglob("*")) == before
+
+
+def test_what_went_wrong_is_in_the_log_without_whose_it_is(files: Path, log: Path) -> None:
+    assert "DOE JOHN" in refused(densify("info", files / "DOE JOHN" / "ct.nii.gz"))
+    (line,) = log.read_text().splitlines()
+    assert line.endswith("There is no file <path>.nii.gz; check the name.")
+    assert " WARNING " in line
+
+
+def test_without_a_place_for_the_log_all_goes_on(
+    files: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc")
+    refused(densify("info", files / "absent.nii.gz"))
 
 
 def test_names_are_shown_as_they_are(files: Path) -> None:

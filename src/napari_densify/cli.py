@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from rich.table import Table
 from napari_densify import __version__
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_labels
+from napari_densify.cases.log import log_file, start_log
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import (
     Label,
@@ -42,6 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 console = Console(stderr=True)
+logger = logging.getLogger("napari_densify.cli")
 
 Image = Annotated[Path, typer.Argument(help="NIfTI, NRRD, MHA, TIFF or npy volume.")]
 Seconds = Annotated[float, typer.Option(min=0.1, help="How long to train.")]
@@ -51,9 +54,12 @@ Seed = Annotated[int, typer.Option(help="Same seed, same slices and starting wei
 
 def main() -> None:
     """Run the command line; bad input is one sentence on stderr and exit status 2."""
+    start_log()
     try:
         app()
     except Problem as problem:
+        # The object, not its text: so the log can tell our words from the names in it.
+        logger.warning("%s", problem)
         sentence = escape(str(problem))
         console.print(f"[bold]napari-densify:[/bold] {sentence}", highlight=False, soft_wrap=True)
         sys.exit(2)
@@ -266,6 +272,7 @@ def _machine() -> dict[str, str]:
         "torch": torch.__version__,
         "device": str(pick_device("auto")),
         "threads": str(torch.get_num_threads()),
+        "log": str(log_file()),
     }
 
 

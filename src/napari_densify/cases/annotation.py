@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_densify.cases.blocks import Blocks
+from napari_densify.cases.box import Box
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
 from napari_densify.cases.weight import CODES, ROUNDS, weight_table
@@ -17,7 +19,10 @@ MARK = np.dtype([("label", "u1"), ("round", "u1"), ("wrong", "?")])
 the round it was painted in, and whether the prediction shown then was wrong there."""
 
 LAST_LABEL = 254
-UNDO_DEPTH = 100
+UNDO_DEPTH = 200
+"""Edits that can be taken back or brought back; napari's own layers keep 100."""
+SLAB = 32
+"""Slices that are compared at a time with somebody else's labels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +58,9 @@ class Annotation:
     """Label, round and "the shown prediction was wrong here" of every voxel of a volume.
 
     The present state is a function of the edits applied, so taking an edit back restores
-    labels, rounds and therefore weights exactly.
+    labels, rounds and therefore weights exactly; and as an edit says what is there after it, not
+    what it adds, applying the last ones again changes nothing. Takes memory only around what is
+    painted.
 
     Parameters
     ----------
@@ -63,17 +70,30 @@ class Annotation:
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
-        self.marks: NDArray[np.void] = np.zeros(shape, MARK)
+        self._marks = Blocks(shape, MARK)
         self.round = 0
         self.counts = np.zeros((256, ROUNDS, 2), np.int64)
-        self.counts[0, 0, 0] = self.marks.size
+        self.counts[0, 0, 0] = int(np.prod(shape, dtype=np.int64))
         self._done: deque[Edit] = deque(maxlen=UNDO_DEPTH)
         self._undone: deque[Edit] = deque(maxlen=UNDO_DEPTH)
 
     @property
+    def marks(self) -> NDArray[np.void]:
+        """(z, y, x) of `MARK`, a copy of the whole volume's size."""
+        return self.read(Box((0, 0, 0), self.shape))
+
+    @property
     def labels(self) -> NDArray[np.uint8]:
-        """(z, y, x) uint8 labels, a view: 0 = not annotated."""
-        return self.marks["label"]
+        """(z, y, x) uint8 labels, a copy of the whole volume's size: 0 = not annotated."""
+        return np.ascontiguousarray(self.marks["label"])
+
+    def read(self, box: Box) -> NDArray[np.void]:
+        """(z, y, x) of `MARK` in a box, a copy."""
+        return self._marks.read(box)  # type: ignore[return-value]
+
+    def at(self, where: NDArray[np.int64]) -> NDArray[np.void]:
+        """(n,) of `MARK` at flat voxel indices, a copy."""
+        return self._marks.get(where)  # type: ignore[return-value]
 
     @property
     def classes(self) -> list[int]:
@@ -102,6 +122,7 @@ class Annotation:
         *,
         wrong: NDArray[np.bool_] | bool = False,
         new_round: bool = False,
+        accepted: bool = False,
     ) -> Edit | None:
         """Make the edit that gives voxels new labels, without applying it.
 
@@ -115,6 +136,8 @@ class Annotation:
             Whether the prediction shown at the time contradicts the new label.
         new_round : bool
             Whether a prediction was shown since the last edit.
+        accepted : bool
+            Whether this only agrees with the prediction: such voxels count like first ones.
 
         Returns
         -------
@@ -129,16 +152,17 @@ class Annotation:
         where, new, wrong = _sorted(where, labels, wrong)
         for label in new[(new < 0) | (new > LAST_LABEL)][:1]:
             raise Problem(f"There is no class {label}; classes go from 1 to {LAST_LABEL}.")
-        changed = self.labels.ravel()[where] != new
-        where, new, wrong = where[changed], new[changed], wrong[changed]
+        before = self.at(where)
+        changed = before["label"] != new
+        where, new, wrong, before = where[changed], new[changed], wrong[changed], before[changed]
         if not where.size:
             return None
         round_ = min(self.round + new_round, ROUNDS - 1)
         after = np.zeros(where.size, MARK)
         after["label"] = new
-        after["round"] = np.where(new > 0, round_, 0)
+        after["round"] = np.where((new > 0) & (not accepted), round_, 0)
         after["wrong"] = wrong & (new > 0)
-        return Edit(where, self.marks.ravel()[where], after, self.round, round_)
+        return Edit(where, before, after, self.round, round_)
 
     def apply(self, edit: Edit) -> None:
         """Bring an edit into force and remember it for undo and redo."""
@@ -149,9 +173,7 @@ class Annotation:
         else:
             self._done.append(edit)
             self._undone.clear()
-        self._count(edit.where, -1)
-        self.marks.ravel()[edit.where] = edit.after
-        self._count(edit.where, +1)
+        self._put(edit.where, edit.after)
         self.round = edit.round_after
 
     def undo(self) -> Edit | None:
@@ -162,6 +184,28 @@ class Annotation:
         """The edit that brings the last undone one back, or None; not applied."""
         return self._undone[-1] if self._undone else None
 
+    def history(self) -> list[Edit]:
+        """Edits that, applied to the present state, leave it as it is and can be undone and redone.
+
+        What can be undone, in order; then what can be redone, done again and taken back.
+        """
+        again = list(reversed(self._undone))
+        return [*self._done, *again, *(edit.inverse() for edit in reversed(again))]
+
+    def load(self, where: NDArray[np.int64], marks: NDArray[np.void]) -> None:
+        """Set marks that were stored; they are no edit and cannot be undone."""
+        self._put(where, marks)
+
+    def difference(self, labels: NDArray[np.uint8]) -> Box | None:
+        """The smallest box of slices where somebody else's (z, y, x) labels differ."""
+        depth, height, width = self.shape
+        slices: list[int] = []
+        for start in range(0, depth, SLAB):
+            slab = Box((start, 0, 0), (min(start + SLAB, depth), height, width))
+            differs = (labels[slab.slices] != self.read(slab)["label"]).any(axis=(1, 2))
+            slices += [start + int(z) for z in np.flatnonzero(differs)]
+        return Box((slices[0], 0, 0), (slices[-1] + 1, height, width)) if slices else None
+
     def echo(self, labels: NDArray[np.uint8]) -> list[Edit]:
         """The undos or redos that somebody else's (z, y, x) labels show; not applied.
 
@@ -170,16 +214,16 @@ class Annotation:
         Several that touch the same voxels come together; ask again for others once these are
         applied.
         """
-        flat, mine = labels.reshape(-1), self.labels.reshape(-1)
+        flat = labels.reshape(-1)
         back = (edit.inverse() for edit in reversed(self._done))
         for chain in (back, reversed(self._undone)):
             where, then = np.empty(0, np.int64), np.empty(0, np.uint8)
             steps: list[Edit] = []
             for edit in chain:
-                if not steps and np.array_equal(flat[edit.where], mine[edit.where]):
+                if not steps and np.array_equal(flat[edit.where], self.at(edit.where)["label"]):
                     break  # whatever happened, it did not begin with this one
                 seen, where = where, np.union1d(where, edit.where)
-                then = _carry(seen, then, where, mine)
+                then = _carry(seen, then, where, self.at(where)["label"])
                 then[np.searchsorted(where, edit.where)] = edit.after["label"]
                 steps.append(edit)
                 if np.array_equal(flat[where], then):
@@ -188,13 +232,37 @@ class Annotation:
 
     def everything(self) -> Edit:
         """One edit that brings an empty annotation to this state."""
-        where = np.flatnonzero(self.labels)
-        marks = self.marks.ravel()[where]
+        where = self._marks.nonzero("label")
+        marks = self.at(where)
         return Edit(where, np.zeros_like(marks), marks, 0, self.round)
 
-    def _count(self, where: NDArray[np.int64], sign: int) -> None:
-        code = np.ravel_multi_index(_fields(self.marks.ravel()[where]), self.counts.shape)
-        self.counts += sign * np.bincount(code, minlength=CODES).reshape(self.counts.shape)
+    def turn_into(self, where: NDArray[np.int64], marks: NDArray[np.void]) -> Edit | None:
+        """Make the edit that leaves these marks and no others, without applying it.
+
+        Parameters
+        ----------
+        where : (n,) int64
+            Flat voxel indices, sorted, each once.
+        marks : (n,) of `MARK`
+
+        Returns
+        -------
+        Edit or None
+            None if the annotation is like that already.
+        """
+        everywhere = np.union1d(where, self._marks.nonzero("label"))
+        after = np.zeros(everywhere.size, MARK)
+        after[np.searchsorted(everywhere, where)] = marks
+        before = self.at(everywhere)
+        changed = before != after
+        if not changed.any():
+            return None
+        return Edit(everywhere[changed], before[changed], after[changed], self.round, self.round)
+
+    def _put(self, where: NDArray[np.int64], marks: NDArray[np.void]) -> None:
+        self.counts -= _count(self.at(where))
+        self._marks.put(where, marks)
+        self.counts += _count(marks)
 
 
 def check_labels(labels: NDArray[np.generic], shape: Shape, name: str) -> NDArray[np.uint8]:
@@ -224,6 +292,12 @@ def _fields(marks: NDArray[np.void]) -> tuple[NDArray[np.intp], ...]:
     return tuple(marks[name].astype(np.intp) for name in ("label", "round", "wrong"))
 
 
+def _count(marks: NDArray[np.void]) -> NDArray[np.int64]:
+    """How many voxels carry each label, round and wrong flag."""
+    code = np.ravel_multi_index(_fields(marks), (256, ROUNDS, 2))
+    return np.bincount(code, minlength=CODES).reshape(256, ROUNDS, 2)
+
+
 def _sorted(
     where: NDArray[np.int64],
     labels: NDArray[np.uint8] | int,
@@ -242,8 +316,8 @@ def _carry(
     where: NDArray[np.int64],
     mine: NDArray[np.uint8],
 ) -> NDArray[np.uint8]:
-    """Labels `then` of the voxels `seen`, and the present ones of the others in `where`."""
-    labels = mine[where]
+    """Labels `then` of the voxels `seen`, and the present ones, `mine`, of the rest of `where`."""
+    labels = mine.copy()
     labels[np.searchsorted(where, seen)] = then
     return labels
 

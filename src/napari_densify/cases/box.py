@@ -39,6 +39,12 @@ class Box:
         stop = [min(b + m, s) for b, m, s in zip(self.stop, margin, shape, strict=True)]
         return Box(_three(start), _three(stop))
 
+    def meet(self, other: Box) -> Box:
+        """The voxels that are in both boxes; they must overlap."""
+        start = [max(a, b) for a, b in zip(self.start, other.start, strict=True)]
+        stop = [min(a, b) for a, b in zip(self.stop, other.stop, strict=True)]
+        return Box(_three(start), _three(stop))
+
     def shift(self, origin: Sequence[int]) -> Box:
         """The same voxels in the coordinates of an array that begins at `origin`."""
         start = [a - o for a, o in zip(self.start, origin, strict=True)]

@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import tempfile
+import threading
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
-from filelock import FileLock, Timeout
-from platformdirs import user_data_path
 
-from napari_densify.cases.annotation import Edit
-from napari_densify.cases.journal import Journal
+from napari_densify.cases import disk, place
+from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.hold import Hold
+from napari_densify.cases.journal import Journal, history, read_journal
+from napari_densify.cases.learned import Learned
+from napari_densify.cases.migrate import migrate
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, ImageReference, Label, Project, read_annotation
-from napari_densify.cases.volume import Volume
+from napari_densify.cases.project import (
+    SCHEMA,
+    ImageReference,
+    Label,
+    Learning,
+    Project,
+    View,
+    beside,
+    schema_of,
+)
+from napari_densify.cases.snapshot import Snapshot, Snapshots
+from napari_densify.cases.store import MARKS, LabelStore, read_marks, write_marks
+
+FOLD_EDITS = 256
+"""Edits after which the journal is folded into the store: opening a project takes about half a
+second for each thousand."""
+FOLD_BYTES = 4 << 20
+"""Or bytes."""
 
 
 class ProjectFolder:
@@ -26,147 +43,328 @@ class ProjectFolder:
     path : Path
         The folder; it need not exist.
     image : ImageReference
-        Which image it is for.
-    classes : list of Label
+        Which image it is for, with the path where that is now.
+    classes : iterable of Label
         The class table, for a new project.
+    learning : Learning
+        The settings of learning, for a new project.
 
     Attributes
     ----------
-    edits : list of Edit
-        What brings an empty annotation to the stored state.
-    torn : bool
-        Whether a half-written stroke was dropped from the end.
+    description : Project
+    annotation : Annotation
+        As it was stored; edits are applied to it by `commit`.
+    holder : str
+        Why it is read-only, as a sentence's end; empty if it can be written.
+    notes : list of str
+        What was not as it should be, in sentences for the user.
 
     Raises
     ------
     Problem
-        If the project is of another image, damaged, or open elsewhere.
+        If the project is of another image, damaged, or of a newer version.
     """
 
-    def __init__(self, path: Path, image: ImageReference, classes: list[Label]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        image: ImageReference,
+        classes: Iterable[Label] = (),
+        learning: Learning | None = None,
+    ) -> None:
         self.path = path
-        self.description = Project(image=image, classes=classes)
-        self.edits: list[Edit] = []
-        self.torn = False
-        self._voxels = int(np.prod(image.shape))
+        self.description = Project(
+            image=beside(image, path), classes=tuple(classes), learning=learning or Learning()
+        )
+        self.annotation = Annotation(image.shape)
+        self.holder = ""
+        self.notes: list[str] = []
+        self.number = 0
+        self._guard = threading.RLock()
         self._journal: Journal | None = None
-        self._lock: FileLock | None = None
-        if path.exists():
-            self.description = Project.read(path)
-            if self.description.image.content != image.content:
-                raise Problem(f"{path} belongs to another image; rename it, then try again.")
-            self._open()
+        self._hold: Hold | None = None
+        self._unfolded: list[Edit] = []
+        self._folded_at = 0
+        # A folder without any of these was never finished, and nothing in it ever counted.
+        if any((path / name).exists() for name in ("project.json", "journal", "annotation.zarr")):
+            self._find(image)
 
     @property
     def exists(self) -> bool:
         """Whether anything was written yet."""
+        return self.writable or self.read_only
+
+    @property
+    def writable(self) -> bool:
+        """Whether it is there and ours to write to."""
         return self._journal is not None
 
     @property
-    def model(self) -> bytes | None:
-        """The model saved last (safetensors), or None."""
-        file = self.path / "model" / "latest.safetensors"
-        return file.read_bytes() if file.is_file() else None
+    def read_only(self) -> bool:
+        """Whether it is somebody else's to write to."""
+        return bool(self.holder)
 
-    def append(self, edit: Edit) -> None:
-        """Write an edit; it is on the disk when this returns.
+    @property
+    def learned(self) -> Learned:
+        """Models, prediction and curves."""
+        return Learned(self.path, self.annotation.shape, self.notes)
+
+    @property
+    def snapshots(self) -> Snapshots:
+        """Versions of the annotation that are kept."""
+        return Snapshots(self.path / "snapshots", self.annotation.shape)
+
+    def commit(self, edit: Edit) -> None:
+        """Write an edit, and apply it to the annotation once it is on the disk.
 
         Raises
         ------
         Problem
             If it could not be written; nothing has changed then.
         """
-        if self._journal is None:
-            self._create()
-        assert self._journal is not None
-        self._journal.append(edit)
+        with self._guard:
+            self._require_ours()
+            journal = self._journal or self._create()
+            if not journal.there:
+                raise Problem(
+                    f"{self.path} is gone; put it back, or choose “Save as” to keep what was "
+                    "painted somewhere else."
+                )
+            journal.append(edit)
+            self.number = journal.number
+            self._unfolded.append(edit)
+            self.annotation.apply(edit)
 
-    def save_model(self, model: bytes) -> None:
-        """Keep a model in the place of the one before; the file is never half-written."""
-        if self._journal is not None:
-            folder = self.path / "model"
-            folder.mkdir(exist_ok=True)
-            _replace(folder / "latest.safetensors", model)
+    @property
+    def due(self) -> bool:
+        """Whether the journal is long enough to be folded into the store."""
+        with self._guard:
+            if self._journal is None:
+                return False
+            more = self._journal.length - self._folded_at
+            return len(self._unfolded) >= FOLD_EDITS or more >= FOLD_BYTES
 
-    def forget_model(self) -> None:
-        """Throw the saved model away."""
-        (self.path / "model" / "latest.safetensors").unlink(missing_ok=True)
+    def fold(self) -> None:
+        """Bring the journal's edits into the annotation's store; the last ones stay for undo.
 
-    def save_classes(self, classes: list[Label]) -> None:
-        """Keep the class table."""
-        self.description = self.description.model_copy(update={"classes": classes})
-        if self._journal is not None:
-            self._save_description()
+        May run while another thread commits: marks of later edits in the store do no harm, for
+        the journal has those edits, and they are applied again when the project is opened.
+
+        Raises
+        ------
+        OSError
+            If that cannot be written; the journal still has everything then.
+        """
+        with self._guard:
+            if self._journal is None or not self._unfolded:
+                return
+            number, edits = self._journal.begin_rewrite(), self._unfolded
+            past, round_ = self.annotation.history(), self.annotation.round
+            self._unfolded = []
+        store = self._store()
+        try:
+            kept = history(past, number, round_)
+            starts = set().union(*(store.chunks_of(edit.where) for edit in edits))
+            write_marks(store, self.annotation, map(store.chunk, sorted(starts)))
+            with self._guard:
+                if self._journal is not None:
+                    self._journal.rewrite(kept)
+                    self._folded_at = self._journal.length
+        except OSError:
+            with self._guard:
+                self._unfolded = edits + self._unfolded
+            raise
+
+    def take_snapshot(self, name: str) -> Snapshot:
+        """Keep the annotation as it is now under a name, or by itself if that is empty.
+
+        Raises
+        ------
+        Problem
+            If it cannot be written.
+        """
+        self._require_ours()
+        with self._guard:
+            everything, number = self.annotation.everything(), self.number
+        return self.snapshots.save(everything, name, number)
+
+    def describe(
+        self,
+        *,
+        classes: Iterable[Label] | None = None,
+        learning: Learning | None = None,
+        view: View | None = None,
+    ) -> None:
+        """Keep the class table, the settings of learning or the view.
+
+        Raises
+        ------
+        Problem
+            If they cannot be written.
+        """
+        new = {"classes": classes and tuple(classes), "learning": learning, "view": view}
+        update = {name: value for name, value in new.items() if value is not None}
+        with self._guard:
+            described = self.description.model_copy(update=update)
+            changed, self.description = described != self.description, described
+            if self._journal is not None and changed:
+                self._write_description()
+
+    def move(self, target: Path) -> None:
+        """Give the project another name or place; everything goes along.
+
+        If its folder vanished, what this process knows of it is written there anew.
+
+        Raises
+        ------
+        Problem
+            If something is there, or it cannot be written; the project stays where it is then.
+        """
+        place.check_target(target)
+        with self._guard:
+            self._require_ours()
+            image = self.description.image
+            found = image.find(self.path)
+            if found is not None:
+                image = image.model_copy(update={"path": str(found)})
+            started, lost = self.writable, self.writable and not self.path.exists()
+            self._release()
+            try:
+                if started and not lost:
+                    place.move(self.path, target)
+                self.path = target
+            except OSError as error:
+                raise Problem(
+                    f"{self.path.name} cannot be moved to {target.parent} ({error.strerror}); it "
+                    "stays where it is."
+                ) from error
+            finally:
+                if started and not lost:
+                    self._take()
+            self.description = self.description.model_copy(update={"image": beside(image, target)})
+            if lost:
+                self._create()
+                self._unfolded = [self.annotation.everything()]
+                self.fold()
+            elif started:
+                self._write_description()
 
     def close(self) -> None:
         """Let go of the files; another window may open the project then."""
-        if self._journal is not None:
-            self._journal.close()
-        if self._lock is not None:
-            self._lock.release()
-        self._journal = self._lock = None
+        with self._guard:
+            self._release()
 
-    def _create(self) -> None:
+    def _find(self, image: ImageReference) -> None:
+        """Open what is there."""
+        place.check_links(self.path)
+        self._hold = Hold(self.path)
+        self.holder = self._hold.take()
         try:
-            self.path.mkdir(parents=True)
-            self._save_description()
+            if not self.read_only:
+                place.sweep(self.path)
+                if schema_of(self.path) < SCHEMA:
+                    migrate(self.path)
+                    self.notes.append("This project was brought up to the present version.")
+            self.description = Project.read(self.path)
+            self._check_image(image)
+            self._read()
+            here = self.description.model_copy(update={"image": beside(image, self.path)})
+            if not self.read_only and here != self.description:
+                self.description = here
+                self._write_description()
+        except Problem:
+            self._release()
+            raise
+        except OSError as error:
+            self._release()
+            raise Problem(
+                f"{self.path} cannot be read ({error.strerror}); is its disk still there?"
+            ) from error
+
+    def _check_image(self, image: ImageReference) -> None:
+        mine = self.description.image
+        same = mine.content == image.content or not mine.content
+        if not same or mine.shape != image.shape:
+            raise Problem(
+                f"{self.path} belongs to another image; choose the one it was painted on, or "
+                "rename the project to begin a new one."
+            )
+
+    def _read(self) -> None:
+        """Bring the annotation to the stored state, and the journal in order if it is ours."""
+        path = self.path / "journal"
+        while True:
+            # Whoever has it open may fold the journal into the store between the two readings.
+            before = path.stat().st_ino if path.exists() else 0
+            self.annotation = Annotation(self.annotation.shape)
+            read_marks(self._store(), self.annotation)
+            found = read_journal(path, self._voxels) if path.exists() else None
+            if before == (path.stat().st_ino if path.exists() else 0):
+                break
+        for record in found.records if found else ():
+            if record.edit.where.size:
+                self.annotation.apply(record.edit)
+                self._unfolded.append(record.edit)
+            self.annotation.round = record.edit.round_after
+        if found and found.damaged:
+            lost = f"{found.missing} strokes" if found.missing else "Some strokes"
+            self.notes.append(
+                f"{lost} in the journal cannot be read and were left out; the damaged file is kept "
+                "as journal.damaged."
+            )
+        elif found and found.torn:
+            self.notes.append("The last stroke was only half written; it is gone.")
+        if self.read_only:
+            self.number = found.number if found else 0
+            return
+        if found and found.damaged:
+            disk.replace(path.with_name("journal.damaged"), path.read_bytes())
+        self._journal = Journal(path, found)
+        self.number = self._journal.number
+
+    def _create(self) -> Journal:
+        try:
+            disk.make_folder(self.path)
+            self.description.write(self.path)
         except OSError as error:
             raise Problem(f"Cannot make {self.path}; is there room, and may you write?") from error
-        self._open()
+        return self._take()
 
-    def _open(self) -> None:
-        # The system drops the lock of a process that died, so a stale one does not block.
-        self._lock = FileLock(self.path / "lock", thread_local=False)
+    def _take(self) -> Journal:
+        """Hold the folder and open its journal."""
+        self._hold = Hold(self.path)
+        holder = self._hold.take()
+        if holder:
+            raise Problem(f"{self.path.name} {holder}.")
+        path = self.path / "journal"
+        found = read_journal(path, self._voxels) if path.exists() else None
+        self._journal = Journal(path, found)
+        return self._journal
+
+    def _release(self) -> None:
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        if self._hold is not None:
+            self._hold.release()
+            self._hold = None
+
+    def _require_ours(self) -> None:
+        if self.read_only:
+            raise Problem(f"{self.path.name} {self.holder}; nothing can be changed here.")
+
+    def _write_description(self) -> None:
         try:
-            self._lock.acquire(timeout=0)
-        except Timeout as error:
+            self.description.write(self.path)
+        except OSError as error:
             raise Problem(
-                f"{self.path} is open in another window; close it there first."
+                f"{self.path / 'project.json'} could not be saved ({error.strerror}); make room "
+                "there, or choose “Save as”."
             ) from error
-        try:
-            self._journal = Journal(self.path / "journal", self._voxels)
-            if (self.path / "annotation.zarr").exists():
-                self.edits = [read_annotation(self.path, self.description)]
-        except Problem:
-            self._lock.release()
-            raise
-        self.edits += self._journal.edits
-        self.torn = self._journal.torn > 0
 
-    def _save_description(self) -> None:
-        text = self.description.model_dump_json(indent=2)
-        _replace(self.path / "project.json", text.encode())
+    @property
+    def _voxels(self) -> int:
+        return int(np.prod(self.annotation.shape, dtype=np.int64))
 
-
-def place_for(volume: Volume, source: Path | None, content: str) -> Path:
-    """Where the project of an image lies: beside it, or in the user's data folder.
-
-    Parameters
-    ----------
-    volume : Volume
-    source : Path or None
-        The image's file or folder, if it came from one.
-    content : str
-        The image's `content_hash`, which tells apart images of one name without a file.
-    """
-    if source is not None and os.access(source.parent, os.W_OK):
-        return source.with_name(source.name.split(".")[0] + SUFFIX)
-    name = "".join(c if c.isalnum() else "-" for c in volume.name)
-    return user_data_path("napari-densify") / f"{name}-{content[:8]}{SUFFIX}"
-
-
-def content_hash(volume: Volume) -> str:
-    """SHA-256 of the voxels, their type and shape, as hexadecimal digits."""
-    data = np.ascontiguousarray(volume.data)
-    digest = hashlib.sha256(f"{data.dtype.str}{data.shape}".encode())
-    digest.update(data.view(np.uint8).reshape(-1).data)
-    return digest.hexdigest()
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Write a file whole: it is the old one or the new one, at every moment."""
-    with tempfile.NamedTemporaryFile(dir=file.parent, delete=False) as partial:
-        partial.write(content)
-        partial.flush()
-        os.fsync(partial.fileno())
-    Path(partial.name).replace(file)
+    def _store(self) -> LabelStore:
+        return LabelStore(self.path / "annotation.zarr", self.annotation.shape, MARKS)

@@ -1,57 +1,130 @@
-"""A project on disk: a folder with the annotation, the model and what they belong to."""
+"""What `project.json` holds: the image a project is for, its classes, settings and view."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import itertools
+import json
+import os
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-import numpy as np
-import zarr
-from numpy.typing import NDArray
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from napari_densify.cases.annotation import MARK, Annotation, Edit
+from napari_densify.cases import disk
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.seal import seal, unseal
 from napari_densify.cases.volume import Volume
 
 SUFFIX = ".densify"
-CHUNK = 64
+SCHEMA = 2
+LARGEST = 2**36
+"""Most voxels of a volume that a project is believed to be of: 4096³."""
+DICOM = (".dcm", ".ima", ".dicom")
+
+Side = Annotated[int, Field(ge=1, le=2**20)]
+Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class ImageReference(BaseModel):
-    """Which image a project belongs to."""
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
-    path: str
-    shape: tuple[int, int, int]
-    channels: int = 1
-    spacing: tuple[float, float, float]
+
+class ImageReference(_Part):
+    """Which image a project belongs to.
+
+    Attributes
+    ----------
+    path : str
+        Its file or folder: beside the project just the name, else absolute; empty if it came
+        from none.
+    shape : (3,) ints
+        Voxels along z, y, x.
+    channels : int
+    spacing : (3,) floats
+        Voxel size along z, y, x.
+    content : str
+        SHA-256 of the voxels, by which a moved image is known again.
+    """
+
+    path: str = ""
+    shape: tuple[Side, Side, Side]
+    channels: int = Field(1, ge=1, le=4096)
+    spacing: tuple[Length, Length, Length]
     content: str = ""
 
+    @model_validator(mode="after")
+    def _credible(self) -> Self:
+        z, y, x = self.shape
+        if z * y * x > LARGEST:
+            raise ValueError(f"{z} × {y} × {x} voxels")
+        return self
 
-class Label(BaseModel):
+    def find(self, project: Path) -> Path | None:
+        """Where the image is, if it still is there."""
+        path = project.absolute().parent / self.path
+        return path if self.path and path.exists() else None
+
+
+class Label(_Part):
     """A row of the class table."""
 
     label: int = Field(ge=1, le=254)
     name: str
-    colour: str = ""
+    colour: str = Field("", pattern=r"^(#[0-9a-fA-F]{6})?$")
 
 
-class Project(BaseModel):
-    """What `project.json` holds; the arrays lie beside it.
+class View(_Part):
+    """What the window shows: axes' order and the position, and the camera, as napari counts them.
 
-    ``NAME.densify/`` holds ``project.json``, ``annotation.zarr`` (labels, rounds, wrong),
-    ``journal`` (edits since then, see `cases.journal`), ``prediction.zarr`` and
-    ``model/latest.safetensors``; each but the first may be absent.
+    Attributes
+    ----------
+    order : ints
+        Axes of the viewer, the last ones displayed.
+    point : floats
+        World position of the sliders.
+    ndisplay : 2 or 3
+    center, angles : (3,) floats
+    zoom : float
+    label : int
+        The class that is picked.
     """
 
-    schema_version: Literal[1] = 1
+    order: tuple[Annotated[int, Field(ge=0, lt=16)], ...]
+    point: tuple[Number, ...]
+    ndisplay: Literal[2, 3] = 2
+    center: tuple[Number, Number, Number]
+    angles: tuple[Number, Number, Number]
+    zoom: Length
+    label: int = Field(2, ge=1, le=254)
+
+
+class Learning(_Part):
+    """How the project's network learns.
+
+    Attributes
+    ----------
+    strength : float
+        Strength of corrections, see `cases.weight`.
+    on : bool
+        Whether it trains, or rests as the user wished.
+    widths : tuple of ints
+        Channels of the network below full resolution; () for the default.
+    """
+
+    strength: float = Field(1.0, ge=0, le=10)
+    on: bool = True
+    widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
+
+
+class Project(_Part):
+    """The description of a project; what it describes lies beside it, see `cases.folder`."""
+
+    schema_version: Literal[2] = 2
     image: ImageReference
-    classes: list[Label]
-    round: int = 0
-    steps: int = 0
-    widths: tuple[int, ...] = ()
+    classes: tuple[Label, ...] = Field(max_length=254)
+    learning: Learning = Learning()
+    view: View | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:
@@ -60,121 +133,55 @@ class Project(BaseModel):
         Raises
         ------
         Problem
-            If the folder is no project or its description is damaged.
+            If the folder is no project, of another version, or its description is damaged.
         """
         file = folder / "project.json"
-        if not file.is_file():
-            raise Problem(f"{folder} is not a Densify project; choose a NAME{SUFFIX} folder.")
-        try:
-            return cls.model_validate_json(file.read_bytes())
-        except (ValidationError, OSError) as error:
+        version = schema_of(folder)
+        if version > SCHEMA:
             raise Problem(
-                f"{file} is damaged or of a newer version; it was left as it is."
-            ) from error
+                f"{folder} was made by a newer napari-densify (schema {version}); update "
+                "napari-densify, then open it again."
+            )
+        try:
+            return unseal(file.read_bytes(), cls)
+        except (ValueError, OSError) as error:
+            raise _damaged(file) from error
 
-    def write(
-        self,
-        folder: Path,
-        annotation: Annotation,
-        prediction: NDArray[np.uint8],
-        model: bytes | None,
-    ) -> None:
-        """Write a project whole; an older one of that name is replaced at the very end.
+    def write(self, folder: Path) -> None:
+        """Write the description in the place of the one before.
 
         Raises
         ------
-        Problem
-            If the folder cannot be written, or holds something that is no project.
+        OSError
+            If it cannot be written; the one before is there then.
         """
-        check_target(folder)
-        try:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder.parent))
-            try:
-                self._fill(partial, annotation, prediction, model)
-                if folder.exists():
-                    shutil.rmtree(folder)
-                partial.rename(folder)
-            finally:
-                shutil.rmtree(partial, ignore_errors=True)
-        except OSError as error:
-            raise Problem(f"Cannot write {folder}; choose a folder that can be written.") from error
-
-    def _fill(
-        self,
-        folder: Path,
-        annotation: Annotation,
-        prediction: NDArray[np.uint8],
-        model: bytes | None,
-    ) -> None:
-        group = zarr.open_group(folder / "annotation.zarr", mode="w")
-        for field in MARK.names or ():
-            _save(group, f"{field}s" if field != "wrong" else field, annotation.marks[field])
-        _save(zarr.open_group(folder / "prediction.zarr", mode="w"), "labels", prediction)
-        if model:
-            (folder / "model").mkdir()
-            (folder / "model" / "latest.safetensors").write_bytes(model)
-        (folder / "project.json").write_text(self.model_dump_json(indent=2))
+        disk.replace(folder / "project.json", (seal(self, indent=2) + "\n").encode())
 
 
-def read_annotation(folder: Path, project: Project) -> Edit:
-    """The stored annotation as one edit of an empty one.
+def schema_of(folder: Path) -> int:
+    """The schema version that a project's description names.
 
     Raises
     ------
     Problem
-        If the stored arrays are damaged.
+        If the folder is no project or its description is damaged.
     """
-    annotation = Annotation(project.image.shape)
-    try:
-        group = zarr.open_group(folder / "annotation.zarr", mode="r")
-        for name, field in (("labels", "label"), ("rounds", "round"), ("wrong", "wrong")):
-            annotation.marks[field] = group[name][:]  # type: ignore[index]
-    except (KeyError, OSError, ValueError) as error:
-        raise Problem(f"The annotation in {folder} is damaged; it was left as it is.") from error
-    annotation.round = project.round
-    return annotation.everything()
-
-
-def read_model(folder: Path) -> bytes:
-    """The stored model's safetensors bytes.
-
-    Raises
-    ------
-    Problem
-        If the project holds none.
-    """
-    file = folder / "model" / "latest.safetensors"
+    file = folder / "project.json"
     if not file.is_file():
-        raise Problem(f"{folder} holds no trained model; train it first.")
-    return file.read_bytes()
-
-
-def check_target(folder: Path) -> None:
-    """Refuse early to write a project where that cannot work or would destroy something else.
-
-    Leaves nothing behind, not even the folders above it.
-
-    Raises
-    ------
-    Problem
-    """
-    if folder.exists() and not (folder / "project.json").is_file():
-        raise Problem(f"{folder} exists and is not a Densify project; choose another name.")
-    if (folder / "journal").exists():
-        raise Problem(f"{folder} holds what was painted in a window; choose another name.")
-    above = next(parent for parent in folder.absolute().parents if parent.exists())
+        raise Problem(f"{folder} is not a Densify project; choose a NAME{SUFFIX} folder.")
     try:
-        with tempfile.TemporaryFile(dir=above):
-            pass
-    except OSError as error:
-        raise Problem(f"Cannot write in {folder.parent}; choose another folder.") from error
+        version = json.loads(file.read_bytes())["schema_version"]
+    except (ValueError, KeyError, TypeError, OSError, RecursionError) as error:
+        raise _damaged(file) from error
+    if not isinstance(version, int) or version < 1:
+        raise _damaged(file)
+    return version
 
 
 def describe(volume: Volume, path: Path | None, content: str = "") -> ImageReference:
-    """The reference a project keeps of its image."""
+    """The reference a project keeps of its image; `path` absolute, see `beside`."""
     return ImageReference(
-        path=str(path.resolve()) if path else "",
+        path=str(path.absolute()) if path else "",
         content=content,
         shape=volume.shape,
         channels=volume.channels.shape[0],
@@ -182,9 +189,30 @@ def describe(volume: Volume, path: Path | None, content: str = "") -> ImageRefer
     )
 
 
-def _save(group: zarr.Group, name: str, values: NDArray[np.generic]) -> None:
-    values = np.ascontiguousarray(values)
-    array = group.create_array(
-        name, shape=values.shape, dtype=values.dtype, chunks=(CHUNK,) * 3, fill_value=0
-    )
-    array[:] = values
+def beside(image: ImageReference, project: Path) -> ImageReference:
+    """The reference with a path that holds when image and project are moved together."""
+    path = Path(image.path)
+    if not image.path or path.absolute().parent != project.absolute().parent:
+        return image
+    return image.model_copy(update={"path": path.name})
+
+
+def is_dicom(path: Path) -> bool:
+    """Whether an image is a DICOM file or a folder of them, whose names often are a patient's."""
+    if path.is_dir():
+        with os.scandir(path) as entries:
+            return any(_looks_dicom(Path(entry.path)) for entry in itertools.islice(entries, 8))
+    return _looks_dicom(path)
+
+
+def _looks_dicom(path: Path) -> bool:
+    if path.suffix.lower() in DICOM:
+        return True
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(132)[128:] == b"DICM"
+
+
+def _damaged(file: Path) -> Problem:
+    return Problem(f"{file} is damaged; put it back from a backup. The project was left as it is.")

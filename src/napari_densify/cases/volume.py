@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -58,6 +59,14 @@ class Volume:
     def like(self, data: NDArray[np.generic], name: str | None = None) -> Volume:
         """Other values on the same grid, for instance a segmentation of this volume."""
         return Volume(data, self.spacing, self.origin, self.direction, name or self.name)
+
+
+def content_hash(volume: Volume) -> str:
+    """SHA-256 of the voxels, their type and shape, as hexadecimal digits."""
+    data = np.ascontiguousarray(volume.data)
+    digest = hashlib.sha256(f"{data.dtype.str}{data.shape}".encode())
+    digest.update(data.view(np.uint8).reshape(-1).data)
+    return digest.hexdigest()
 
 
 def as_volume(

@@ -88,6 +88,7 @@ class Learner:
         self.strength = strength
         self.classes = sorted({1, *classes})
         self.steps = 0
+        self.seconds = 0.0
         self.loss = float("nan")
         torch.manual_seed(seed)
         self._random = torch.Generator().manual_seed(seed)
@@ -130,10 +131,12 @@ class Learner:
         """
         if not self.ready:
             raise ValueError("training needs two annotated classes")
-        end = time.perf_counter() + seconds
+        start = time.perf_counter()
+        before = self.seconds
         while True:
             self._step()
-            if time.perf_counter() >= end or interrupt():
+            self.seconds = before + time.perf_counter() - start
+            if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)
 
     def _step(self) -> None:
@@ -186,7 +189,8 @@ class Learner:
 
     def _supervision(self, box: Box) -> Tensor:
         """(2, z, y, x): class index and weight w; w = 0 beyond the volume's end."""
-        marks = self.annotation.marks[box.slices]
+        inside = Box.cut(box.start, box.shape, self.annotation.shape)
+        marks = self.annotation.read(inside)
         index = self._index_of[marks["label"]]
         weight = self._weight_of[
             marks["label"].astype(np.intp),
@@ -267,6 +271,7 @@ class Learner:
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
+            "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
         }
 
@@ -280,12 +285,15 @@ class Learner:
         """
         try:
             classes = [int(k) for k in state["classes"]]
+            if len(set(classes)) != len(classes) or not set(classes) <= set(range(1, 255)):
+                raise RuntimeError(f"classes {classes}")
             known = self.classes
             self._tell_apart(classes)
             self.net.load_state_dict(_part(state, "net."))
             self.averaged.load_state_dict(_part(state, "averaged."))
             self._load_optimiser(_part(state, "optimiser."))
             self.steps = int(state["steps"])
+            self.seconds = float(state.get("seconds", 0.0))
         except (KeyError, RuntimeError) as error:
             raise Problem(
                 "The model belongs to another network; it needs an image with as many channels "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
 
 NEWEST = 0.5
@@ -44,19 +45,19 @@ class Sampler:
         self.sizes = [_patch(axis, annotation.shape, stride, voxels) for axis in (0, 1, 2, ANY)]
         self._where: dict[int, NDArray[np.int64]] = {}
         self._newest: dict[int, NDArray[np.int64]] = {}
-        self._axis = np.full(annotation.shape, ANY, np.uint8)
+        # One more than the axis, as what was never written is 0.
+        self._plane = Blocks(annotation.shape, np.uint8)
 
     def notice(self, edit: Edit) -> None:
         """Take account of an edit that the annotation has just applied."""
         if not edit.where.size:
             return
-        flat = self.annotation.marks.reshape(-1)
         zyx = np.stack(np.unravel_index(edit.where, self.annotation.shape))
         thin = np.flatnonzero(np.ptp(zyx, axis=1) == 0)
-        self._axis.reshape(-1)[edit.where] = thin[0] if thin.size == 1 else ANY
+        self._plane.put(edit.where, 1 + (int(thin[0]) if thin.size == 1 else ANY))
         known = np.concatenate([edit.where, *self._where.values()])
         where = np.unique(known)
-        marks = flat[where]
+        marks = self.annotation.at(where)
         self._where = _by_class(where, marks["label"])
         newest = marks["round"] == marks["round"][marks["label"] > 0].max(initial=0)
         self._newest = _by_class(where[newest], marks["label"][newest])
@@ -67,25 +68,30 @@ class Sampler:
         The first patch's voxel decides between a cube and a slab, and the slab's orientation.
         """
         voxel = self._voxel(ANY)
-        axis = int(self._axis[voxel]) if self.rng.random() < SLABS else ANY
+        axis = self._axis(voxel) if self.rng.random() < SLABS else ANY
         size = self.sizes[axis]
         voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
         return [self._around(v, size) for v in voxels]
 
-    def _voxel(self, axis: int) -> tuple[int, ...]:
+    def _axis(self, voxel: int) -> int:
+        """The axis across the plane that a voxel was painted on."""
+        return int(self._plane.get(np.array([voxel]))[0]) - 1
+
+    def _voxel(self, axis: int) -> int:
         """An annotated voxel, if possible one painted on a plane across `axis`."""
         pools = self._newest if self.rng.random() < NEWEST else self._where
         pool = pools[int(self.rng.choice(list(pools)))]
         for _ in range(8):
-            voxel = np.unravel_index(self.rng.choice(pool), self.annotation.shape)
-            if axis in (ANY, self._axis[voxel]):
+            voxel = int(self.rng.choice(pool))
+            if axis in (ANY, self._axis(voxel)):
                 break
-        return tuple(int(v) for v in voxel)
+        return voxel
 
-    def _around(self, voxel: Sequence[int], size: Sequence[int]) -> Box:
+    def _around(self, voxel: int, size: Sequence[int]) -> Box:
         """A patch whose middle half holds the voxel, pushed inwards at the volume's edges."""
         start = []
-        for v, n, length in zip(voxel, size, self.annotation.shape, strict=True):
+        zyx = np.unravel_index(voxel, self.annotation.shape)
+        for v, n, length in zip(map(int, zyx), size, self.annotation.shape, strict=True):
             a = v - n // 2 + int(self.rng.integers(-n // 4, n // 4 + 1))
             room = max(length - n, 0)
             start.append(min(max(a, 0), room))

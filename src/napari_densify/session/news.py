@@ -57,7 +57,12 @@ class Load:
     model: bytes
 
 
-Message = Edit | Look | Train | Strength | Reset | Load
+@dataclass(frozen=True)
+class Save:
+    """Send the model home now."""
+
+
+Message = Edit | Look | Train | Strength | Reset | Load | Save
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,4 +139,11 @@ class Lost:
     reason: str
 
 
-News = Block | Status | Model | Lost
+@dataclass(frozen=True)
+class Notice:
+    """Something the user should know, in a sentence; work goes on."""
+
+    sentence: str
+
+
+News = Block | Status | Model | Lost | Notice

@@ -87,6 +87,11 @@ class Schedule:
         self._rest_at[:] = -np.inf
         self._view = dict.fromkeys(self._view, -np.inf)
 
+    def resume(self, seconds: float) -> None:
+        """Go on with weights that were trained for that long."""
+        # A second at least: they have something to say at once.
+        self.trained = max(seconds, 1.0)
+
     def next(self) -> Learn | Predict | None:
         """The next piece of work; None if there is none."""
         if not self.trained:

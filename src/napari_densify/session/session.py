@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -15,6 +16,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
     Block,
     Load,
@@ -23,8 +25,10 @@ from napari_densify.session.news import (
     Message,
     Model,
     News,
+    Notice,
     Phase,
     Reset,
+    Save,
     Status,
     Strength,
     Train,
@@ -33,6 +37,8 @@ from napari_densify.session.worker import Link, Settings, Worker, WorkerLost
 
 ATTEMPTS = 3
 """Workers that may die one after the other without having done anything."""
+
+log = logging.getLogger(__name__)
 
 OpenWorker = Callable[[Volume, list[int], Settings], Link]
 
@@ -63,6 +69,7 @@ class Session:
     edited = Signal(Edit)
     round_changed = Signal(int)
     worker_lost = Signal(str)
+    noticed = Signal(str)
 
     def __init__(
         self,
@@ -76,7 +83,7 @@ class Session:
         self.volume = volume
         self.classes = sorted({1, 2, *(classes or ())})
         self.settings = settings or Settings()
-        self.annotation = Annotation(volume.shape)
+        self.annotation = project.annotation if project else Annotation(volume.shape)
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
         self.model = model
@@ -90,11 +97,9 @@ class Session:
         self._shown = False
         self._edits = 0
         self._reset_at = 0
-        if project is not None:
-            self.model = model or project.model
-            for edit in project.edits:
-                self.annotation.apply(edit)
-            self.prediction[:] = self.annotation.labels
+        self._keeping = Keeping(project, self.prediction) if project else None
+        if project is not None and project.exists:
+            self._restore(project)
 
     # The user's side: called on the owner's thread, never waits.
 
@@ -119,7 +124,7 @@ class Session:
         """
         shown = self.prediction.reshape(-1)[where]
         # Where something was painted before, that is what was shown, not a prediction.
-        predicted = (shown != 0) & (self.annotation.labels.reshape(-1)[where] == 0)
+        predicted = (shown != 0) & (self.annotation.at(where)["label"] == 0)
         edit = self.annotation.change(
             where, labels, wrong=predicted & (shown != labels), new_round=self._shown
         )
@@ -156,7 +161,7 @@ class Session:
                 self._commit(echo)
             edits += echoes
         part = labels[box.slices]
-        local = np.argwhere(part != self.annotation.labels[box.slices])
+        local = np.argwhere(part != self.annotation.read(box)["label"])
         where = np.ravel_multi_index(tuple((local + box.start).T), self.annotation.shape)
         painted = self.paint(where, part[tuple(local.T)])
         return [*edits, painted] if painted else edits
@@ -171,6 +176,7 @@ class Session:
         """Start or go on training; False pauses."""
         self._training = on
         self._post(Train(on))
+        self._describe_learning()
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
@@ -185,15 +191,46 @@ class Session:
         """Change the strength of corrections, see `cases.weight`."""
         self.settings = replace(self.settings, strength=strength)
         self._post(Strength(strength))
+        self._describe_learning()
+
+    def accept(self, plane: Plane) -> Edit | None:
+        """Take the prediction on a plane for right where nothing is annotated.
+
+        What is accepted counts like a first annotation, w = 1: it taught nothing new.
+
+        Raises
+        ------
+        Problem
+            If the edit cannot be kept in the project; it does not count then.
+        """
+        shown = plane.take(self.prediction)
+        where = plane.voxels(shown > 0, self.annotation.shape)
+        where = where[self.annotation.at(where)["label"] == 0]
+        labels = self.prediction.reshape(-1)[where]
+        return self._commit_if(self.annotation.change(where, labels, accepted=True))
+
+    def restore(self, then: Annotation) -> Edit | None:
+        """Bring an earlier state of the annotation back, as one edit that can be undone.
+
+        Raises
+        ------
+        Problem
+            If the edit cannot be kept in the project; it does not count then.
+        """
+        earlier = then.everything()
+        return self._commit_if(self.annotation.turn_into(earlier.where, earlier.after))
 
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
         self.model = None
-        self.prediction[:] = self.annotation.labels
+        self.prediction[:] = 0
+        self._show_painted()
         self._shown = False
         with self._lock:
-            if self.project is not None:
-                self.project.forget_model()
+            if self._keeping is not None:
+                self._keeping.changed(Box((0, 0, 0), self.volume.shape))
+                for notice in self._keeping.forget():
+                    self.noticed.emit(notice.sentence)
             self._edits += 1
             self._reset_at = self._edits
             if self._link:
@@ -231,9 +268,10 @@ class Session:
                 try:
                     for news in link.turn():
                         in_vain = 0
-                        if isinstance(news, Model):
-                            self._save(news)
+                        yield from self._keep(news)
                         yield news
+                    if self._keeping is not None:
+                        yield from self._keeping.tick()
                 except WorkerLost as error:
                     self._disconnect()
                     in_vain += 1
@@ -242,7 +280,9 @@ class Session:
                     yield Lost(str(error))
                     yield Status(Phase.STARTING)
                     link = self._connect()
+            yield from self._take_model_home(link)
         finally:
+            self.close()
             self._disconnect()
         yield Status(Phase.STOPPED)
 
@@ -256,26 +296,73 @@ class Session:
             case Block():
                 self._show(news)
             case Status():
-                if news.complete and news.edits >= self._edits > 0:
-                    self._shown = True
+                shown = news.complete and news.edits >= self._edits > 0
+                if self._keeping is not None:
+                    self._keeping.follow(news, shown and not self._shown)
+                self._shown |= shown
                 self.status = news
                 self.status_changed.emit(news)
             case Model():
                 self.model = news.data
             case Lost():
                 self.worker_lost.emit(news.reason)
+            case Notice():
+                self.noticed.emit(news.sentence)
 
-    def _save(self, model: Model) -> None:
-        with self._lock:
-            if self.project is not None and model.edits >= self._reset_at:
-                self.project.save_model(model.data)
+    def close(self) -> None:
+        """Write what is left and let go of the project; `run` does so at its end."""
+        if self._keeping is not None:
+            for notice in self._keeping.finish():
+                log.warning("%s", notice.sentence)
+
+    def _restore(self, project: ProjectFolder) -> None:
+        """Go on from what the project holds."""
+        learned = project.learned
+        learned.read_prediction(self.prediction)
+        self._show_painted()
+        self.model = self.model or learned.read_model()
+        self._training = project.description.learning.on
+        shown = [entry.edits for entry in learned.read_history() if entry.event == "shown"]
+        self._shown = bool(shown) and shown[-1] == project.number > 0
+
+    def _show_painted(self) -> None:
+        everything = self.annotation.everything()
+        self.prediction.reshape(-1)[everything.where] = everything.after["label"]
+
+    def _describe_learning(self) -> None:
+        if self.project is not None and not self.project.read_only:
+            settings = {"strength": self.settings.strength, "on": self._training}
+            learning = self.project.description.learning.model_copy(update=settings)
+            self.project.describe(learning=learning)
+
+    def _keep(self, news: News) -> Iterator[Notice]:
+        """Save a model, without holding up the user's side; unless it is from before a reset."""
+        if self._keeping is not None and isinstance(news, Model) and news.edits >= self._reset_at:
+            yield from self._keeping.save_model(news)
+            if news.edits < self._reset_at:
+                yield from self._keeping.forget()
+
+    def _take_model_home(self, link: Link) -> Iterator[News]:
+        """What was learned since the last model came."""
+        try:
+            link.deliver(Save())
+            for news in link.turn():
+                yield from self._keep(news)
+                yield news
+        except WorkerLost as error:
+            log.warning("%s", error)
 
     def _show(self, block: Block) -> None:
         inside = block.box.slices
-        painted = self.annotation.labels[inside]
+        painted = self.annotation.read(block.box)["label"]
         # What the user painted always wins over what the network says.
         self.prediction[inside] = np.where(painted, painted, block.labels)
-        self.prediction_changed.emit(block.box)
+        self._changed(block.box)
+
+    def _changed(self, box: Box) -> None:
+        if self._keeping is not None:
+            self._keeping.changed(box)
+        self.prediction_changed.emit(box)
 
     def _commit_if(self, edit: Edit | None) -> Edit | None:
         if edit is not None:
@@ -283,10 +370,11 @@ class Session:
         return edit
 
     def _commit(self, edit: Edit) -> None:
-        if self.project is not None:
-            self.project.append(edit)  # on disk before it counts
         with self._lock:
-            self.annotation.apply(edit)
+            if self.project is not None:
+                self.project.commit(edit)  # on disk before it counts
+            else:
+                self.annotation.apply(edit)
             self._edits += 1
             if self._link:
                 self._link.deliver(edit)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Edit
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import (
     Block,
@@ -25,8 +26,10 @@ from napari_densify.session.news import (
     Message,
     Model,
     News,
+    Notice,
     Phase,
     Reset,
+    Save,
     Status,
     Strength,
     Train,
@@ -95,6 +98,7 @@ class Worker:
         self._started = float("nan")
         self._first_prediction = float("nan")
         self._saved_at = 0.0
+        self._asked_for_model = False
         self._learner = self._new_learner()
 
     def deliver(self, message: Message) -> None:
@@ -103,10 +107,12 @@ class Worker:
 
     def turn(self) -> list[News]:
         """One piece of work: a slice of training or one predicted block."""
-        self._read_inbox()
+        news = self._read_inbox()
+        if self._asked_for_model:
+            self._asked_for_model = False
+            return [*news, *self._save(), self._status(None)]
         able = self._learner.ready or not self._schedule.training
         task = self._schedule.next() if able else None
-        news: list[News] = []
         if isinstance(task, Learn):
             news += self._learn(task)
         elif isinstance(task, Predict):
@@ -143,7 +149,8 @@ class Worker:
             levels=compact(s.widths) if s.widths else COMPACT,
         )
 
-    def _read_inbox(self) -> None:
+    def _read_inbox(self) -> list[News]:
+        news: list[News] = []
         while self._inbox:
             message = self._inbox.popleft()
             if isinstance(message, Edit):
@@ -158,10 +165,9 @@ class Worker:
                 self._settings = replace(self._settings, strength=message.value)
                 self._learner.set_strength(message.value)
             elif isinstance(message, Load):
-                from napari_densify.learn.weights import unpack
-
-                unpack(message.model, self._learner)
-                self._schedule.trained = max(self._schedule.trained, 1.0)
+                news += self._load(message)
+            elif isinstance(message, Save):
+                self._asked_for_model = self._learner.steps > 0
             elif isinstance(message, Reset):
                 annotation = self._learner.annotation.everything()
                 self._learner = self._new_learner()
@@ -169,6 +175,22 @@ class Worker:
                 self._schedule.forget()
                 self._saved_at = 0.0
                 self._edits += 1
+        return news
+
+    def _load(self, message: Load) -> list[News]:
+        from napari_densify.learn.weights import unpack
+
+        try:
+            unpack(message.model, self._learner)
+        except Problem as problem:
+            # Half of it may have been taken over.
+            annotation = self._learner.annotation.everything()
+            self._learner = self._new_learner()
+            self._learner.apply(annotation)
+            return [Notice(f"{problem} Learning begins anew.")]
+        self._schedule.resume(self._learner.seconds)
+        self._saved_at = self._schedule.trained
+        return []
 
     def _learn(self, task: Learn) -> list[News]:
         start = time.perf_counter()

@@ -1,0 +1,104 @@
+"""Where projects lie: which folder is an image's, whether it can be written, how it moves."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from platformdirs import user_data_path
+
+from napari_densify.cases import disk
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import SUFFIX, is_dicom
+from napari_densify.cases.volume import Volume
+
+
+def place_for(volume: Volume, source: Path | None, content: str) -> Path:
+    """Where the project of an image lies: beside it, or in the user's data folder.
+
+    Names that may be a patient's (of DICOM files and folders, and of layers without a file) do
+    not become the project's.
+
+    Parameters
+    ----------
+    volume : Volume
+    source : Path or None
+        The image's file or folder, if it came from one.
+    content : str
+        The image's `content_hash`.
+    """
+    neutral = f"volume-{content[:8]}{SUFFIX}"
+    if source is None or not os.access(source.parent, os.W_OK):
+        return user_data_path("napari-densify") / neutral
+    name = neutral if is_dicom(source) else source.name.split(".")[0] + SUFFIX
+    return source.with_name(name)
+
+
+def check_target(folder: Path) -> None:
+    """Refuse early to write a project where that cannot work or would destroy something else.
+
+    Leaves nothing behind, not even the folders above it.
+
+    Raises
+    ------
+    Problem
+    """
+    if folder.exists():
+        raise Problem(f"{folder} exists already; choose another name.")
+    above = next(parent for parent in folder.absolute().parents if parent.exists())
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        raise Problem(f"Cannot write in {folder.parent}; choose another folder.")
+
+
+def check_links(folder: Path) -> None:
+    """Refuse a project that leads out of its folder.
+
+    Raises
+    ------
+    Problem
+    """
+    for path in _inside(folder):
+        if path.is_symlink():
+            raise Problem(
+                f"{folder} holds a link ({path.name}) that may lead anywhere; replace it by what "
+                "it points to, then open the project again."
+            )
+
+
+def sweep(folder: Path) -> None:
+    """Remove what was being written when a process died; none of it ever counted."""
+    for path in _inside(folder):
+        if path.name.endswith(".partial"):
+            path.unlink(missing_ok=True)
+
+
+def move(folder: Path, target: Path) -> None:
+    """Rename a folder, or where that is on another disk, copy it and remove it then.
+
+    Raises
+    ------
+    OSError
+        If it cannot be moved; it is where it was then.
+    """
+    disk.make_folder(target.parent)
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if target.exists():
+            raise
+        try:
+            shutil.copytree(folder, target)
+            disk.sync_tree(target)
+        except OSError:  # copytree's own errors are among them
+            shutil.rmtree(target, ignore_errors=True)
+            raise
+        shutil.rmtree(folder)
+    disk.sync_folder(target.parent)
+
+
+def _inside(folder: Path) -> Iterator[Path]:
+    for root, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            yield Path(root, name)

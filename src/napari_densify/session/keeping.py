@@ -1,0 +1,146 @@
+"""What a session writes to its project beside the edits, from the loop's thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.history import Entry, Event, now
+from napari_densify.cases.problem import Problem
+from napari_densify.session.news import Model, Notice, Status
+
+SAVE_EVERY = 5.0
+"""Seconds between writings of what the curves show and of the prediction's changed blocks."""
+CURVE_EVERY = 1.0
+"""Seconds of training between points of the curves."""
+SNAPSHOT_EVERY = 15 * 60.0
+"""Seconds after which an annotation that has changed is kept as a snapshot by itself."""
+
+log = logging.getLogger(__name__)
+
+
+class Keeping:
+    """Writes prediction, curves, models and snapshots, and folds the journal.
+
+    Edits are not among it: they are on the disk before they count, see `Session`. What cannot be
+    written here is said once and tried again the next time.
+
+    Parameters
+    ----------
+    project : ProjectFolder
+    prediction : (z, y, x) uint8 array
+        The session's own, read when it is written.
+    clock : callable
+        Seconds that only rise, whatever is done to the computer's clock.
+    """
+
+    def __init__(
+        self,
+        project: ProjectFolder,
+        prediction: NDArray[np.uint8],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.project, self.prediction = project, prediction
+        self._clock = clock
+        # Filled by the owner's thread, emptied by the loop's.
+        self._changed: deque[Box] = deque()
+        self._entries: deque[Entry] = deque()
+        self._saved_at = self._snapshot_at = clock()
+        self._snapshot_of = project.number
+        self._curve_at = 0.0
+        self._said = ""
+
+    def changed(self, box: Box) -> None:
+        """The prediction changed there."""
+        self._changed.append(box)
+
+    def follow(self, status: Status, shown: bool) -> None:
+        """Note where training stands, and whether the whole prediction has come up to date."""
+        learned = not np.isnan(status.loss) and status.train_seconds >= self._curve_at
+        if learned:
+            self._curve_at = status.train_seconds + CURVE_EVERY
+            self._entries.append(self._entry("learned", status))
+        if shown:
+            self._entries.append(self._entry("shown", status))
+
+    def save_model(self, model: Model) -> Iterator[Notice]:
+        """Keep a model."""
+        if self.project.writable:
+            yield from self._try(lambda: self.project.learned.save_model(model.data))
+
+    def forget(self) -> Iterator[Notice]:
+        """Throw away what was learned."""
+        self._entries.clear()
+        self._curve_at = 0.0
+        if self.project.writable:
+            entry = Entry(event="forgotten", time=now())
+            yield from self._try(lambda: self.project.learned.forget(entry))
+
+    def tick(self) -> Iterator[Notice]:
+        """Write what is due."""
+        if not self.project.writable:
+            return
+        moment = self._clock()
+        if self.project.due:
+            yield from self._try(self.project.fold)
+        if moment - self._saved_at >= SAVE_EVERY:
+            self._saved_at = moment
+            yield from self._try(self._save)
+        if moment - self._snapshot_at >= SNAPSHOT_EVERY:
+            self._snapshot_at = moment
+            if self.project.number != self._snapshot_of:
+                yield from self._try(self._snapshot)
+
+    def finish(self) -> Iterator[Notice]:
+        """Write all that is left and let go of the project."""
+        if self.project.writable:
+            yield from self._try(self._save)
+            yield from self._try(self.project.fold)
+        self.project.close()
+
+    def _save(self) -> None:
+        boxes = [self._changed.popleft() for _ in range(len(self._changed))]
+        entries = [self._entries.popleft() for _ in range(len(self._entries))]
+        try:
+            self.project.learned.save_prediction(self.prediction, boxes)
+            self.project.learned.add_history(entries)
+        except OSError:
+            self._changed.extend(boxes)
+            self._entries.extendleft(reversed(entries))
+            raise
+
+    def _entry(self, event: Event, status: Status) -> Entry:
+        return Entry(
+            event=event,
+            time=now(),
+            edits=self.project.number,
+            round=self.project.annotation.round,
+            steps=status.steps,
+            seconds=status.train_seconds,
+            loss=None if np.isnan(status.loss) else status.loss,
+        )
+
+    def _snapshot(self) -> None:
+        self._snapshot_of = self.project.take_snapshot("").edits
+
+    def _try(self, write: Callable[[], None]) -> Iterator[Notice]:
+        try:
+            write()
+            self._said = ""
+        except (OSError, Problem) as error:
+            log.warning("%s", error)
+            reason = error.strerror if isinstance(error, OSError) else str(error)
+            sentence = (
+                f"{self.project.path.name} cannot be written ({reason}); make room there. What "
+                "you painted is safe, what was learned since may have to be learned again."
+            )
+            if sentence != self._said:
+                self._said = sentence
+                yield Notice(sentence)
