@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import re
+import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
+from logging.handlers import RotatingFileHandler
 from pathlib import Path, PureWindowsPath
 
 import numpy as np
@@ -16,11 +18,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_densify.cases import log as module
-from napari_densify.cases.formats import check_ending, read_volume
+from napari_densify.cases.formats import check_ending, read_volume, write_labels
 from napari_densify.cases.log import log_file, start_log
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference
-from napari_densify.cases.volume import check_image
+from napari_densify.cases.volume import Volume, check_image
 
 logger = logging.getLogger("napari_densify.tests")
 
@@ -31,6 +33,8 @@ def clean(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     if not log_file().is_relative_to(tmp_path):
         pytest.skip("the log's place does not follow XDG_STATE_HOME on this system")
+    # napari's pytest plugin turns what is logged into text; the program sees the objects.
+    monkeypatch.setattr(logging, "_logRecordFactory", logging.LogRecord)
     package = logging.getLogger("napari_densify")
     handlers, level = package.handlers[:], package.level
     package.handlers[:] = [h for h in handlers if isinstance(h, logging.NullHandler)]
@@ -46,6 +50,14 @@ def log(clean: Path) -> Path:
     """The log, started."""
     assert start_log() == clean
     return clean
+
+
+@pytest.fixture
+def handler(log: Path) -> RotatingFileHandler:
+    """What writes it."""
+    handlers = logging.getLogger("napari_densify").handlers
+    (handler,) = (h for h in handlers if isinstance(h, RotatingFileHandler))
+    return handler
 
 
 def last(log: Path) -> str:
@@ -86,14 +98,15 @@ def test_without_a_place_for_it_all_goes_on(
 
 
 def test_what_cannot_be_written_later_disturbs_nobody(
-    log: Path, capfd: pytest.CaptureFixture[str]
+    log: Path, handler: RotatingFileHandler, capfd: pytest.CaptureFixture[str]
 ) -> None:
     logger.info("before")
     log.unlink()
     log.parent.rmdir()
     log.parent.write_text("")
     logger.info("lost")
-    logger.info("%d", "no number")
+    # Not by the logger, for pytest's own handler raises at this.
+    handler.handle(logging.LogRecord("", logging.INFO, "", 0, "%d", ("no number",), None))
     log.parent.unlink()
     log.parent.mkdir()
     logger.info("after")
@@ -101,7 +114,7 @@ def test_what_cannot_be_written_later_disturbs_nobody(
     assert capfd.readouterr().err == ""
 
 
-def test_old_records_make_room(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_old_records_make_room(log: Path, handler: RotatingFileHandler) -> None:
     (handler,) = (
         h for h in logging.getLogger("napari_densify").handlers if isinstance(h, module._SharedFile)
     )
@@ -117,7 +130,7 @@ def test_old_records_make_room(log: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_full_file_that_cannot_be_put_aside_grows(
-    log: Path, monkeypatch: pytest.MonkeyPatch
+    log: Path, handler: RotatingFileHandler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As on Windows, while another process has it open."""
 
@@ -125,8 +138,6 @@ def test_a_full_file_that_cannot_be_put_aside_grows(
         raise PermissionError
 
     monkeypatch.setattr(module.os, "replace", refuse)
-    (handler,) = logging.getLogger("napari_densify").handlers[-1:]
-    assert isinstance(handler, module._SharedFile)
     handler.maxBytes = 500
     for number in range(50):
         logger.info("record %d", number)
@@ -188,7 +199,7 @@ def test_two_processes_at_once(clean: Path, size: int) -> None:
         ("/home/a/DOE JOHN; 1970.densify", "<path>.densify"),
         ("/home/a/DOE_JOHN.densify/DOE.npy", "<path>.npy"),
         ("/home/a/scan.DOE", "<path>"),
-        ("/home/a/DOE.JOHN.TIF", "<path>.TIF"),
+        ("/home/a/DOE.JOHN.TIF", "<path>.tif"),
         ("C:\\Users\\DOE\\ct.nii.gz", "<path>.nii.gz"),
         ("D:\\DOE.densify\\project.json", "<path>.densify/project.json"),
         ("\\\\server\\DOE\\ct.nrrd", "<path>.nrrd"),
@@ -228,37 +239,57 @@ def test_other_handlers_see_the_record_as_it_was(
     assert caplog.records[-1].exc_text is None or "DOE" in caplog.records[-1].exc_text
 
 
-def test_exceptions_keep_their_type_their_way_and_our_words(log: Path) -> None:
-    path = Path("/data/DOE JOHN/DOE.nii.gz")
-
-    def fail() -> None:
-        try:
-            path.read_bytes()
-        except OSError as error:
-            raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
-
+def test_exceptions_keep_their_type_their_way_and_our_words(log: Path, tmp_path: Path) -> None:
+    (tmp_path / "DOE JOHN").write_text("")
     try:
-        fail()
+        write_labels(tmp_path / "DOE JOHN" / "DOE.nii.gz", Volume(np.zeros((9, 9, 9), np.uint8)))
     except Problem:
-        logger.exception("Reading “%s” failed", path.stem)
+        logger.exception("Writing “%s” failed", "DOE")
     text = log.read_text("utf-8")
     assert "DOE" not in text
-    assert "Reading “…” failed" in text
-    assert "FileNotFoundError: No such file or directory\nwhich led to\n" in text
-    assert text.endswith("\nProblem: <path>.nii.gz cannot be read as an image; is it damaged?\n")
-    assert re.search(r'File "pathlib\S*\.py", line \d+, in read_bytes', text)
+    assert "Writing “…” failed" in text
+    assert "FileExistsError: File exists\nwhich led to\n" in text
+    assert text.endswith(
+        "\nProblem: Cannot write <path>.nii.gz; choose a folder that can be written.\n"
+    )
+    assert re.search(r'File "pathlib\S*\.py", line \d+, in mkdir', text)
+    assert 'File "napari_densify/cases/formats/__init__.py", line ' in text
     # This test is in no package: its own place may tell something.
-    assert re.search(r'File "<path>\.py", line \d+, in fail', text)
+    assert 'File "<path>.py", line ' in text
     try:
         check_image(np.zeros((3, 3)), "DOE")
-    except Problem:
-        logger.exception("No volume")
-    assert 'File "napari_densify/cases/volume.py"' in log.read_text("utf-8")
-    assert (
-        last(log)
-        if False
-        else log.read_text("utf-8").endswith("\nProblem: “…” is 2-D; choose a 3-D volume.\n")
+    except Problem as problem:
+        logger.warning("%s", problem)
+    assert last(log) == "“…” is 2-D; choose a 3-D volume."
+
+
+def test_the_words_of_a_users_own_script_are_not_kept(log: Path) -> None:
+    try:
+        raise Problem("Mister DOE is not here")
+    except Problem as problem:
+        logger.warning("%s", problem)
+    assert last(log) == "…"
+
+
+def test_the_systems_words_within_ours_are_kept(
+    log: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "code.py").write_text(
+        "def save(path):\n"
+        "    try:\n"
+        "        (path / 'below').write_text('')\n"
+        "    except OSError as error:\n"
+        "        raise ValueError(f'{path} cannot be saved ({error.strerror}); make room there') "
+        "from error\n"
     )
+    monkeypatch.setattr(module, "_CODE", [str(tmp_path)])
+    save = runpy.run_path(str(tmp_path / "code.py"))["save"]
+    try:
+        save(Path("/DOE JOHN.densify"))
+    except ValueError as error:
+        logger.warning("%s", error)
+    kept = "cannot be saved (No such file or directory); make room there"
+    assert last(log) == f"<path>.densify {kept}"
 
 
 def test_values_in_the_exceptions_of_others_are_not_kept(log: Path) -> None:
@@ -332,10 +363,14 @@ def fragments(text: str) -> set[str]:
     return {text[i : i + 3] for i in range(len(text) - 2) if text[i : i + 3].isalpha()}
 
 
-def test_no_name_reaches_the_log(log: Path, tmp_path: Path) -> None:
+def test_no_name_reaches_the_log(log: Path, handler: RotatingFileHandler, tmp_path: Path) -> None:
+    handler.maxBytes = 0  # one file that only grows
     told("?", tmp_path)
     # Words of the program, and the endings it may show, are nobody's name.
-    known = fragments(log.read_text("utf-8")) | fragments(".nii .npy .densify/journal")
+    ours = [log.read_text("utf-8"), module._SHOWN.pattern]
+    for function in (check_image, check_ending):
+        ours += module._literals(function.__code__.co_filename)
+    known = set().union(*map(fragments, ours))
 
     @given(NAMES)
     @settings(max_examples=300, deadline=None)
@@ -346,8 +381,7 @@ def test_no_name_reaches_the_log(log: Path, tmp_path: Path) -> None:
         start = log.stat().st_size
         told(name, tmp_path)
         with log.open("rb") as file:
-            # Rotation may have begun a new file meanwhile; then all of it is new.
-            file.seek(start if start < log.stat().st_size else 0)
+            file.seek(start)
             text = file.read().decode("utf-8")
         assert text.count("It failed") >= 5
         assert not fragments(name) & fragments(text) - known

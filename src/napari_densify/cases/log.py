@@ -240,7 +240,7 @@ def _hidden(text: str) -> str:
     shown = [*_SHOWN.finditer(text)]
     if not shown:
         return text and ("<path>" if re.search(r"[/\\]", text) else "…")
-    return ("<path>" if shown[-1].start() else "") + shown[-1][0].replace("\\", "/")
+    return ("<path>" if shown[-1].start() else "") + shown[-1][0].replace("\\", "/").lower()
 
 
 def _within_package(file: str) -> str | None:
