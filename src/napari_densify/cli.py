@@ -20,18 +20,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from napari_densify import __version__
-from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.folder import ProjectFolder, read_annotation
 from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_labels
+from napari_densify.cases.learned import Learned
 from napari_densify.cases.log import log_file, start_log
+from napari_densify.cases.place import check_target
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import (
-    Label,
-    Project,
-    check_target,
-    describe,
-    read_annotation,
-    read_model,
-)
+from napari_densify.cases.project import Label, Project, describe
+from napari_densify.cases.volume import content_hash
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
@@ -144,10 +140,16 @@ def train_command(
     """
     volume = read_volume(image)
     labels = read_labels(annotation, volume)
-    session = Session(volume, settings=Settings(device=device, seed=seed))
-    session.paint(np.flatnonzero(labels), labels[labels > 0])
-    _check_classes(session.annotation, annotation)
+    classes = [int(k) for k in np.unique(labels) if k]
+    _check_classes(classes, annotation)
     check_target(out)
+    project = ProjectFolder(
+        out,
+        describe(volume, image, content_hash(volume)),
+        [Label(label=k, name=_class_name(k)) for k in classes],
+    )
+    session = Session(volume, settings=Settings(device=device, seed=seed), project=project)
+    session.paint(np.flatnonzero(labels), labels[labels > 0])
     session.train()
     with _progress() as bar:
         task = bar.add_task("starting", total=seconds)
@@ -163,13 +165,6 @@ def train_command(
                 session.pause()
             if not session.training and status.phase == Phase.PAUSED and status.complete:
                 session.stop()
-    project = Project(
-        image=describe(volume, image),
-        classes=[Label(label=k, name=_class_name(k)) for k in session.annotation.classes],
-        round=session.annotation.round,
-        steps=session.status.steps,
-    )
-    project.write(out, session.annotation, session.prediction, session.model)
     console.print(f"Wrote {escape(str(out))}")
 
 
@@ -185,7 +180,9 @@ def predict_command(
     Example: `napari-densify predict ct.densify next.nii.gz --out next_seg.nii.gz`
     """
     description = Project.read(project)
-    model = read_model(project)
+    model = Learned(project, description.image.shape).read_model()
+    if model is None:
+        raise Problem(f"{project} holds no trained model; train it first.")
     volume = read_volume(image)
     check_ending(out)
     _check_file_target(out)
@@ -215,16 +212,17 @@ def info_command(
         facts = _machine()
     elif path.is_dir():
         project = Project.read(path)
-        edit = read_annotation(path, project)
+        painted, _ = read_annotation(path, project.image.shape)
+        history = Learned(path, project.image.shape).read_history()
         facts = {
             "project": str(path),
             "image": project.image.path,
             "shape": " × ".join(map(str, project.image.shape)),
             "spacing": " × ".join(f"{s:g}" for s in project.image.spacing),
             "classes": ", ".join(f"{c.label} {c.name}" for c in project.classes),
-            "annotated voxels": f"{edit.where.size:,}",
-            "round": str(project.round),
-            "training steps": str(project.steps),
+            "annotated voxels": f"{painted.annotated:,}",
+            "round": str(painted.round),
+            "training steps": str(history[-1].steps if history else 0),
         }
     else:
         volume = read_volume(path)
@@ -276,8 +274,7 @@ def _machine() -> dict[str, str]:
     }
 
 
-def _check_classes(annotation: Annotation, path: Path) -> None:
-    classes = annotation.classes
+def _check_classes(classes: list[int], path: Path) -> None:
     if not classes:
         raise Problem(f"{path.name} holds no annotation; paint at least two classes.")
     if len(classes) == 1:

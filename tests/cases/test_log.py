@@ -215,6 +215,8 @@ def test_of_a_path_the_endings_are_kept(log: Path, path: str, shown: str) -> Non
     assert last(log) == f"Opened {shown} now"
     logger.info("Opened %(path)r now", {"path": path})
     assert last(log) == f"Opened '{shown}' now"
+    logger.info(f"Opened {path} in %d s", 3)
+    assert last(log) == f"Opened {shown}"
 
 
 def test_of_names_nothing_is_kept_and_of_sentences_the_rest(log: Path) -> None:
@@ -339,6 +341,8 @@ def told(name: str, folder: Path) -> None:
     for sentence in SENTENCES:
         logger.warning(sentence.replace("{}", name))
         logger.warning("%s", sentence.replace("{}", name))
+        # An f-string that has arguments as well; pytest's own handler raises at a wrong format.
+        logger.warning(sentence.replace("{}", name.replace("%", "%%")) + " %d", 1)
     logger.info("“%s” was opened from %s", name, Path("/data") / name)
     path = Path(name)
     flat = np.zeros((3, 3))

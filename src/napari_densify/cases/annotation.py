@@ -184,6 +184,11 @@ class Annotation:
         """The edit that brings the last undone one back, or None; not applied."""
         return self._undone[-1] if self._undone else None
 
+    @property
+    def done(self) -> list[Edit]:
+        """The last edits, which can be undone; the newest last."""
+        return list(self._done)
+
     def history(self) -> list[Edit]:
         """Edits that, applied to the present state, leave it as it is and can be undone and redone.
 

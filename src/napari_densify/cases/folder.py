@@ -11,7 +11,7 @@ import numpy as np
 from napari_densify.cases import disk, place
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.hold import Hold
-from napari_densify.cases.journal import Journal, history, read_journal
+from napari_densify.cases.journal import Found, Journal, history, read_journal
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.migrate import migrate
 from napari_densify.cases.problem import Problem
@@ -27,6 +27,7 @@ from napari_densify.cases.project import (
 )
 from napari_densify.cases.snapshot import Snapshot, Snapshots
 from napari_densify.cases.store import MARKS, LabelStore, read_marks, write_marks
+from napari_densify.cases.volume import Shape
 
 FOLD_EDITS = 256
 """Edits after which the journal is folded into the store: opening a project takes about half a
@@ -293,19 +294,8 @@ class ProjectFolder:
     def _read(self) -> None:
         """Bring the annotation to the stored state, and the journal in order if it is ours."""
         path = self.path / "journal"
-        while True:
-            # Whoever has it open may fold the journal into the store between the two readings.
-            before = path.stat().st_ino if path.exists() else 0
-            self.annotation = Annotation(self.annotation.shape)
-            read_marks(self._store(), self.annotation)
-            found = read_journal(path, self._voxels) if path.exists() else None
-            if before == (path.stat().st_ino if path.exists() else 0):
-                break
-        for record in found.records if found else ():
-            if record.edit.where.size:
-                self.annotation.apply(record.edit)
-                self._unfolded.append(record.edit)
-            self.annotation.round = record.edit.round_after
+        self.annotation, found = read_annotation(self.path, self.annotation.shape)
+        self._unfolded = [r.edit for r in found.records if r.edit.where.size] if found else []
         if found and found.damaged:
             lost = f"{found.missing} strokes" if found.missing else "Some strokes"
             self.notes.append(
@@ -368,3 +358,27 @@ class ProjectFolder:
 
     def _store(self) -> LabelStore:
         return LabelStore(self.path / "annotation.zarr", self.annotation.shape, MARKS)
+
+
+def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | None]:
+    """The stored annotation of a project, whoever may have it open, and what its journal holds.
+
+    Raises
+    ------
+    Problem
+        If it is damaged.
+    """
+    path, voxels = folder / "journal", int(np.prod(shape, dtype=np.int64))
+    while True:
+        # Whoever has it open may fold the journal into the store between the two readings.
+        before = path.stat().st_ino if path.exists() else 0
+        annotation = Annotation(shape)
+        read_marks(LabelStore(folder / "annotation.zarr", shape, MARKS), annotation)
+        found = read_journal(path, voxels) if path.exists() else None
+        if before == (path.stat().st_ino if path.exists() else 0):
+            break
+    for record in found.records if found else ():
+        if record.edit.where.size:
+            annotation.apply(record.edit)
+        annotation.round = record.edit.round_after
+    return annotation, found

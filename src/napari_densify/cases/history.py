@@ -12,7 +12,6 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_densify.cases.disk import Appendable
 from napari_densify.cases.seal import seal, unseal
 
-
 Event = Literal["learned", "shown", "forgotten"]
 
 

@@ -127,7 +127,7 @@ class Journal:
         self.path = path
         self.number = found.number if found else 0
         try:
-            if not path.exists() or not path.stat().st_size:
+            if not path.exists() or path.stat().st_size < len(MAGIC):
                 replace(path, MAGIC)
             self._file = Appendable(path)
             if found and found.torn:

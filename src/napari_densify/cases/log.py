@@ -177,11 +177,15 @@ class _Anonymous(logging.Formatter):
 def _message(record: logging.LogRecord) -> str:
     args = record.args
     if not args:
-        message = str(_safe(record.msg))
-    elif isinstance(args, Mapping):
-        message = str(record.msg) % {key: _safe(value) for key, value in args.items()}
+        return _QUOTED.sub("“…”", str(_safe(record.msg)))
+    words = str(record.msg)
+    if isinstance(args, Mapping):
+        message = words % {key: _safe(value) for key, value in args.items()}
     else:
-        message = str(record.msg) % tuple(map(_safe, args))
+        message = words % tuple(map(_safe, args))
+    # An f-string that has arguments as well: what it was told stands in its words.
+    if _ABSOLUTE.search(words) or _SHOWN.search(words):
+        return _text(message)
     return _QUOTED.sub("“…”", message)
 
 

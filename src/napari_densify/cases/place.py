@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,8 +49,11 @@ def check_target(folder: Path) -> None:
     if folder.exists():
         raise Problem(f"{folder} exists already; choose another name.")
     above = next(parent for parent in folder.absolute().parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise Problem(f"Cannot write in {folder.parent}; choose another folder.")
+    try:
+        with tempfile.TemporaryFile(dir=above):
+            pass
+    except OSError as error:
+        raise Problem(f"Cannot write in {folder.parent}; choose another folder.") from error
 
 
 def check_links(folder: Path) -> None:

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.session.process import WorkerProcess
@@ -24,6 +26,7 @@ from napari_densify.ui.layers import (
     PredictionBond,
     colours,
     labels_like,
+    remember,
 )
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.planes import orthogonal_views, viewed_plane
@@ -103,12 +106,19 @@ class CaseView(QObject):
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
         viewer.layers.selection.active = self.annotation
-        self.annotation.mode = "paint"
+        if project is not None and project.read_only:
+            self.annotation.editable = False
+        else:
+            self.annotation.mode = "paint"
         self._annotation_bond.compare()
 
     def start(self) -> None:
         """Start the worker; it trains as soon as two classes are painted."""
         self._look()
+        project = self.session.project
+        if project is not None and project.read_only:
+            # Somebody else's network learns from it; here it is only shown.
+            return
         self.session.train()
         self.loop.start()
         self._listener.start()
@@ -126,8 +136,8 @@ class CaseView(QObject):
         self.session.edited.disconnect(self._edited)
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
-        if self.session.project is not None:
-            self.session.project.close()
+        if not self.loop.started:
+            self.session.close()
         self.ended.emit(why)
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
@@ -139,9 +149,11 @@ class CaseView(QObject):
             lambda layer: setattr(layer, "colormap", colours(rows, background=False))
         )
         if self.session.project is not None:
-            self.session.project.save_classes(
-                [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
-            )
+            kept = [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
+            try:
+                self.session.project.describe(classes=kept)
+            except Problem as problem:
+                show_error(str(problem))
 
     def pick(self, label: int) -> None:
         """Paint that class from now on."""
@@ -204,8 +216,9 @@ class CaseView(QObject):
 
     def _new_annotation(self) -> Labels:
         shape = self.session.volume.shape
-        painted = self.session.annotation.labels.copy()
+        painted = self.session.annotation.labels
         layer = labels_like(self.image, painted, f"{self.image.name} annotation", "annotation")
+        remember(layer, self.session.annotation.done)
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)
         return layer

@@ -87,6 +87,15 @@ def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colour_of)
 
 
+def remember(layer: Labels, edits: Iterable[Edit]) -> None:
+    """Let napari's own undo take back edits of an earlier time."""
+    for edit in edits:
+        where = np.unravel_index(edit.where, layer.data.shape)
+        atom = (where, edit.before["label"].copy(), edit.after["label"].copy())
+        # napari offers no way to say this; the tuple is its oldest form of a history atom.
+        layer._undo_history.append([atom])
+
+
 class Copies(QObject):
     """A layer and what napari-orthogonal-views shows of it in its other canvases."""
 
@@ -156,7 +165,7 @@ class AnnotationBond(QObject):
         self._compare_again = self._comparing
         if not self._comparing:
             self._comparing = True
-            worker = create_worker(_difference, self.layer.data, self.session.annotation.labels)
+            worker = create_worker(self.session.annotation.difference, self.layer.data)
             worker.returned.connect(self._compared)
             worker.start()
 
@@ -191,7 +200,7 @@ class AnnotationBond(QObject):
             edits = self.session.follow(self.layer.data, box)
         except Problem as problem:
             # What could not be kept does not count, so it must not look as if it did.
-            self.layer.data[box.slices] = self.session.annotation.labels[box.slices]
+            self.layer.data[box.slices] = self.session.annotation.read(box)["label"]
             for layer in self.copies:
                 layer.refresh()
             show_error(str(problem))
@@ -276,11 +285,3 @@ def _range(part: Any, length: int) -> tuple[int, int]:
         start, stop, _ = part.indices(length)
         return start, stop
     return int(np.min(part)), int(np.max(part)) + 1
-
-
-def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> Box | None:
-    """The smallest box of slices in which two label volumes differ."""
-    slices = [z for z in range(len(one)) if not np.array_equal(one[z], other[z])]
-    if not slices:
-        return None
-    return Box((slices[0], 0, 0), (slices[-1] + 1, one.shape[1], one.shape[2]))

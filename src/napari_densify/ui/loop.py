@@ -26,6 +26,11 @@ class LoopThread:
         self._news: queue.SimpleQueue[News | Exception] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="densify-loop")
 
+    @property
+    def started(self) -> bool:
+        """Whether it was ever started; then it lets go of the session's project by itself."""
+        return self._thread.ident is not None
+
     def start(self) -> None:
         """Begin; the first news arrives at once, the first step when the worker is up."""
         self._thread.start()
@@ -36,7 +41,8 @@ class LoopThread:
 
     def wait(self, seconds: float) -> bool:
         """Wait for the end; whether it came in time."""
-        self._thread.join(seconds)
+        if self.started:
+            self._thread.join(seconds)
         return not self._thread.is_alive()
 
     def drain(self) -> None:

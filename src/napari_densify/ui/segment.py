@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -25,16 +26,19 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from napari_densify.cases.folder import ProjectFolder, content_hash, place_for
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.log import start_log
+from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label, describe
-from napari_densify.cases.volume import Volume
+from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.news import Status
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.worker import Link, Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
 from napari_densify.ui.layers import check_layer, read_layer, source_of
+from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.planes import PlaneButtons, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 
@@ -42,6 +46,8 @@ if TYPE_CHECKING:
     import napari.viewer
 
 Place = Callable[[Volume, Path | None, str], Path | None]
+
+log = logging.getLogger(__name__)
 
 STRONGEST = 1.5
 """Upper end of the slider for the strength of corrections."""
@@ -77,6 +83,8 @@ class SegmentWidget(QWidget):
         self._settings = settings or Settings()
         self._place = place
         self._docked = False
+        self._ending: LoopThread | None = None
+        start_log()
 
         self.image = ComboBox(choices=self._images, nullable=False)
         self.annotate = QPushButton("Annotate")
@@ -109,7 +117,7 @@ class SegmentWidget(QWidget):
         self.annotate.setEnabled(False)
         self.progress.phase.setText(f"Reading “{layer.name}” …")
         rows = self.classes.value()
-        worker = create_worker(_read, layer, rows, self._place, _ignore_errors=True)
+        worker = create_worker(_read, layer, rows, self._place, self._ending, _ignore_errors=True)
         worker.returned.connect(partial(self._open, layer))
         worker.errored.connect(self._not_readable)
         worker.start()
@@ -197,6 +205,7 @@ class SegmentWidget(QWidget):
         case.session.status_changed.connect(self._status_changed)
         case.session.edited.connect(self._edited)
         case.session.worker_lost.connect(self._worker_lost)
+        case.session.noticed.connect(show_warning)
         case.classPicked.connect(self.classes.pick)
         case.ended.connect(self._case_ended)
         self.classes.pick(case.annotation.selected_label)
@@ -211,10 +220,16 @@ class SegmentWidget(QWidget):
             return
         self.place.setText(f"Kept in {project.path.name}")
         self.place.setToolTip(str(project.path))
-        if project.torn:
-            show_warning("The last stroke was only half written when the power went; it is gone.")
+        notes = [*project.notes]
+        if project.read_only:
+            self.place.setText(f"Read-only: {project.path.name}")
+            notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
+        for note in notes:
+            log.warning("%s", note)
+            show_warning(note)
 
     def _not_readable(self, error: Exception) -> None:
+        log.warning("%s", error)
         sentence = str(error) if isinstance(error, Problem) else f"Cannot read the image: {error}"
         self.progress.phase.setText(sentence)
         self._set_running(False)
@@ -227,6 +242,8 @@ class SegmentWidget(QWidget):
         case.session.status_changed.disconnect(self._status_changed)
         case.session.edited.disconnect(self._edited)
         case.session.worker_lost.disconnect(self._worker_lost)
+        case.session.noticed.disconnect(show_warning)
+        self._ending = case.loop
         self.progress.finish(why or "Stopped.")
         self._set_running(False)
         if why:
@@ -299,8 +316,12 @@ class SegmentWidget(QWidget):
             self.case.show_weights(on)
 
 
-def _read(layer: Image, rows: list[ClassRow], place: Place) -> tuple[Volume, ProjectFolder | None]:
+def _read(
+    layer: Image, rows: list[ClassRow], place: Place, ending: LoopThread | None
+) -> tuple[Volume, ProjectFolder | None]:
     """The layer's volume and its project; slow for large data, so not for the window's thread."""
+    if ending is not None:
+        ending.wait(30)  # it may still be writing to the same project
     volume, source = read_layer(layer), source_of(layer)
     content = content_hash(volume)
     path = place(volume, source, content)
