@@ -197,6 +197,16 @@ def test_a_damaged_annotation_is_refused(path: Path, image: ImageReference, dama
         ProjectFolder(path, image)
 
 
+def test_a_missing_annotation_is_refused(path: Path, image: ImageReference) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    folder.fold()
+    folder.close()
+    shutil.rmtree(path / "annotation.zarr")
+    with pytest.raises(Problem, match="missing"):
+        ProjectFolder(path, image)
+
+
 def test_a_project_that_was_painted_in_is_not_overwritten(
     path: Path, image: ImageReference
 ) -> None:

@@ -296,6 +296,12 @@ class ProjectFolder:
         path = self.path / "journal"
         self.annotation, found = read_annotation(self.path, self.annotation.shape)
         self._unfolded = [r.edit for r in found.records if r.edit.where.size] if found else []
+        folded = found and not found.damaged and found.records and found.records[0].number > 1
+        if folded and not self._store().exists:
+            raise Problem(
+                f"{self.path / 'annotation.zarr'} is missing, and with it what was painted first; "
+                "put it back from a backup. The project was left as it is."
+            )
         if found and found.damaged:
             lost = f"{found.missing} strokes" if found.missing else "Some strokes"
             self.notes.append(

@@ -69,7 +69,8 @@ def migrate(folder: Path) -> None:
     for name in ("annotation.zarr", "prediction.zarr"):
         shutil.rmtree(folder / name, ignore_errors=True)
     store = LabelStore(folder / "annotation.zarr", project.image.shape, MARKS)
-    starts = sorted(store.chunks_of(annotation.everything().where))
+    # At least one chunk: a journal with a past and no store is a store that went missing.
+    starts = sorted({(0, 0, 0), *store.chunks_of(annotation.everything().where)})
     write_marks(store, annotation, map(store.chunk, starts))
     past = history(annotation.history(), len(annotation.history()), annotation.round)
     disk.replace(folder / "journal", MAGIC + past)
