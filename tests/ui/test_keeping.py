@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +13,7 @@ import numpy as np
 import tifffile
 from napari.utils.notifications import notification_manager
 
+from napari_densify.cases import disk
 from napari_densify.cases.plane import Plane
 from napari_densify.session.news import Phase
 
@@ -52,23 +53,26 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     assert again.session.status.steps >= steps, "training goes on, not from zero"
 
 
-def test_a_stroke_that_cannot_be_kept_does_not_count(open_case, qtbot):
+def test_a_stroke_that_cannot_be_kept_does_not_count(open_case, qtbot, monkeypatch):
     case = open_case()
     paint_slice(case, Plane(0, 12), phantom()[1])
     qtbot.waitUntil(agrees(case), timeout=LONG)
     before = case.session.annotation.marks.copy()
-    size = (case.session.project.path / "journal").stat().st_size
-    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 10, limit[1]))
+
+    def full(self, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk.Appendable, "append", full)
         seen = len(notification_manager.records)
         case.annotation.data_setitem((np.array([1, 1]), np.array([2, 3]), np.array([4, 5])), 2)
-        qtbot.waitUntil(lambda: len(notification_manager.records) > seen, timeout=LONG)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
-        signal.signal(signal.SIGXFSZ, handler)
-    assert "make room" in str(notification_manager.records[-1].message)
+        qtbot.waitUntil(
+            lambda: any(
+                "paint it again" in str(record.message)
+                for record in notification_manager.records[seen:]
+            ),
+            timeout=LONG,
+        )
     np.testing.assert_array_equal(case.session.annotation.marks, before)
     assert agrees(case)()
 
