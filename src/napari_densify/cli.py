@@ -28,7 +28,7 @@ from napari_densify.cases.place import check_target
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label, Project, describe
 from napari_densify.cases.volume import content_hash
-from napari_densify.session.news import Phase, Status
+from napari_densify.session.news import Notice, Phase, Status
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
 from napari_densify.session.worker import Settings
@@ -191,6 +191,9 @@ def predict_command(
     with _progress() as bar:
         task = bar.add_task("predicting", total=1.0)
         for news in session.run():
+            if isinstance(news, Notice):
+                session.stop()
+                raise Problem(news.sentence.removesuffix(" Learning begins anew."))
             session.take(news)
             bar.update(task, completed=session.status.done)
             if session.status.complete:
