@@ -142,6 +142,7 @@ def train_command(
     labels = read_labels(annotation, volume)
     classes = [int(k) for k in np.unique(labels) if k]
     _check_classes(classes, annotation)
+    _check_device(device)
     check_target(out)
     project = ProjectFolder(
         out,
@@ -284,6 +285,13 @@ def _check_classes(classes: list[int], path: Path) -> None:
         raise Problem(
             f"{path.name} holds only class {classes[0]}; paint a second one (1 is background)."
         )
+
+
+def _check_device(name: str) -> None:
+    """Refuse early to work on a device that is not there."""
+    from napari_densify.learn.learner import pick_device
+
+    pick_device(name)
 
 
 def _check_file_target(path: Path) -> None:
