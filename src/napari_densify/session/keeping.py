@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -99,8 +100,12 @@ class Keeping:
                 yield from self._try(self._snapshot)
 
     def finish(self) -> Iterator[Notice]:
-        """Write all that is left and let go of the project."""
-        if self.project.writable:
+        """Write all that is left and let go of the project.
+
+        Once the main thread has ended, zarr has no threads to write with any more; the edits are
+        in the journal, and that is enough.
+        """
+        if self.project.writable and threading.main_thread().is_alive():
             yield from self._try(self._save)
             yield from self._try(self.project.fold)
         self.project.close()

@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from napari_densify.session.worker import Settings, Worker, WorkerLost
 
 PATIENCE = 120.0
 """Seconds a worker process has to come up."""
+LOOK_UP = 1.0
+"""Seconds after which a waiting turn sees whether the program is ending."""
 GRACE = 5.0
 """Seconds a worker process has to end by itself."""
 
@@ -113,10 +116,17 @@ class WorkerProcess:
         except RuntimeError as error:
             raise WorkerLost(str(error)) from error
         try:
-            news: list[News] = turn().result()
+            pending = turn()
+            while True:
+                try:
+                    news: list[News] = pending.result(timeout=LOOK_UP)
+                    return news
+                except TimeoutError as error:
+                    # Large answers need Python's thread pools, which end with the main thread.
+                    if not pending.done() and not threading.main_thread().is_alive():
+                        raise WorkerLost("the program is ending") from error
         except OSError as error:
             raise WorkerLost(str(error)) from error
-        return news
 
     def labels(self) -> NDArray[np.uint8]:
         """The annotation's labels as the worker has them; waits for the present turn."""

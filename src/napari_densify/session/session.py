@@ -274,6 +274,8 @@ class Session:
                         yield from self._keeping.tick()
                 except WorkerLost as error:
                     self._disconnect()
+                    if not threading.main_thread().is_alive():
+                        return
                     in_vain += 1
                     if in_vain == ATTEMPTS:
                         raise
@@ -344,6 +346,8 @@ class Session:
 
     def _take_model_home(self, link: Link) -> Iterator[News]:
         """What was learned since the last model came."""
+        if not threading.main_thread().is_alive():
+            return
         try:
             link.deliver(Save())
             for news in link.turn():

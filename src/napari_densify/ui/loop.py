@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import queue
 import threading
+from weakref import WeakSet
+
+from qtpy.QtWidgets import QApplication
 
 from napari_densify.session.news import News
 from napari_densify.session.session import Session
+
+PATIENCE = 30.0
+"""Seconds that the program waits at its end for what was learned to be written."""
+
+_started: WeakSet[LoopThread] = WeakSet()
 
 
 class LoopThread:
     """Runs `session.run` in a thread of its own; `drain` brings its news to the window's thread.
 
     A thread of its own rather than one of napari's pool: it lives as long as the session, and the
-    pool has only as many threads as the machine has cores. Python waits for it at exit, so the
-    worker process is always let go of. It holds no Qt object, so none can die in it.
+    pool has only as many threads as the machine has cores. The program waits for it when the last
+    window is closed, so what was learned is written and the worker process is let go of. It holds
+    no Qt object, so none can die in it.
 
     Parameters
     ----------
@@ -33,6 +42,10 @@ class LoopThread:
 
     def start(self) -> None:
         """Begin; the first news arrives at once, the first step when the worker is up."""
+        app = QApplication.instance()
+        if app is not None and not _started:
+            app.aboutToQuit.connect(finish)
+        _started.add(self)
         self._thread.start()
 
     def stop(self) -> None:
@@ -65,3 +78,11 @@ class LoopThread:
                 self._news.put(news)
         except Exception as error:  # noqa: BLE001 - whatever it is, the window must say it
             self._news.put(error)
+
+
+def finish() -> None:
+    """End all loops and wait for them: later, Python has no threads to write files with."""
+    for loop in list(_started):
+        loop.stop()
+    for loop in list(_started):
+        loop.wait(PATIENCE)
