@@ -28,8 +28,13 @@ check: install
 test: check
 	bash .ci/with-display $(BIN)/python -m pytest
 
-bench: install
+bench: $(VENV)/.bench
 	bash .ci/with-display $(BIN)/python -m bench
+
+# The peers to compare with; nothing else needs them.
+$(VENV)/.bench: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group bench
+	touch $@
 
 docs: install
 	bash .ci/with-display $(BIN)/python docs/screenshots.py
