@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from bench.clock import can_be_free
 from bench.lane import Method, Options
 from bench.methods import METHODS, find
 from bench.report import OUT
@@ -19,6 +20,7 @@ from bench.trial import Result, trial
 from bench.volumes import GROUPS, tasks
 from napari_densify.cases.problem import Problem
 
+WIDTH = 120
 MARKS = "5,10,20,30,60,120"
 
 
@@ -36,6 +38,10 @@ def compare(
     device: Annotated[str, typer.Option(help="Of the networks: cpu or cuda.")] = "cpu",
     surface: Annotated[bool, typer.Option(help="Measure surface Dice at the marks.")] = True,
     rates: Annotated[bool, typer.Option(help="Measure throughput after the last mark.")] = True,
+    clock: Annotated[
+        str,
+        typer.Option(help="wall, or free: without the time spent waiting for a core others had."),
+    ] = "wall",
     out: Annotated[Path, typer.Option(help="JSON to write; the plot goes beside it.")] = OUT
     / "compare.json",
 ) -> None:
@@ -47,7 +53,8 @@ def compare(
 
     Example: python -m bench.compare --volumes hippocampus_004,nuclei --marks 5,10,30 --seeds 1
     """
-    console = Console()
+    console = _console()
+    free = _is_free(clock, console)
     threads = threads or len(os.sched_getaffinity(0))
     # Inherited by the methods' processes; see session/worker.py for the policy.
     os.environ |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
@@ -59,12 +66,12 @@ def compare(
     for task in tasks(volumes.split(","), slices, console):
         of_volume: list[Result] = []
         for seed in range(seeds):
-            options = Options(threads, device, seed, seconds, rates)
+            options = Options(threads, device, seed, seconds, rates, free)
             with console.status("") as status:
                 of_volume += trial(task, taking_part, options, status.update, surface)
         results += of_volume
         # After each volume: a long run that is cut off has lost little.
-        write(out, results, Options(threads, device, seeds, seconds, rates), slices)
+        write(out, results, Options(threads, device, seeds, seconds, rates, free), slices)
         for result in of_volume:
             if result.failure:
                 last = result.failure.strip().splitlines()[-1]
@@ -75,6 +82,20 @@ def compare(
     console.print(differences(results, seconds))
     console.print(rate_table(results))
     console.print(f"Wrote {out}{_draw(results, seconds, out.with_suffix('.png'), console)}")
+
+
+def _console() -> Console:
+    """Wide enough for the tables where the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
+
+
+def _is_free(clock: str, console: Console) -> bool:
+    if clock not in ("wall", "free"):
+        raise Problem(f"There is no clock “{clock}”; choose wall or free.")
+    if clock == "free" and not can_be_free():
+        console.print("This system does not tell waiting from working: the wall clock it is.")
+    return clock == "free"
 
 
 def _taking_part(names: list[str], console: Console) -> dict[str, Method]:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import multiprocessing
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.clock import Clock
 from bench.volumes import Task
 
 Labels = NDArray[np.uint8]
@@ -41,6 +43,8 @@ class Options:
         Seconds at which predictions are compared.
     rates : bool
         Whether to measure throughput once the last mark is over.
+    free_clock : bool
+        Whether the clocks leave out waiting for a core, see `Clock`.
     """
 
     threads: int
@@ -48,62 +52,61 @@ class Options:
     seed: int
     marks: tuple[float, ...]
     rates: bool = True
+    free_clock: bool = False
 
 
 class Screen:
     """The method's end: what its user sees, and when."""
 
-    def __init__(self, pipe: Connection) -> None:
-        self._pipe = pipe
-        self._elapsed = self._worked = 0.0
-        self._since: float | None = None
-        self._cpu_since = 0.0
+    def __init__(self, pipe: Connection, clock: Clock) -> None:
+        self._pipe, self._clock = pipe, clock
         self._until = 0.0
 
     @property
     def seconds(self) -> float:
         """Time on the clock."""
-        running = 0.0 if self._since is None else time.perf_counter() - self._since
-        return self._elapsed + running
+        return self._clock.seconds
 
     @property
     def cores(self) -> float:
         """How many cores it had on average while its clock ran: few on a busy machine."""
-        return self._worked / max(self._elapsed, 1e-9)
+        return self._clock.cores
 
     def ready(self) -> None:
         """Everything is imported and the slices are painted: the clock starts with our turn."""
         self._pipe.send(("ready",))
         self._until = self._pipe.recv()
-        self.resume()
-
-    def stop(self) -> None:
-        """Stop the clock for what a user would not wait for."""
-        if self._since is not None:
-            self._worked += time.process_time() - self._cpu_since
-            self._elapsed, self._since = self.seconds, None
-
-    def resume(self) -> None:
-        """Let the clock run on."""
-        self._since, self._cpu_since = time.perf_counter(), time.process_time()
+        self._clock.start()
 
     def show(self, labels: Labels, seconds: float | None = None) -> None:
-        """Put a prediction on the screen; 0 where there is none yet."""
-        now, running = self.seconds, self._since is not None
-        self.stop()
-        self._pipe.send(("shown", now if seconds is None else seconds, labels))
-        if running:
-            self.resume()
+        """Put a prediction on the screen; 0 where there is none yet.
+
+        Parameters
+        ----------
+        labels : (z, y, x) uint8
+            As in the annotation.
+        seconds : float
+            Since when it has been there; None for now.
+        """
+        now = self.seconds if seconds is None else seconds
+        with self.standstill():
+            self._pipe.send(("shown", now, labels))
 
     def pause(self) -> None:
         """Let the others have their turn if ours is over; to be asked often."""
         if self.seconds >= self._until:
-            running = self._since is not None
-            self.stop()
-            self._pipe.send(("turn over",))
-            self._until = self._pipe.recv()
-            if running:
-                self.resume()
+            with self.standstill():
+                self._pipe.send(("turn over",))
+                self._until = self._pipe.recv()
+
+    @contextmanager
+    def standstill(self) -> Iterator[None]:
+        """Stop the clock for what a user would not wait for."""
+        running = self._clock.running
+        self._clock.stop()
+        yield
+        if running:
+            self._clock.start()
 
 
 Method = Callable[[Task, Options, Screen], dict[str, Any]]
@@ -174,7 +177,8 @@ class Lane:
 
 
 def _live(pipe: Connection, method: Method, task: Task, options: Options) -> None:
+    screen = Screen(pipe, Clock(options.free_clock))
     try:
-        pipe.send(("done", method(task, options, Screen(pipe))))
+        pipe.send(("done", method(task, options, screen)))
     except Exception:  # noqa: BLE001  whatever it is, the others go on
         pipe.send(("failed", traceback.format_exc()))

@@ -70,20 +70,22 @@ class _Watch:
         """Called after each piece of work; what is done here is not on the clock."""
         if not status.steps:
             return  # still starting
-        screen, now = self.screen, self.screen.seconds
-        screen.stop()
-        self.steps = status.steps
+        now = self.screen.seconds
+        with self.screen.standstill():
+            self._look(now, status)
+
+    def _look(self, now: float, status: Status) -> None:
         prediction = self.session.prediction
+        self.steps = status.steps
         # The work of this turn came too late for the times that passed meanwhile.
         passed = [t for t in self.times if t <= now]
         self.times = self.times[len(passed) :]
         if passed:
-            screen.show(self.before, passed[0])
+            self.screen.show(self.before, passed[0])
         if not self.whole and prediction.all():
             self.whole = True
-            screen.show(prediction, now)
+            self.screen.show(prediction, now)
         np.copyto(self.before, prediction)
-        screen.pause()
+        self.screen.pause()
         if now >= self.end:
             self.session.stop()
-        screen.resume()

@@ -7,7 +7,6 @@ without all that surrounds it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -21,9 +20,11 @@ from torch.nn.modules.module import (
 )
 from torch.utils.flop_counter import FlopCounterMode
 
+from bench.clock import Clock
+
 ROUNDS = 3
-"""Times that everything is measured in turn; the best counts, so that what else runs on the
-machine does not."""
+"""Times that everything is measured in turn, on clocks that leave out waiting for a core; the
+best counts, so that what else runs on the machine does not."""
 SECONDS = 1.0
 """How long each figure is measured in a round."""
 SIDE = 2048
@@ -71,12 +72,11 @@ def measure(
     best: dict[str, float] = {}
     for _ in range(ROUNDS):
         with outermost(keep=False) as calls:
-            turns, seconds = _repeat(lambda turn: step(), device)
-        answered: list[int] = []
-        turns, pace = _repeat(lambda turn: answered.append(predict(turn)), device)
+            _, seconds = _repeat(lambda turn: int(step() is None), device)
+        answered, pace = _repeat(predict, device)
         now = {
             "train_voxels_per_second": calls.voxels / seconds,
-            "predict_voxels_per_second": sum(answered) / pace,
+            "predict_voxels_per_second": answered / pace,
             "peak_gflops": matmul_flops(device) / 1e9,
             **{name: replay.flops(device) / 1e9 for name, replay in replays.items()},
         }
@@ -144,25 +144,26 @@ def outermost(keep: bool) -> Iterator[Calls]:
 
 def _fastest(work: Callable[[], object], device: torch.device) -> float:
     """Seconds of the fastest of the calls that fit into `SECONDS`."""
-    best, end = float("inf"), time.perf_counter() + SECONDS
-    while time.perf_counter() < end:
-        start = time.perf_counter()
+    best, whole = float("inf"), Clock(free=True)
+    whole.start()
+    while whole.seconds < SECONDS:
+        call = Clock(free=True)
+        call.start()
         work()
         _wait(device)
-        best = min(best, time.perf_counter() - start)
+        best = min(best, call.seconds)
     return best
 
 
-def _repeat(work: Callable[[int], object], device: torch.device) -> tuple[int, float]:
-    """Do it for `SECONDS`; how often, and how long exactly that took."""
-    turns, start = 0, time.perf_counter()
-    while True:
-        work(turns)
+def _repeat(work: Callable[[int], int], device: torch.device) -> tuple[int, float]:
+    """Do it for `SECONDS`; the sum of what it answered, and how long exactly that took."""
+    turns, total, clock = 0, 0, Clock(free=True)
+    clock.start()
+    while (seconds := clock.seconds) < SECONDS:
+        total += work(turns)
         turns += 1
         _wait(device)
-        seconds = time.perf_counter() - start
-        if seconds >= SECONDS:
-            return turns, seconds
+    return total, seconds
 
 
 def _wait(device: torch.device) -> None:

@@ -19,6 +19,7 @@ def write(path: Path, results: Sequence[Result], options: Options, slices: int) 
     head = {
         "threads": options.threads,
         "device": options.device,
+        "clock": "free" if options.free_clock else "wall",
         "seeds": options.seed,
         "slices": slices,
         "marks": options.marks,

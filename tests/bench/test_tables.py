@@ -8,13 +8,14 @@ import math
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+from rich.table import Table
+
 from bench.curve import Curve, Point
 from bench.lane import Options
 from bench.results import write
 from bench.tables import differences, mark_table, mean, rate_table, ratio
 from bench.trial import Result
-from rich.console import Console
-from rich.table import Table
 
 MARKS = (5.0, 10.0)
 
