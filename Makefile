@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: install demo test check bench docs clean
+.PHONY: install demo test check bench bench-full docs clean
 
 install: $(READY)
 
@@ -30,6 +30,11 @@ test: check
 
 bench: $(VENV)/.bench
 	bash .ci/with-display $(BIN)/python -m bench
+
+# Five methods, nine volumes, three seeds, two minutes each: most of a day with the corrections.
+bench-full: $(VENV)/.bench
+	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.corrections
 
 # The peers to compare with; nothing else needs them.
 $(VENV)/.bench: $(READY)

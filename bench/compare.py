@@ -13,14 +13,13 @@ from rich.console import Console
 from bench.clock import can_be_free
 from bench.lane import Method, Options
 from bench.methods import METHODS, find
-from bench.report import OUT
+from bench.report import OUT, wide_console
 from bench.results import write
 from bench.tables import differences, mark_table, rate_table
 from bench.trial import Result, trial
 from bench.volumes import GROUPS, tasks
 from napari_densify.cases.problem import Problem
 
-WIDTH = 120
 MARKS = "5,10,20,30,60,120"
 
 
@@ -53,9 +52,9 @@ def compare(
 
     Example: python -m bench.compare --volumes hippocampus_004,nuclei --marks 5,10,30 --seeds 1
     """
-    console = _console()
+    console = wide_console()
     free = _is_free(clock, console)
-    threads = threads or len(os.sched_getaffinity(0))
+    threads = threads or _cores()
     # Inherited by the methods' processes; see session/worker.py for the policy.
     os.environ |= {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "passive"}
     seconds = tuple(sorted(float(m) for m in marks.split(",")))
@@ -84,10 +83,9 @@ def compare(
     console.print(f"Wrote {out}{_draw(results, seconds, out.with_suffix('.png'), console)}")
 
 
-def _console() -> Console:
-    """Wide enough for the tables where the output goes to a file."""
-    console = Console()
-    return console if console.is_terminal else Console(width=WIDTH)
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _is_free(clock: str, console: Console) -> bool:

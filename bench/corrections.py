@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
-from bench.effort import effort_rows, effort_table, rounds_table
-from bench.report import OUT
+from bench.effort import SCORES, effort_rows, effort_table, rounds_table
+from bench.report import OUT, wide_console
 from bench.rounds import ARMS, DEFAULT, play
 from bench.volumes import tasks
 from napari_densify.cases.problem import Problem
@@ -21,7 +20,7 @@ from napari_densify.session.worker import Settings
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def main(
+def corrections(
     volumes: Annotated[str, typer.Option(help="Names or groups, with commas between.")] = "all",
     arms: Annotated[str, typer.Option(help=f"Some of {','.join(ARMS)}.")] = ",".join(DEFAULT),
     seeds: Annotated[int, typer.Option(min=1, help="Runs of each arm.")] = 3,
@@ -38,7 +37,7 @@ def main(
 
     With --steps the figures do not depend on what else the machine does.
     """
-    console = Console()
+    console = wide_console()
     wanted = arms.split(",")
     for name in wanted:
         if name not in ARMS:
@@ -64,14 +63,20 @@ def main(
                     line = f"{task.name}, {name}, seed {seed}: {_in_short(booked)}"
                     console.print(line, soft_wrap=True)
                     # Written again and again: stopped after an hour, it leaves an hour's results.
-                    result = {**settings, "trials": trials, "effort": effort_rows(trials)}
+                    result = {**settings, "trials": trials, "effort": efforts(trials)}
                     out.write_text(json.dumps(result, indent=2) + "\n")
             console.print(rounds_table(task.name, [t for t in trials if t["volume"] == task.name]))
     except Problem as problem:
         raise typer.BadParameter(str(problem)) from problem
-    if rows := effort_rows(trials):
-        console.print(effort_table(rows))
+    for score, rows in efforts(trials).items():
+        if rows:
+            console.print(effort_table(rows, score))
     console.print(f"Wrote {out}", soft_wrap=True)
+
+
+def efforts(trials: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """What it takes to the same Dice, by either of the scores."""
+    return {score: effort_rows(trials, score) for score in SCORES}
 
 
 def _in_short(rounds: list[dict[str, Any]]) -> str:
@@ -80,4 +85,4 @@ def _in_short(rounds: list[dict[str, Any]]) -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    typer.run(corrections)

@@ -11,6 +11,9 @@ from rich.table import Table
 
 Points = list[tuple[float, float]]
 """Annotated voxels and Dice, a round after the other."""
+NOT_REACHED = "–"
+SCORES = {"dice_mean": "where nothing was annotated", "dice_whole": "everywhere"}
+"""The two Dice of a round; the first leaves out what was corrected, and that is what was hard."""
 
 
 def voxels_to(points: Points, dice: float) -> float | None:
@@ -32,30 +35,37 @@ def voxels_to(points: Points, dice: float) -> float | None:
 def rounds_table(volume: str, trials: list[dict[str, Any]]) -> Table:
     """Dice and annotated voxels of every round: mean and range over the seeds."""
     names = list(dict.fromkeys(t["arm"] for t in trials))
-    table = Table("round", title=f"{volume}: Dice where nothing was annotated (annotated voxels)")
+    title = f"{volume}: Dice where nothing was annotated / everywhere, annotated voxels"
+    table = Table("round", title=title)
     for name in names:
         table.add_column(name, justify="right")
     for round_ in range(max(len(t["rounds"]) for t in trials)):
         cells = []
         for name in names:
             booked = [t["rounds"][round_] for t in trials if t["arm"] == name]
-            dices = [r["dice_mean"] for r in booked]
-            spread = f" {min(dices):.3f}…{max(dices):.3f}" if len(dices) > 1 else ""
             voxels = mean(r["annotated_voxels"] for r in booked)
-            cells.append(f"{mean(dices):.3f}{spread} ({voxels:,.0f})")
+            scores = " / ".join(_spread([r[key] for r in booked]) for key in SCORES)
+            cells.append(f"{scores}, {voxels:,.0f}")
         table.add_row(str(round_), *cells)
     return table
 
 
-def effort_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def effort_rows(trials: list[dict[str, Any]], score: str) -> list[dict[str, Any]]:
     """Weighted corrections against every other arm, at the same Dice.
+
+    Parameters
+    ----------
+    trials : list of dicts
+    score : str
+        Which of `SCORES`.
 
     Returns
     -------
     list of dicts
         For each volume: `dice`, the last one of weights-on (mean over the seeds), and of each seed
         `whole_slices`, annotated voxels of the whole slices at that Dice over those of the
-        corrections, and `edits`, for every other arm the voxels corrected after the first slices
+        corrections (where that Dice is not reached, `at_least`, those that were painted, is less
+        than it takes), and `edits`, for every other arm the voxels corrected after the first slices
         with weights, over those without, at the last Dice of the arm that got less far; above 1
         the weights cost more. None where a Dice is not reached.
     """
@@ -64,7 +74,7 @@ def effort_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
         points: dict[str, dict[int, Points]] = {}
         for t in trials:
             if t["volume"] == volume:
-                curve = [(r["annotated_voxels"], r["dice_mean"]) for r in t["rounds"]]
+                curve = [(r["annotated_voxels"], r[score]) for r in t["rounds"]]
                 points.setdefault(t["arm"], {})[t["seed"]] = curve
         ours = points.pop("weights-on", {})
         if not ours:
@@ -83,21 +93,31 @@ def effort_rows(trials: list[dict[str, Any]]) -> list[dict[str, Any]]:
                     for seed, curve in slices.items()
                     if seed in ours
                 ],
+                "at_least": [
+                    curve[-1][0] / ours[seed][-1][0]
+                    for seed, curve in slices.items()
+                    if seed in ours
+                ],
                 "edits": edits,
             }
         )
     return rows
 
 
-def effort_table(rows: list[dict[str, Any]]) -> Table:
-    """`effort_rows` for people: means over the seeds, – where a seed did not get there."""
+def effort_table(rows: list[dict[str, Any]], score: str) -> Table:
+    """`effort_rows` for people: means over the seeds; – or a bound where a seed got not there."""
     arms = list(dict.fromkeys(arm for row in rows for arm in row["edits"]))
-    table = Table("volume", "last Dice", "whole slices' voxels / ours", title="To the same Dice")
+    title = f"What it takes to the same Dice {SCORES[score]}"
+    table = Table("volume", "last Dice", "whole slices' voxels / ours", title=title)
     for arm in arms:
         table.add_column(f"voxels corrected, weights-on / {arm}", justify="right")
     for row in rows:
         edits = [_mean(row["edits"].get(arm, [])) for arm in arms]
-        table.add_row(row["volume"], f"{row['dice']:.3f}", _mean(row["whole_slices"]), *edits)
+        slices = _mean(row["whole_slices"])
+        if slices == NOT_REACHED and row["at_least"]:
+            pairs = zip(row["whole_slices"], row["at_least"], strict=True)
+            slices = f"> {mean(least if known is None else known for known, least in pairs):.2f}"
+        table.add_row(row["volume"], f"{row['dice']:.3f}", slices, *edits)
     return table
 
 
@@ -113,6 +133,11 @@ def _over(a: float | None, b: float) -> float | None:
     return a / b if a is not None and b else None
 
 
+def _spread(values: list[float]) -> str:
+    spread = f" ({min(values):.3f}…{max(values):.3f})" if len(values) > 1 else ""
+    return f"{mean(values):.3f}{spread}"
+
+
 def _mean(values: list[float | None]) -> str:
     known = [v for v in values if v is not None]
-    return f"{mean(known):.2f}" if known and len(known) == len(values) else "–"
+    return f"{mean(known):.2f}" if known and len(known) == len(values) else NOT_REACHED

@@ -19,6 +19,7 @@ from napari_densify.learn import sampler
 from napari_densify.session import schedule
 from napari_densify.session.news import Status
 from napari_densify.session.robot import Robot, Stroke
+from napari_densify.session.score import dice
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Round, Simulation, simulate
 from napari_densify.session.worker import Settings
@@ -80,13 +81,24 @@ class SliceRobot(Robot):
             yield from self.paint(each)
 
 
-class StepSimulation(Simulation):
-    """A simulation whose rounds end after so many steps, however busy the machine is."""
+class Rounds(Simulation):
+    """A simulation that can count steps, and that scores the whole volume too.
 
-    def __init__(self, truth: NDArray[np.uint8], session: Session, slices: int, steps: int) -> None:
-        super().__init__(truth, session, slices, FOREVER)
-        self._steps = steps
-        self._until = 0
+    Parameters
+    ----------
+    task : Task
+    session : Session
+    seconds : float
+        Training in each round, if it is not counted in steps.
+    steps : int
+        Training steps in each round, however busy the machine is; 0 for seconds.
+    """
+
+    def __init__(self, task: Task, session: Session, seconds: float, steps: int = 0) -> None:
+        super().__init__(task.truth, session, task.slices, FOREVER if steps else seconds)
+        self._steps, self._until = steps, 0
+        self._structures_scored = task.structures
+        self.whole: list[float] = []
 
     def begin(self) -> list[Stroke]:
         """Begin a round, and note the step at which it ends."""
@@ -94,10 +106,13 @@ class StepSimulation(Simulation):
         return super().begin()
 
     def follow(self, status: Status) -> Round | None:
-        """As `Simulation`, but the steps decide."""
+        """As `Simulation`, but the steps decide if there are any."""
         result = super().follow(status)
-        if self.session.training and status.steps >= self._until:
+        if self._steps and self.session.training and status.steps >= self._until:
             self.session.pause()
+        if result:
+            each = dice(self.session.prediction, self.robot.truth, self._structures_scored)
+            self.whole.append(round(float(np.mean(list(each.values()))), 4))
         return result
 
 
@@ -105,6 +120,10 @@ def play(
     task: Task, arm: Arm, settings: Settings, rounds: int, seconds: float, steps: int = 0
 ) -> list[dict[str, Any]]:
     """Rounds of one arm on one volume, booked as in the run.json of `napari-densify simulate`.
+
+    `dice_whole` comes beside: over the whole volume, what was painted included, as the user has it
+    in the end. `dice_mean` leaves the corrected voxels out, which are the hard ones; so it flatters
+    corrections against whole slices, and a robot that corrects more against one that corrects less.
 
     Parameters
     ----------
@@ -121,10 +140,7 @@ def play(
     """
     settings = replace(settings, strength=arm.strength)
     session = Session(task.volume, task.robot.classes, settings)
-    if steps:
-        simulation: Simulation = StepSimulation(task.truth, session, task.slices, steps)
-    else:
-        simulation = Simulation(task.truth, session, task.slices, seconds)
+    simulation = Rounds(task, session, seconds, steps)
     if arm.whole_slices:
         simulation.robot = SliceRobot(task.truth, task.slices)
     # Turns of one training step: a round's last turn does not go beyond its last step.
@@ -132,5 +148,7 @@ def play(
     with ExitStack() as changes:
         for module, name, value in (*arm.constants, *one_step):
             changes.enter_context(patch.object(module, name, value))
-        booked: list[dict[str, Any]] = simulate(simulation, rounds).as_dict()["rounds"]
-        return booked
+        booked = simulate(simulation, rounds).as_dict()["rounds"]
+    return [
+        {**each, "dice_whole": whole} for each, whole in zip(booked, simulation.whole, strict=True)
+    ]

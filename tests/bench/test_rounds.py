@@ -57,7 +57,10 @@ def test_rounds_end_at_their_step(
 
 
 def trial(arm: str, dices: list[float], voxels: list[int]) -> dict[str, Any]:
-    rounds = [{"dice_mean": d, "annotated_voxels": v} for d, v in zip(dices, voxels, strict=True)]
+    rounds = [
+        {"dice_mean": d, "dice_whole": d / 2, "annotated_voxels": v}
+        for d, v in zip(dices, voxels, strict=True)
+    ]
     return {"volume": "v", "arm": arm, "seed": 0, "rounds": rounds}
 
 
@@ -68,18 +71,25 @@ def test_effort_is_compared_at_the_same_dice() -> None:
         trial("whole-slices", [0.5, 0.9], [100, 1600]),
         trial("no-replay", [0.5, 0.8], [100, 500]),
     ]
-    (row,) = effort_rows(trials)
+    (row,) = effort_rows(trials, "dice_mean")
     # Whole slices reach 0.8 at 100·16^(3/4) = 800 voxels; weights-on 0.65 at 100·4^(1/2) = 200.
     assert row["whole_slices"] == [pytest.approx(2.0)]
     assert row["edits"]["weights-off"] == [pytest.approx(0.5)]
     assert row["edits"]["no-replay"] == [pytest.approx(0.75)]
-    cells = [next(iter(c.cells)) for c in effort_table([row]).columns]
+    cells = [next(iter(c.cells)) for c in effort_table([row], "dice_mean").columns]
     assert cells == ["v", "0.800", "2.00", "0.50", "0.75"]
+    (row,) = effort_rows(trials, "dice_whole")
+    assert row["dice"] == pytest.approx(0.4)
+    assert row["whole_slices"] == [pytest.approx(2.0)]
     assert [c.header for c in rounds_table("v", trials).columns][1:] == [t["arm"] for t in trials]
 
 
-def test_a_dice_that_whole_slices_do_not_reach_is_no_number() -> None:
+def test_a_dice_that_whole_slices_do_not_reach_gives_a_bound() -> None:
     trials = [trial("weights-on", [0.5, 0.8], [1, 4]), trial("whole-slices", [0.5, 0.7], [1, 9])]
-    (row,) = effort_rows(trials)
+    (row,) = effort_rows(trials, "dice_mean")
     assert row["whole_slices"] == [None]
-    assert [next(iter(c.cells)) for c in effort_table([row]).columns] == ["v", "0.800", "–"]
+    assert [next(iter(c.cells)) for c in effort_table([row], "dice_mean").columns] == [
+        "v",
+        "0.800",
+        "> 2.25",
+    ]
