@@ -17,8 +17,8 @@ class Clock:
     free : bool
         Also leave out the longest time that one of this process's threads was ready to run and
         got no core: what is left is about what the wall clock shows on a machine that is free
-        (a little more, where threads wait one after the other). Linux only; False is the wall
-        clock.
+        (more, where threads wait for cores one after the other; less, where the one that waits
+        holds nobody up). Linux only; False is the wall clock.
     """
 
     def __init__(self, free: bool = False) -> None:

@@ -7,6 +7,7 @@ without all that surrounds it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,8 +24,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from bench.clock import Clock
 
 ROUNDS = 3
-"""Times that everything is measured in turn, on clocks that leave out waiting for a core; the
-best counts, so that what else runs on the machine does not."""
+"""Times that everything is measured in turn; the best counts, so that what else runs on the
+machine does not."""
 SECONDS = 1.0
 """How long each figure is measured in a round."""
 SIDE = 2048
@@ -57,14 +58,15 @@ def measure(
     dict
         `train_voxels_per_second` (voxels of the patches), `predict_voxels_per_second` (voxels
         answered for), `peak_gflops` of a matrix product, and `train_share`, `predict_share` of
-        it that the network's arithmetic reaches.
+        it that the network's arithmetic reaches by itself; `train_share_in_all` and
+        `predict_share_in_all` of it with all that surrounds it.
     """
     step()
     predict(0)
     with outermost(keep=True) as training:
         step()
     with outermost(keep=True) as predicting:
-        predict(0)
+        one = predict(0)
     replays = {
         "train_share": _Replay(training, backward=True),
         "predict_share": _Replay(predicting, backward=False),
@@ -81,7 +83,16 @@ def measure(
             **{name: replay.flops(device) / 1e9 for name, replay in replays.items()},
         }
         best = {name: max(value, best.get(name, 0.0)) for name, value in now.items()}
-    return best | {name: best[name] / best["peak_gflops"] for name in replays}
+    peak = best["peak_gflops"] * 1e9
+    in_all = {
+        "train_share_in_all": best["train_voxels_per_second"]
+        * replays["train_share"].count
+        / (training.voxels * peak),
+        "predict_share_in_all": best["predict_voxels_per_second"]
+        * replays["predict_share"].count
+        / (one * peak),
+    }
+    return best | {name: best[name] * 1e9 / peak for name in replays} | in_all
 
 
 def matmul_flops(device: torch.device) -> float:
@@ -97,11 +108,11 @@ class _Replay:
         self._calls, self._backward = calls, backward
         with FlopCounterMode(display=False) as counter:
             self._run()
-        self._count = counter.get_total_flops()
+        self.count = counter.get_total_flops()
 
     def flops(self, device: torch.device) -> float:
         """Floating-point operations a second, the best of some."""
-        return self._count / _fastest(self._run, device)
+        return self.count / _fastest(self._run, device)
 
     def _run(self) -> None:
         for module, args in self._calls.inputs:
@@ -144,14 +155,12 @@ def outermost(keep: bool) -> Iterator[Calls]:
 
 def _fastest(work: Callable[[], object], device: torch.device) -> float:
     """Seconds of the fastest of the calls that fit into `SECONDS`."""
-    best, whole = float("inf"), Clock(free=True)
-    whole.start()
-    while whole.seconds < SECONDS:
-        call = Clock(free=True)
-        call.start()
+    best, end = float("inf"), time.perf_counter() + SECONDS
+    while time.perf_counter() < end:
+        start = time.perf_counter()
         work()
         _wait(device)
-        best = min(best, call.seconds)
+        best = min(best, time.perf_counter() - start)
     return best
 
 

@@ -84,9 +84,13 @@ def differences(results: Sequence[Result], marks: Sequence[float]) -> Table:
 
 
 def rate_table(results: Sequence[Result]) -> Table:
-    """Throughput, share of the matrix-product peak, and memory; means over everything."""
+    """Throughput, share of the matrix-product peak, and memory; means over everything.
+
+    The share is that of the network alone, in brackets with all that surrounds it.
+    """
     table = Table("method", title="Throughput, mean over the volumes; ours against it in brackets")
-    for title in (*RATES.values(), "share of peak, training", "prediction", "peak memory, MB"):
+    shares_of = ("share of peak, training (in all)", "prediction (in all)")
+    for title in (*RATES.values(), *shares_of, "peak memory, MB"):
         table.add_column(title, justify="right")
     by_method = _by_method(results)
 
@@ -96,7 +100,11 @@ def rate_table(results: Sequence[Result]) -> Table:
 
     for name in by_method:
         pace = [_number(fact(name, key) / 1e6, 2) + _against(fact, name, key) for key in RATES]
-        shares = [_number(fact(name, f"{kind}_share"), 2) for kind in ("train", "predict")]
+        shares = [
+            f"{_number(fact(name, f'{kind}_share'), 2)} "
+            f"({_number(fact(name, f'{kind}_share_in_all'), 2)})"
+            for kind in ("train", "predict")
+        ]
         table.add_row(name, *pace, *shares, _number(fact(name, "peak_memory_mb"), 0))
     return table
 

@@ -13,8 +13,11 @@ from bench.volumes import Task
 
 SIGMA = (1.0, 16.0)
 """Finest and coarsest filter; scikit-image doubles from one to the other. The coarsest one tells
-where in a small volume a voxel is: hippocampus_004 0.62, against 0.50 up to σ = 8; nuclei alike."""
-TREES = 100
+where in a small volume a voxel is: Dice on four hippocampi .59, against .50 up to σ = 8; nuclei
+alike."""
+TREES, LEAF = 100, 5
+"""Balanced classes and five samples a leaf: .65 on the hippocampi, .59 with one and not balanced;
+nuclei .879 against .884. Boosted trees: .69 balanced, .66 not; nuclei alike."""
 CHUNK = 1 << 20
 """Voxels predicted at a time, to bound the memory of the probabilities."""
 
@@ -23,7 +26,13 @@ def random_forest(task: Task, options: Options, screen: Screen) -> dict[str, Any
     """Random forest of scikit-learn."""
     from sklearn.ensemble import RandomForestClassifier
 
-    trees = RandomForestClassifier(TREES, n_jobs=options.threads, random_state=options.seed)
+    trees = RandomForestClassifier(
+        TREES,
+        min_samples_leaf=LEAF,
+        class_weight="balanced",
+        n_jobs=options.threads,
+        random_state=options.seed,
+    )
     return _classify(trees, task, options, screen)
 
 
@@ -31,7 +40,7 @@ def boosted_trees(task: Task, options: Options, screen: Screen) -> dict[str, Any
     """Histogram gradient boosting of scikit-learn."""
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    trees = HistGradientBoostingClassifier(random_state=options.seed)
+    trees = HistGradientBoostingClassifier(class_weight="balanced", random_state=options.seed)
     return _classify(trees, task, options, screen)
 
 
