@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: install demo test check bench docs clean
+.PHONY: install demo test check bench bench-full docs clean
 
 install: $(READY)
 
@@ -28,8 +28,18 @@ check: install
 test: check
 	bash .ci/with-display $(BIN)/python -m pytest
 
-bench: install
+bench: $(VENV)/.bench
 	bash .ci/with-display $(BIN)/python -m bench
+
+# Five methods, nine volumes, three seeds, two minutes each: most of a day with the corrections.
+bench-full: $(VENV)/.bench
+	$(BIN)/python -m bench.compare
+	$(BIN)/python -m bench.corrections
+
+# The peers to compare with; nothing else needs them.
+$(VENV)/.bench: $(READY)
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group bench
+	touch $@
 
 docs: install
 	bash .ci/with-display $(BIN)/python docs/screenshots.py

@@ -6,19 +6,35 @@ from typing import Annotated
 
 import typer
 
+from bench.compare import compare
+from bench.corrections import corrections
 from bench.learning import learning
 from bench.window import window
 
+PARTS = ("window", "learning", "compare", "corrections")
+SHORT = "hippocampus_004,nuclei"
+"""Volumes of the short comparison; `make bench-full` takes all of them."""
+
 
 def main(
-    only: Annotated[str, typer.Option(help="learning or window; both by default.")] = "",
+    only: Annotated[str, typer.Option(help=f"{', '.join(PARTS)}; all by default.")] = "",
     seeds: Annotated[int, typer.Option(help="Runs of each volume.")] = 1,
 ) -> None:
-    """Measure what the README promises and print it beside the bars."""
+    """Measure what the README promises and print it beside the bars.
+
+    The comparison and the correction rounds are short here; at full length they are
+    `python -m bench.compare` and `python -m bench.corrections`.
+    """
+    if only not in ("", *PARTS):
+        raise typer.BadParameter(f"there is no part “{only}”; choose from {', '.join(PARTS)}")
     if only in ("", "window"):
         window()
     if only in ("", "learning"):
         learning(seeds)
+    if only in ("", "compare"):
+        compare(volumes=SHORT, marks="5,10,20,30", seeds=seeds)
+    if only in ("", "corrections"):
+        corrections(volumes="hippocampus_004", rounds=3, steps=60, seeds=seeds)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench.report import OUT, Figure, report
-
-DATA = Path(__file__).parents[2] / "shared" / "data"
+from bench.volumes import DATA
 
 
 def simulate(name: str, seed: int, **options: float) -> dict:

@@ -10,6 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 OUT = Path("bench-out")
+WIDTH = 120
+
+
+def wide_console() -> Console:
+    """Wide enough for large tables where the output goes to a file."""
+    console = Console()
+    return console if console.is_terminal else Console(width=WIDTH)
 
 
 @dataclass(frozen=True)

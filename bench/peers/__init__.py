@@ -1,0 +1,1 @@
+"""What people use today for a dense segmentation from a few painted slices."""
