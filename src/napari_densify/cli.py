@@ -188,7 +188,9 @@ def predict_command(
     check_ending(out)
     _check_file_target(out)
     classes = [c.label for c in description.classes]
-    session = Session(volume, classes, Settings(device=device), model=model)
+    session = Session(
+        volume, classes, Settings(device=device, widths=description.learning.widths), model=model
+    )
     with _progress() as bar:
         task = bar.add_task("predicting", total=1.0)
         for news in session.run():

@@ -2,90 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 import os
-import pickle
 import shutil
-import struct
 import subprocess
 import sys
-import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import zarr
-from safetensors.numpy import save
 
-from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.history import Entry, append_history, read_history
+from napari_densify.cases.history import Entry
 from napari_densify.cases.place import check_target, place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, Learning, Project
-from napari_densify.cases.ring import ModelRing
+from napari_densify.cases.project import ImageReference, Learning, Project
 from napari_densify.cases.volume import Volume, content_hash
 
-CLASSES = (Label(label=1, name="background"), Label(label=2, name="liver", colour="#123456"))
-
-
-def reference(volume: Volume) -> ImageReference:
-    return ImageReference(
-        path="", shape=volume.shape, spacing=volume.spacing, content=content_hash(volume)
-    )
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "a.densify"
-
-
-@pytest.fixture
-def image(phantom: Volume) -> ImageReference:
-    return reference(phantom)
-
-
-def change(annotation: Annotation, start: int, label: int, late: bool = False) -> Edit:
-    edit = annotation.change(np.arange(start, start + 30), label, wrong=late, new_round=late)
-    assert edit is not None
-    return edit
-
-
-def paint(folder: ProjectFolder) -> None:
-    """Strokes of two rounds, one erased, the last one taken back."""
-    for start, label, late in ((0, 1, False), (10, 2, True), (20, 0, False), (15_000, 3, True)):
-        folder.commit(change(folder.annotation, start, label, late))
-    undo = folder.annotation.undo()
-    assert undo is not None
-    folder.commit(undo)
-
-
-def painted(path: Path, image: ImageReference) -> ProjectFolder:
-    """A project that was painted in and closed."""
-    folder = ProjectFolder(path, image, CLASSES)
-    paint(folder)
-    folder.close()
-    return folder
-
-
-def assert_same(one: Annotation, other: Annotation) -> None:
-    """The same marks and round, and the same whatever is undone or redone."""
-    np.testing.assert_array_equal(one.marks, other.marks)
-    np.testing.assert_array_equal(one.counts, other.counts)
-    assert one.round == other.round
-    assert len(one.history()) == len(other.history())
-    for a, b in zip(one.history(), other.history(), strict=True):
-        np.testing.assert_array_equal(a.where, b.where)
-        np.testing.assert_array_equal(a.before, b.before)
-        np.testing.assert_array_equal(a.after, b.after)
-        assert (a.round_before, a.round_after) == (b.round_before, b.round_after)
-    assert (one.undo() is None, one.redo() is None) == (other.undo() is None, other.redo() is None)
-
-
-def model(value: float) -> bytes:
-    return bytes(save({"weight": np.full(3, value, np.float32)}))
+from .projects import CLASSES, assert_same, change, model, paint, painted, reference
 
 
 def test_nothing_is_written_before_the_first_edit(path: Path, image: ImageReference) -> None:
@@ -308,141 +242,3 @@ def test_the_hash_tells_values_shapes_and_types_apart() -> None:
     variants = [data, data + 1, data.astype(np.int16), data.reshape(5, 20, 10), data[::-1]]
     assert len({content_hash(Volume(v)) for v in variants}) == len(variants)
     assert content_hash(Volume(data)) == content_hash(Volume(data.copy(order="F")))
-
-
-def test_snapshots_are_kept_read_and_removed(path: Path, image: ImageReference) -> None:
-    folder = ProjectFolder(path, image, CLASSES)
-    paint(folder)
-    then = folder.annotation.marks
-    first = folder.take_snapshot(" before lunch ")
-    folder.commit(change(folder.annotation, 600, 4))
-    second = folder.take_snapshot("")
-    folder.close()
-    snapshots = ProjectFolder(path, image).snapshots
-    assert snapshots.list() == [first, second]
-    assert (first.number, first.name, first.edits) == (1, "before lunch", 5)
-    np.testing.assert_array_equal(snapshots.read(first).marks, then)
-    np.testing.assert_array_equal(snapshots.read(second).marks, folder.annotation.marks)
-    snapshots.remove(first)
-    assert snapshots.list() == [second]
-    assert {p.name for p in snapshots.folder.iterdir()} == {"0002.json", "0002.zarr"}
-
-
-def test_the_ring_keeps_three_models_and_refuses_a_changed_one(tmp_path: Path) -> None:
-    ring = ModelRing(tmp_path / "model")
-    assert ring.newest() == (None, 0)
-    for value in range(5):
-        ring.save(model(value))
-    assert [number for number, _, _ in ring.files()] == [3, 4, 5]
-    assert ring.newest() == (model(4), 0)
-    file = ring.files()[-1][2]
-    changed = bytearray(file.read_bytes())
-    changed[-1] ^= 1
-    file.write_bytes(changed)
-    assert ring.newest() == (model(3), 1)
-    ring.clear()
-    assert ring.newest() == (None, 0)
-
-
-def test_a_pickle_is_no_model(tmp_path: Path) -> None:
-    ring = ModelRing(tmp_path / "model")
-    ring.save(model(1))
-    content = pickle.dumps({"weight": [1.0]})
-    digest = hashlib.sha256(content).hexdigest()[:16]
-    (ring.folder / f"0002-{digest}.safetensors").write_bytes(content)
-    assert ring.newest() == (model(1), 1)
-
-
-def test_the_history_drops_a_torn_line(tmp_path: Path) -> None:
-    file = tmp_path / "history.jsonl"
-    assert read_history(file) == []
-    entries = [Entry(time="now", steps=n, loss=0.5) for n in range(3)]
-    append_history(file, entries)
-    assert read_history(file) == entries
-    file.write_bytes(file.read_bytes()[:-4])
-    append_history(file, entries[:1])
-    assert read_history(file) == [*entries[:2], entries[0]]
-    append_history(file, [Entry(event="forgotten", time="now"), entries[2]])
-    assert read_history(file) == [entries[2]]
-
-
-def old_record(edit: Edit) -> bytes:
-    """A record of a version-1 journal."""
-    body = io.BytesIO()
-    np.savez_compressed(
-        body,
-        where=np.diff(edit.where, prepend=0),
-        before=edit.before,
-        after=edit.after,
-        rounds=np.array([edit.round_before, edit.round_after]),
-        undoes=np.array(edit.undoes),
-    )
-    return struct.pack("<II", len(body.getvalue()), zlib.crc32(body.getvalue())) + body.getvalue()
-
-
-def old_project(path: Path, image: ImageReference, annotation: Annotation, stored: bool) -> None:
-    """A version-1 project: a journal, or as the command line made it, arrays."""
-    path.mkdir()
-    described = {
-        "schema_version": 1,
-        "image": image.model_dump(mode="json"),
-        "classes": [row.model_dump(mode="json") for row in CLASSES],
-        "round": annotation.round,
-        "steps": 321,
-        "widths": [16, 32],
-    }
-    (path / "project.json").write_text(json.dumps(described))
-    (path / "model").mkdir()
-    (path / "model" / "latest.safetensors").write_bytes(model(1))
-    if stored:
-        group = zarr.open_group(path / "annotation.zarr", mode="w")
-        names = (("labels", "label"), ("rounds", "round"), ("wrong", "wrong"))
-        for name, field in names:
-            group.create_array(name, data=np.ascontiguousarray(annotation.marks[field]))
-    else:
-        records = b"".join(map(old_record, annotation.history()))
-        (path / "journal").write_bytes(b"DENSIFY1" + records + b"torn")
-
-
-@pytest.mark.parametrize("stored", [False, True])
-def test_a_project_of_version_1_is_brought_up(
-    path: Path, image: ImageReference, stored: bool
-) -> None:
-    annotation = Annotation(image.shape)
-    for start, label, late in ((0, 1, False), (10, 2, True), (20, 0, False)):
-        annotation.apply(change(annotation, start, label, late))
-    undo = annotation.undo()
-    assert undo is not None
-    annotation.apply(undo)
-    old_project(path, image, annotation, stored)
-    before = (path / "project.json").read_bytes()
-    folder = ProjectFolder(path, image)
-    assert "brought up to the present version" in " ".join(folder.notes)
-    if stored:
-        np.testing.assert_array_equal(folder.annotation.marks, annotation.marks)
-        assert folder.annotation.round == annotation.round
-    else:
-        assert_same(folder.annotation, annotation)
-    assert folder.learned.read_model() == model(1)
-    assert folder.description.classes == CLASSES
-    assert folder.description.learning.widths == (16, 32)
-    folder.commit(change(folder.annotation, 600, 4))
-    folder.close()
-    assert (path / "version-1" / "project.json").read_bytes() == before
-    again = ProjectFolder(path, image)
-    assert not again.notes
-    np.testing.assert_array_equal(again.annotation.marks, folder.annotation.marks)
-    again.close()
-
-
-def test_a_migration_that_was_cut_short_begins_again(path: Path, image: ImageReference) -> None:
-    annotation = Annotation(image.shape)
-    annotation.apply(change(annotation, 0, 1))
-    old_project(path, image, annotation, stored=False)
-    before = (path / "project.json").read_bytes()
-    ProjectFolder(path, image).close()
-    (path / "project.json").write_bytes(before)  # as if it had died just before the last step
-    folder = ProjectFolder(path, image)
-    assert_same(folder.annotation, annotation)
-    assert folder.learned.read_model() == model(1)
-    folder.close()

@@ -15,7 +15,6 @@ from napari_densify.cases.project import (
     Label,
     Learning,
     Project,
-    View,
     beside,
     describe,
 )
@@ -29,17 +28,14 @@ def project() -> Project:
     return Project(
         image=ImageReference(path="/data/scan.nii.gz", shape=SHAPE, spacing=(2.5, 1.0, 1.0)),
         classes=(Label(label=1, name="background"), Label(label=2, name="nerve – “left”")),
-        learning=Learning(strength=2.5, on=False, widths=(16, 32)),
-        view=View(
-            order=(1, 0, 2), point=(1.5, 2, 3), center=(1, 2, 3), angles=(0, 0, 90), zoom=4, label=1
-        ),
+        learning=Learning(strength=2.5, widths=(16, 32)),
     )
 
 
 def test_a_description_comes_back_as_it_was(project: Project, tmp_path: Path) -> None:
     project.write(tmp_path)
     assert Project.read(tmp_path) == project
-    later = project.model_copy(update={"view": None})
+    later = project.model_copy(update={"learning": Learning()})
     later.write(tmp_path)
     assert Project.read(tmp_path) == later
     assert [file.name for file in tmp_path.iterdir()] == ["project.json"]

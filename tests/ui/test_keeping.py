@@ -36,6 +36,8 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     assert folder.is_dir()
     assert "ct.densify" in dock.place.text()
     qtbot.waitUntil(lambda: case.session.status.steps > 10, timeout=LONG)
+    dock.strength.setValue(0.5)
+    dock.strength.sliderReleased.emit()
     dock.train.click()
     qtbot.waitUntil(lambda: any(folder.glob("model/*.safetensors")), timeout=LONG)
     steps, marks = case.session.status.steps, case.session.annotation.marks.copy()
@@ -51,6 +53,37 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     assert dock.classes.value()[1].colour == "#123456"
     qtbot.waitUntil(lambda: again.session.status.phase == Phase.TRAINING, timeout=LONG)
     assert again.session.status.steps >= steps, "training goes on, not from zero"
+    assert dock.strength.value() == 0.5
+    last = again.session.annotation.done[-1]
+    again.annotation.undo()
+    qtbot.waitUntil(lambda: again.session.annotation.redo() is not None, timeout=LONG)
+    np.testing.assert_array_equal(again.session.annotation.at(last.where), last.before)
+    assert agrees(again)()
+
+
+def test_a_second_window_shows_it_and_says_who_holds_it(viewer, open_dock, qtbot, tmp_path):
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.annotate.click()
+    paint_slice(dock.case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    marks = dock.case.session.annotation.marks
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    second = open_dock()
+    second.image.value = viewer.layers[-1]
+    seen = len(notification_manager.records)
+    with qtbot.waitSignal(second.caseOpened, timeout=LONG):
+        second.annotate.click()
+    told = [str(record.message) for record in notification_manager.records[seen:]]
+    assert any(f"process {os.getpid()}" in message and "read-only" in message for message in told)
+    assert "Read-only" in second.place.text()
+    np.testing.assert_array_equal(second.case.session.annotation.marks, marks)
+    np.testing.assert_array_equal(second.case.annotation.data, marks["label"])
+    assert not second.case.annotation.editable
+    assert not second.train.isEnabled()
+    assert not second.reset.isEnabled()
 
 
 def test_a_stroke_that_cannot_be_kept_does_not_count(open_case, qtbot, monkeypatch):

@@ -122,7 +122,6 @@ class Annotation:
         *,
         wrong: NDArray[np.bool_] | bool = False,
         new_round: bool = False,
-        accepted: bool = False,
     ) -> Edit | None:
         """Make the edit that gives voxels new labels, without applying it.
 
@@ -136,8 +135,6 @@ class Annotation:
             Whether the prediction shown at the time contradicts the new label.
         new_round : bool
             Whether a prediction was shown since the last edit.
-        accepted : bool
-            Whether this only agrees with the prediction: such voxels count like first ones.
 
         Returns
         -------
@@ -160,7 +157,7 @@ class Annotation:
         round_ = min(self.round + new_round, ROUNDS - 1)
         after = np.zeros(where.size, MARK)
         after["label"] = new
-        after["round"] = np.where((new > 0) & (not accepted), round_, 0)
+        after["round"] = np.where(new > 0, round_, 0)
         after["wrong"] = wrong & (new > 0)
         return Edit(where, before, after, self.round, round_)
 

@@ -1,4 +1,6 @@
-"""Writing so that it lasts. Every byte of a project goes to the disk through this file.
+"""Writing so that it lasts: what a project writes goes to the disk through this file.
+
+Only copies of whole folders (`place.move`, `migrate`) are made by `shutil`, and synced here.
 
 What is asked of the system is only what it promises: a file's bytes last once the file was
 synced, a name once its folder was, and a rename is whole or has not happened.

@@ -215,7 +215,7 @@ def encode(record: Record) -> bytes:
     # A brush's voxels lie close together: most gaps fit one byte.
     gaps = gaps.astype(np.min_scalar_type(int(gaps.max(initial=0))))
     marks = (m[name].tobytes() for m in (edit.before, edit.after) for name in MARK.names or ())
-    # Level 1: 3 ms for a whole 512² slice, and hardly larger than at level 6.
+    # Level 1: 4 ms for a whole 512² slice and 24 kB; level 6 takes 8 ms for 12 kB.
     body = _ABOUT.pack(
         record.number,
         edit.round_before,

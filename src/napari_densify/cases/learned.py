@@ -14,7 +14,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.history import Entry, append_history, read_history
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.ring import ModelRing
-from napari_densify.cases.store import CHUNK, LabelStore
+from napari_densify.cases.store import LabelStore
 from napari_densify.cases.volume import Shape
 
 log = logging.getLogger(__name__)
@@ -66,20 +66,17 @@ class Learned:
 
     def save_prediction(self, prediction: NDArray[np.uint8], changed: Iterable[Box]) -> None:
         """Write the (z, y, x) labels where they changed."""
-        cells: set[tuple[int, ...]] = set()
-        for box in changed:
-            low = [a // CHUNK for a in box.start]
-            size = [-(-b // CHUNK) - a for a, b in zip(low, box.stop, strict=True)]
-            cells |= {(low[0] + c[0], low[1] + c[1], low[2] + c[2]) for c in np.ndindex(*size)}
-        for cell in sorted(cells):
-            chunk = self._prediction.chunk([c * CHUNK for c in cell])
-            self._prediction.write(chunk, {"labels": prediction[chunk.slices]})
+        store = self._prediction()
+        starts = set().union(*(store.chunks_in(box) for box in changed))
+        for chunk in map(store.chunk, sorted(starts)):
+            store.write(chunk, {"labels": prediction[chunk.slices]})
 
     def read_prediction(self, prediction: NDArray[np.uint8]) -> None:
         """Bring back what was predicted."""
+        store = self._prediction()
         try:
-            for chunk in self._prediction.written():
-                prediction[chunk.slices] = self._prediction.read(chunk)["labels"]
+            for chunk in store.written():
+                prediction[chunk.slices] = store.read(chunk)["labels"]
         except Problem as problem:
             log.warning("%s", problem)
             self.notes.append("The stored prediction is damaged; it is made anew.")
@@ -102,6 +99,5 @@ class Learned:
     def _ring(self) -> ModelRing:
         return ModelRing(self.folder / "model")
 
-    @property
     def _prediction(self) -> LabelStore:
         return LabelStore(self.folder / "prediction.zarr", self.shape, {"labels": "uint8"})

@@ -1,4 +1,4 @@
-"""What `project.json` holds: the image a project is for, its classes, settings and view."""
+"""What `project.json` holds: the image a project is for, its classes and settings."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ DICOM = (".dcm", ".ima", ".dicom")
 
 Side = Annotated[int, Field(ge=1, le=2**20)]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Part(BaseModel):
@@ -74,31 +73,6 @@ class Label(_Part):
     colour: str = Field("", pattern=r"^(#[0-9a-fA-F]{6})?$")
 
 
-class View(_Part):
-    """What the window shows: axes' order and the position, and the camera, as napari counts them.
-
-    Attributes
-    ----------
-    order : ints
-        Axes of the viewer, the last ones displayed.
-    point : floats
-        World position of the sliders.
-    ndisplay : 2 or 3
-    center, angles : (3,) floats
-    zoom : float
-    label : int
-        The class that is picked.
-    """
-
-    order: tuple[Annotated[int, Field(ge=0, lt=16)], ...]
-    point: tuple[Number, ...]
-    ndisplay: Literal[2, 3] = 2
-    center: tuple[Number, Number, Number]
-    angles: tuple[Number, Number, Number]
-    zoom: Length
-    label: int = Field(2, ge=1, le=254)
-
-
 class Learning(_Part):
     """How the project's network learns.
 
@@ -106,14 +80,11 @@ class Learning(_Part):
     ----------
     strength : float
         Strength of corrections, see `cases.weight`.
-    on : bool
-        Whether it trains, or rests as the user wished.
     widths : tuple of ints
         Channels of the network below full resolution; () for the default.
     """
 
     strength: float = Field(1.0, ge=0, le=10)
-    on: bool = True
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
 
 
@@ -124,7 +95,6 @@ class Project(_Part):
     image: ImageReference
     classes: tuple[Label, ...] = Field(max_length=254)
     learning: Learning = Learning()
-    view: View | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -8,13 +8,13 @@ its description can turn one volume into another.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import zarr
-import zarr.errors
 from numpy.typing import NDArray
 from zarr.abc.store import Store
 from zarr.codecs import Crc32cCodec, ZstdCodec
@@ -28,8 +28,8 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
 
 CHUNK = 128
-"""Side of a chunk, each a file. A thousand strokes all over a 512³ volume are read in a third of
-the time that chunks of 64³ take, and three slices of a 2048³ volume make 700 files, not 3,000."""
+"""Side of a chunk, each a file. A project with a thousand strokes all over a 512³ volume opens in
+1.1 s, with chunks of 64³ in 1.7 s; and three slices of a 2048³ volume make 700 files, not 3,000."""
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, IndexError)
 """What zarr and its codecs raise at files that are not what they were."""
 
@@ -82,6 +82,13 @@ class LabelStore:
         )
         cells = np.stack(np.unravel_index(np.unique(cell), grid), axis=1) * CHUNK
         return {(int(z), int(y), int(x)) for z, y, x in cells}
+
+    def chunks_in(self, box: Box) -> set[tuple[int, int, int]]:
+        """Where the chunks begin that a box touches."""
+        z, y, x = (
+            range(a // CHUNK * CHUNK, b, CHUNK) for a, b in zip(box.start, box.stop, strict=True)
+        )
+        return set(itertools.product(z, y, x))
 
     def chunk(self, start: Iterable[int]) -> Box:
         """The chunk that begins there."""

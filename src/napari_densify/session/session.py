@@ -15,6 +15,8 @@ from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Learning
 from napari_densify.cases.volume import Volume
 from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
@@ -100,6 +102,8 @@ class Session:
         self._keeping = Keeping(project, self.prediction) if project else None
         if project is not None and project.exists:
             self._restore(project)
+        elif project is not None:
+            project.describe(learning=self._learning())
 
     # The user's side: called on the owner's thread, never waits.
 
@@ -176,11 +180,15 @@ class Session:
         """Start or go on training; False pauses."""
         self._training = on
         self._post(Train(on))
-        self._describe_learning()
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
         self.train(False)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the project is somebody else's: nothing can be painted or learned then."""
+        return self.project is not None and self.project.read_only
 
     @property
     def training(self) -> bool:
@@ -191,23 +199,11 @@ class Session:
         """Change the strength of corrections, see `cases.weight`."""
         self.settings = replace(self.settings, strength=strength)
         self._post(Strength(strength))
-        self._describe_learning()
-
-    def accept(self, plane: Plane) -> Edit | None:
-        """Take the prediction on a plane for right where nothing is annotated.
-
-        What is accepted counts like a first annotation, w = 1: it taught nothing new.
-
-        Raises
-        ------
-        Problem
-            If the edit cannot be kept in the project; it does not count then.
-        """
-        shown = plane.take(self.prediction)
-        where = plane.voxels(shown > 0, self.annotation.shape)
-        where = where[self.annotation.at(where)["label"] == 0]
-        labels = self.prediction.reshape(-1)[where]
-        return self._commit_if(self.annotation.change(where, labels, accepted=True))
+        if self.project is not None and not self.read_only:
+            try:
+                self.project.describe(learning=self._learning())
+            except Problem as problem:
+                self.noticed.emit(str(problem))
 
     def restore(self, then: Annotation) -> Edit | None:
         """Bring an earlier state of the annotation back, as one edit that can be undone.
@@ -323,7 +319,9 @@ class Session:
         learned.read_prediction(self.prediction)
         self._show_painted()
         self.model = self.model or learned.read_model()
-        self._training = project.description.learning.on
+        learning = project.description.learning
+        widths = learning.widths or self.settings.widths
+        self.settings = replace(self.settings, strength=learning.strength, widths=widths)
         shown = [entry.edits for entry in learned.read_history() if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
 
@@ -331,11 +329,8 @@ class Session:
         everything = self.annotation.everything()
         self.prediction.reshape(-1)[everything.where] = everything.after["label"]
 
-    def _describe_learning(self) -> None:
-        if self.project is not None and not self.project.read_only:
-            settings = {"strength": self.settings.strength, "on": self._training}
-            learning = self.project.description.learning.model_copy(update=settings)
-            self.project.describe(learning=learning)
+    def _learning(self) -> Learning:
+        return Learning(strength=self.settings.strength, widths=self.settings.widths)
 
     def _keep(self, news: News) -> Iterator[Notice]:
         """Save a model, without holding up the user's side; unless it is from before a reset."""

@@ -106,7 +106,7 @@ class CaseView(QObject):
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
         viewer.layers.selection.active = self.annotation
-        if project is not None and project.read_only:
+        if self.session.read_only:
             self.annotation.editable = False
         else:
             self.annotation.mode = "paint"
@@ -115,8 +115,7 @@ class CaseView(QObject):
     def start(self) -> None:
         """Start the worker; it trains as soon as two classes are painted."""
         self._look()
-        project = self.session.project
-        if project is not None and project.read_only:
+        if self.session.read_only:
             # Somebody else's network learns from it; here it is only shown.
             return
         self.session.train()

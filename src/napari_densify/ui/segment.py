@@ -209,7 +209,12 @@ class SegmentWidget(QWidget):
         case.classPicked.connect(self.classes.pick)
         case.ended.connect(self._case_ended)
         self.classes.pick(case.annotation.selected_label)
+        self.strength.setValue(case.session.settings.strength)
         self._set_running(True)
+        if case.session.read_only:
+            for button in (self.train, self.reset):
+                button.setEnabled(False)
+            self.progress.phase.setText("Read-only: what another window learns is not shown here.")
         self._edited(None)
         case.start()
         self.caseOpened.emit(case)

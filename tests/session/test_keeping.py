@@ -1,0 +1,79 @@
+"""What a session writes beside the edits."""
+
+from __future__ import annotations
+
+import errno
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_densify.cases import disk
+from napari_densify.cases.box import Box
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.project import describe
+from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.session.keeping import SAVE_EVERY, SNAPSHOT_EVERY, Keeping
+from napari_densify.session.news import Phase, Status
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def project(phantom: Volume, tmp_path: Path) -> ProjectFolder:
+    about = describe(phantom, None, content_hash(phantom))
+    return ProjectFolder(tmp_path / "a.densify", about)
+
+
+def paint(project: ProjectFolder, label: int) -> None:
+    edit = project.annotation.change(np.arange(50), label)
+    assert edit is not None
+    project.commit(edit)
+
+
+def test_a_snapshot_every_quarter_of_an_hour_of_work(project: ProjectFolder) -> None:
+    clock = Clock()
+    keeping = Keeping(project, np.zeros(project.annotation.shape, np.uint8), clock)
+    for label, after, kept in ((1, 0.5, 0), (2, 1.0, 1), (None, 2.0, 1), (3, 3.0, 2)):
+        if label is not None:
+            paint(project, label)
+        clock.now = after * SNAPSHOT_EVERY
+        assert not list(keeping.tick())
+        assert len(project.snapshots.list()) == kept
+    assert not list(keeping.finish())
+
+
+def test_what_cannot_be_written_is_said_once_and_written_later(
+    project: ProjectFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, prediction = Clock(), np.zeros(project.annotation.shape, np.uint8)
+    keeping = Keeping(project, prediction, clock)
+    paint(project, 1)
+    prediction[3] = 2
+    keeping.changed(Box((3, 0, 0), (4, 28, 32)))
+    keeping.follow(Status(Phase.TRAINING, steps=7, loss=0.5, train_seconds=2.0), shown=True)
+
+    def full(file: Path, content: bytes) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    said = []
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "replace", full)
+        for turn in range(1, 4):
+            clock.now = turn * SAVE_EVERY
+            said += list(keeping.tick())
+    assert len(said) == 1
+    assert "make room" in said[0].sentence
+    assert not list(keeping.finish())
+    found = np.zeros_like(prediction)
+    project.learned.read_prediction(found)
+    np.testing.assert_array_equal(found, prediction)
+    events = [(entry.event, entry.steps) for entry in project.learned.read_history()]
+    assert events == [("learned", 7), ("shown", 7)]
