@@ -34,7 +34,7 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
         paint_slice(case, Plane(axis, 12), phantom()[1])
     qtbot.waitUntil(agrees(case), timeout=LONG)
     assert folder.is_dir()
-    assert "ct.densify" in dock.place.text()
+    assert "ct.densify" in dock.project.place.text()
     qtbot.waitUntil(lambda: case.session.status.steps > 10, timeout=LONG)
     dock.strength.setValue(0.5)
     dock.strength.sliderReleased.emit()
@@ -51,6 +51,9 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     np.testing.assert_array_equal(again.session.annotation.marks, marks)
     np.testing.assert_array_equal(again.annotation.data, marks["label"])
     assert dock.classes.value()[1].colour == "#123456"
+    qtbot.waitUntil(lambda: again.session.status.phase == Phase.PAUSED, timeout=LONG)
+    assert dock.train.text() == "Train", "it was paused, so it stays paused"
+    dock.train.click()
     qtbot.waitUntil(lambda: again.session.status.phase == Phase.TRAINING, timeout=LONG)
     assert again.session.status.steps >= steps, "training goes on, not from zero"
     assert dock.strength.value() == 0.5
@@ -78,7 +81,7 @@ def test_a_second_window_shows_it_and_says_who_holds_it(viewer, open_dock, qtbot
         second.annotate.click()
     told = [str(record.message) for record in notification_manager.records[seen:]]
     assert any(f"process {os.getpid()}" in message and "read-only" in message for message in told)
-    assert "Read-only" in second.place.text()
+    assert "Read-only" in second.project.place.text()
     np.testing.assert_array_equal(second.case.session.annotation.marks, marks)
     np.testing.assert_array_equal(second.case.annotation.data, marks["label"])
     assert not second.case.annotation.editable

@@ -17,6 +17,7 @@ from napari_densify.cases.migrate import migrate
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import (
     SCHEMA,
+    SUFFIX,
     ImageReference,
     Label,
     Learning,
@@ -42,8 +43,9 @@ class ProjectFolder:
     ----------
     path : Path
         The folder; it need not exist.
-    image : ImageReference
-        Which image it is for, with the path where that is now.
+    image : ImageReference, optional
+        Which image it is for, with the path where that is now. Without one the project must be
+        there, and `recognise` wants to be asked before anything is painted.
     classes : iterable of Label
         The class table, for a new project.
 
@@ -60,18 +62,19 @@ class ProjectFolder:
     Raises
     ------
     Problem
-        If the project is of another image, damaged, or of a newer version.
+        If the project is of another image, damaged, of a newer version, or not there.
     """
+
+    description: Project
+    annotation: Annotation
 
     def __init__(
         self,
         path: Path,
-        image: ImageReference,
+        image: ImageReference | None = None,
         classes: Iterable[Label] = (),
     ) -> None:
         self.path = path
-        self.description = Project(image=beside(image, path), classes=tuple(classes))
-        self.annotation = Annotation(image.shape)
         self.holder = ""
         self.notes: list[str] = []
         self.number = 0
@@ -83,6 +86,11 @@ class ProjectFolder:
         # A folder without any of these was never finished, and nothing in it ever counted.
         if any((path / name).exists() for name in ("project.json", "journal", "annotation.zarr")):
             self._find(image)
+        elif image is None:
+            raise Problem(f"{path} is not a Densify project; choose a NAME{SUFFIX} folder.")
+        else:
+            self.description = Project(image=beside(image, path), classes=tuple(classes))
+            self.annotation = Annotation(image.shape)
 
     @property
     def exists(self) -> bool:
@@ -243,12 +251,27 @@ class ProjectFolder:
             elif started:
                 self._write_description()
 
+    def recognise(self, image: ImageReference) -> None:
+        """Accept an image as the one that was painted on, wherever it is now.
+
+        Raises
+        ------
+        Problem
+            If its voxels are others, or its new place cannot be written down.
+        """
+        self._check_image(image)
+        here = self.description.model_copy(update={"image": beside(image, self.path)})
+        if here != self.description:
+            self.description = here
+            if self.writable:
+                self._write_description()
+
     def close(self) -> None:
         """Let go of the files; another window may open the project then."""
         with self._guard:
             self._release()
 
-    def _find(self, image: ImageReference) -> None:
+    def _find(self, image: ImageReference | None) -> None:
         """Open what is there."""
         place.check_links(self.path)
         self._hold = Hold(self.path)
@@ -260,12 +283,11 @@ class ProjectFolder:
                     migrate(self.path)
                     self.notes.append("This project was brought up to the present version.")
             self.description = Project.read(self.path)
-            self._check_image(image)
+            if image is not None:
+                self._check_image(image)
             self._read()
-            here = self.description.model_copy(update={"image": beside(image, self.path)})
-            if not self.read_only and here != self.description:
-                self.description = here
-                self._write_description()
+            if image is not None:
+                self.recognise(image)
         except Problem:
             self._release()
             raise
@@ -287,7 +309,7 @@ class ProjectFolder:
     def _read(self) -> None:
         """Bring the annotation to the stored state, and the journal in order if it is ours."""
         path = self.path / "journal"
-        self.annotation, found = read_annotation(self.path, self.annotation.shape)
+        self.annotation, found = read_annotation(self.path, self.description.image.shape)
         self._unfolded = [r.edit for r in found.records if r.edit.where.size] if found else []
         folded = found and not found.damaged and found.records and found.records[0].number > 1
         if folded and not self._store().exists:

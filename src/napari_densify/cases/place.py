@@ -37,6 +37,11 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     return source.with_name(name)
 
 
+def images_beside(project: Path) -> list[Path]:
+    """What lies beside a project and may be its image: DICOM, whose names it does not keep."""
+    return sorted(p for p in project.absolute().parent.iterdir() if is_dicom(p))
+
+
 def check_target(folder: Path) -> None:
     """Refuse early to write a project where that cannot work or would destroy something else.
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,8 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry, Event, now
 from napari_densify.cases.problem import Problem
-from napari_densify.session.news import Model, Notice, Status
+from napari_densify.cases.view import View, write_view
+from napari_densify.session.news import Model, Moved, News, Notice, Status, Taken
 
 SAVE_EVERY = 5.0
 """Seconds between writings of what the curves show and of the prediction's changed blocks."""
@@ -53,6 +55,8 @@ class Keeping:
         # Filled by the owner's thread, emptied by the loop's.
         self._changed: deque[Box] = deque()
         self._entries: deque[Entry] = deque()
+        self._asked: deque[Callable[[], News]] = deque()
+        self._view: View | None = None
         self._saved_at = self._snapshot_at = clock()
         self._snapshot_of = project.number
         self._curve_at = 0.0
@@ -61,6 +65,23 @@ class Keeping:
     def changed(self, box: Box) -> None:
         """The prediction changed there."""
         self._changed.append(box)
+
+    def see(self, view: View) -> None:
+        """The user looks at it like this now."""
+        self._view = view
+
+    def move(self, target: Path) -> None:
+        """Give the project another name or place at the next `tick`."""
+
+        def move() -> News:
+            self.project.move(target)
+            return Moved(target)
+
+        self._asked.append(move)
+
+    def take_snapshot(self, name: str) -> None:
+        """Keep the annotation under a name at the next `tick`."""
+        self._asked.append(lambda: Taken(self.project.take_snapshot(name)))
 
     def follow(self, status: Status, shown: bool) -> None:
         """Note where training stands, and whether the whole prediction has come up to date."""
@@ -84,8 +105,10 @@ class Keeping:
             entry = Entry(event="forgotten", time=now())
             yield from self._try(lambda: self.project.learned.forget(entry))
 
-    def tick(self) -> Iterator[Notice]:
-        """Write what is due."""
+    def tick(self) -> Iterator[News]:
+        """Do what was asked for and write what is due."""
+        while self._asked:
+            yield self._answer(self._asked.popleft())
         if not self.project.writable:
             return
         moment = self._clock()
@@ -111,12 +134,16 @@ class Keeping:
         self.project.close()
 
     def _save(self) -> None:
+        view, self._view = self._view, None
         boxes = [self._changed.popleft() for _ in range(len(self._changed))]
         entries = [self._entries.popleft() for _ in range(len(self._entries))]
         try:
+            if view is not None:
+                write_view(self.project.path, view)
             self.project.learned.save_prediction(self.prediction, boxes)
             self.project.learned.add_history(entries)
         except OSError:
+            self._view = self._view or view
             self._changed.extend(boxes)
             self._entries.extendleft(reversed(entries))
             raise
@@ -134,6 +161,13 @@ class Keeping:
 
     def _snapshot(self) -> None:
         self._snapshot_of = self.project.take_snapshot("").edits
+
+    def _answer(self, asked: Callable[[], News]) -> News:
+        try:
+            return asked()
+        except Problem as problem:
+            log.warning("%s", problem)
+            return Notice(str(problem))
 
     def _try(self, write: Callable[[], None]) -> Iterator[Notice]:
         try:

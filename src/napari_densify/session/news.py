@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.snapshot import Snapshot
 
 
 class Phase(StrEnum):
@@ -146,4 +148,18 @@ class Notice:
     sentence: str
 
 
-News = Block | Status | Model | Lost | Notice
+@dataclass(frozen=True)
+class Moved:
+    """The project lies there now."""
+
+    path: Path
+
+
+@dataclass(frozen=True)
+class Taken:
+    """The annotation was kept as a snapshot."""
+
+    snapshot: Snapshot
+
+
+News = Block | Status | Model | Lost | Notice | Moved | Taken

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +15,12 @@ from psygnal import Signal
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.history import Entry
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Learning
+from napari_densify.cases.snapshot import Snapshot
+from napari_densify.cases.view import View
 from napari_densify.cases.volume import Volume
 from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
@@ -26,6 +30,7 @@ from napari_densify.session.news import (
     Lost,
     Message,
     Model,
+    Moved,
     News,
     Notice,
     Phase,
@@ -33,6 +38,7 @@ from napari_densify.session.news import (
     Save,
     Status,
     Strength,
+    Taken,
     Train,
 )
 from napari_densify.session.worker import Link, Settings, Worker, WorkerLost
@@ -55,7 +61,7 @@ class Session:
     Parameters
     ----------
     volume : Volume
-    classes : list of ints
+    classes : iterable of ints
         Labels to tell apart at least; annotated ones are added by themselves.
     settings : Settings
     open_worker : callable
@@ -64,6 +70,11 @@ class Session:
         A saved model to start from.
     project : ProjectFolder, optional
         Where edits and models are kept; what it holds already is the state to begin with.
+
+    Attributes
+    ----------
+    past : list of Entry
+        How learning went before, as the project tells it.
     """
 
     status_changed = Signal(Status)
@@ -72,22 +83,25 @@ class Session:
     round_changed = Signal(int)
     worker_lost = Signal(str)
     noticed = Signal(str)
+    moved = Signal(Path)
+    snapshot_taken = Signal(Snapshot)
 
     def __init__(
         self,
         volume: Volume,
-        classes: list[int] | None = None,
+        classes: Iterable[int] = (),
         settings: Settings | None = None,
         open_worker: OpenWorker = Worker,
         model: bytes | None = None,
         project: ProjectFolder | None = None,
     ) -> None:
         self.volume = volume
-        self.classes = sorted({1, 2, *(classes or ())})
+        self.classes = sorted({1, 2, *classes})
         self.settings = settings or Settings()
         self.annotation = project.annotation if project else Annotation(volume.shape)
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
+        self.past: list[Entry] = []
         self.model = model
         self.project = project
         self._open_worker = open_worker
@@ -170,6 +184,15 @@ class Session:
         painted = self.paint(where, part[tuple(local.T)])
         return [*edits, painted] if painted else edits
 
+    def see(self, view: View) -> None:
+        """The user looks at it like this: a project opens the same way again."""
+        if self._keeping is not None:
+            self._keeping.see(view)
+
+    def require(self, labels: Iterable[int]) -> None:
+        """Tell these classes apart too, painted or not; before `run`."""
+        self.classes = sorted({*self.classes, *labels})
+
     def look(self, plane: Plane) -> None:
         """The user looks at this plane: it is predicted first."""
         if plane != self._view:
@@ -204,6 +227,16 @@ class Session:
                 self.project.describe(learning=self._learning())
             except Problem as problem:
                 self.noticed.emit(str(problem))
+
+    def move(self, target: Path) -> None:
+        """Give the project another name or place; `moved` says when it is there."""
+        if self._keeping is not None:
+            self._keeping.move(target)
+
+    def take_snapshot(self, name: str) -> None:
+        """Keep the annotation as it is now; `snapshot_taken` says when it is on the disk."""
+        if self._keeping is not None:
+            self._keeping.take_snapshot(name)
 
     def restore(self, then: Annotation) -> Edit | None:
         """Bring an earlier state of the annotation back, as one edit that can be undone.
@@ -248,7 +281,7 @@ class Session:
 
         Yields
         ------
-        Block, Status, Model or Lost
+        News
             To be handed to `take` on the owner's thread.
 
         Raises
@@ -306,6 +339,10 @@ class Session:
                 self.worker_lost.emit(news.reason)
             case Notice():
                 self.noticed.emit(news.sentence)
+            case Moved():
+                self.moved.emit(news.path)
+            case Taken():
+                self.snapshot_taken.emit(news.snapshot)
 
     def close(self) -> None:
         """Write what is left and let go of the project; `run` does so at its end."""
@@ -322,7 +359,8 @@ class Session:
         learning = project.description.learning
         widths = learning.widths or self.settings.widths
         self.settings = replace(self.settings, strength=learning.strength, widths=widths)
-        shown = [entry.edits for entry in learned.read_history() if entry.event == "shown"]
+        self.past = learned.read_history()
+        shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
 
     def _show_painted(self) -> None:

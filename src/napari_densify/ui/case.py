@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +11,11 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
-from napari_densify.cases.volume import Volume
-from napari_densify.session.process import WorkerProcess
+from napari_densify.cases.view import View
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Link, Settings
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.layers import (
     ROLE,
@@ -30,10 +28,13 @@ from napari_densify.ui.layers import (
 )
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.planes import orthogonal_views, viewed_plane
+from napari_densify.ui.view import view_of
 
 if TYPE_CHECKING:
     import napari
 
+VIEW_MS = 500
+"""How long the view must rest before it is kept."""
 LISTEN_MS = 20
 """How often news from the loop's thread is looked for."""
 WEIGHTS_MS = 300
@@ -48,14 +49,11 @@ class CaseView(QObject):
     viewer : napari.Viewer
     image : Image
         The layer that is segmented; never changed.
-    volume : Volume
-        What `read_layer` made of it.
+    session : Session
+        Not yet running.
     rows : list of ClassRow
-    settings : Settings
-    open_worker : callable
-        Where the learner lives.
-    project : ProjectFolder, optional
-        Where what is painted is kept, and may already be.
+    view : View, optional
+        How the project was last looked at.
     """
 
     ended = Signal(str)
@@ -65,18 +63,14 @@ class CaseView(QObject):
         self,
         viewer: napari.Viewer,
         image: Image,
-        volume: Volume,
+        session: Session,
         rows: Sequence[ClassRow],
-        settings: Settings,
-        open_worker: Callable[[Volume, list[int], Settings], Link] = WorkerProcess,
-        project: ProjectFolder | None = None,
+        view: View | None = None,
     ) -> None:
         super().__init__()
-        self.viewer, self.image = viewer, image
+        self.viewer, self.image, self.session = viewer, image, session
         self._closed = False
-        self.session = Session(
-            volume, [r.label for r in rows], settings, open_worker, project=project
-        )
+        self._training = view.training if view else True
         self.prediction = labels_like(
             image, self.session.prediction, f"{image.name} prediction", "prediction"
         )
@@ -99,8 +93,12 @@ class CaseView(QObject):
         self._annotation_copies.each(self._bind_keys)
         self._weights_timer = QTimer(self, singleShot=True, interval=WEIGHTS_MS)
         self._weights_timer.timeout.connect(self._draw_weights)
+        self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
+        self._view_timer.timeout.connect(self._note_view)
         self.session.edited.connect(self._edited)
         viewer.dims.events.connect(self._look)
+        viewer.camera.events.connect(self._looked)
+        self.annotation.events.selected_label.connect(self._looked)
         viewer.layers.events.removed.connect(self._layer_removed)
         self.loop = LoopThread(self.session)
         self._listener = QTimer(self, interval=LISTEN_MS)
@@ -118,22 +116,31 @@ class CaseView(QObject):
         if self.session.read_only:
             # Somebody else's network learns from it; here it is only shown.
             return
-        self.session.train()
+        self.session.train(self._training)
         self.loop.start()
         self._listener.start()
+
+    def train(self, on: bool) -> None:
+        """Let it learn, or rest."""
+        self.session.train(on)
+        self._looked()
 
     def close(self, why: str = "") -> None:
         """Stop the loop without waiting and let go of the layers; they stay."""
         if self._closed:
             return
         self._closed = True
+        self._note_view()
         self.loop.stop()
         self._listener.stop()
         self._weights_timer.stop()
+        self._view_timer.stop()
         self._annotation_bond.close()
         self._prediction_bond.close()
         self.session.edited.disconnect(self._edited)
         self.viewer.dims.events.disconnect(self._look)
+        self.viewer.camera.events.disconnect(self._looked)
+        self.annotation.events.selected_label.disconnect(self._looked)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         if not self.loop.started:
             self.session.close()
@@ -163,6 +170,29 @@ class CaseView(QObject):
         """Erase what is painted of a class, undoable like any stroke."""
         where = np.nonzero(self.annotation.data == label)
         self.annotation.data_setitem(where, 0)
+
+    def restore(self, then: Annotation) -> None:
+        """Bring an earlier state of the annotation back, undoable like any stroke.
+
+        Raises
+        ------
+        Problem
+            If that cannot be kept in the project; nothing has changed then.
+        """
+        edit = self.session.restore(then)
+        if edit is not None:
+            where = np.unravel_index(edit.where, self.annotation.data.shape)
+            self.annotation.data_setitem(where, edit.after["label"])
+
+    def show_differences(self, then: Annotation, name: str) -> None:
+        """Show what an earlier state had where it differs from now, as a layer."""
+        labels = then.labels
+        labels[labels == self.annotation.data] = 0
+        layer = labels_like(self.image, labels, f"{self.image.name} {name}", "differences")
+        layer.colormap, layer.editable = self.annotation.colormap, False
+        active = self.viewer.layers.selection.active
+        self.viewer.layers.append(layer)
+        self.viewer.layers.selection.active = active
 
     def show_weights(self, on: bool) -> None:
         """Show w, the weight of each voxel's loss, as a layer."""
@@ -230,6 +260,16 @@ class CaseView(QObject):
         plane = viewed_plane(self.viewer, self.annotation)
         if plane is not None:
             self.session.look(plane)
+        self._looked()
+
+    def _looked(self, event: Any = None) -> None:
+        self._view_timer.start()
+
+    def _note_view(self) -> None:
+        # While layers go, the viewer may be left with fewer dimensions than the case has.
+        if self.image in self.viewer.layers and self.viewer.dims.ndim >= 3:
+            label = self.annotation.selected_label
+            self.session.see(view_of(self.viewer, label, self.session.training))
 
     def _edited(self, edit: Any) -> None:
         if self.weights is not None and self.weights.visible:

@@ -48,10 +48,21 @@ class PlaneButtons(QWidget):
         """`xy`, `xz` or `yz`."""
         return next(name for name, button in self._buttons.items() if button.isChecked())
 
+    def mark(self, orientation: str) -> None:
+        """Check a button, of what is shown already."""
+        self._buttons[orientation].setChecked(True)
+
     def setValue(self, orientation: str) -> None:
         """Check a button and say so."""
-        self._buttons[orientation].setChecked(True)
+        self.mark(orientation)
         self.valueChanged.emit(orientation)
+
+
+def orientation_of(viewer: napari.Viewer) -> str:
+    """The orientation of the slices that the main canvas shows, or would show."""
+    lead = viewer.dims.ndim - 3
+    axis = next(a for a in viewer.dims.order if a >= lead) - lead
+    return next(name for name, normal in ORIENTATIONS.items() if normal == axis)
 
 
 def set_orientation(viewer: napari.Viewer, orientation: str) -> None:

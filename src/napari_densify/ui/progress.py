@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import pyqtgraph
 from napari.utils import progress
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
+from napari_densify.cases.history import Entry
 from napari_densify.session.news import Phase, Status
 
 POINTS = 2000
@@ -51,6 +53,13 @@ class ProgressPanel(QWidget):
             self._losses.append(status.loss)
             self._curve.setData(self._seconds[-POINTS:], self._losses[-POINTS:])
         self._show_activity(status)
+
+    def setPast(self, entries: Sequence[Entry]) -> None:
+        """Begin the curve with what a project tells of earlier learning."""
+        learned = [e for e in entries if e.loss is not None]
+        self._seconds = [e.seconds for e in learned]
+        self._losses = [e.loss for e in learned if e.loss is not None]
+        self._curve.setData(self._seconds[-POINTS:], self._losses[-POINTS:])
 
     def clear(self) -> None:
         """Begin a new curve."""

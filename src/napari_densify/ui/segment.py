@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -11,14 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox
 from napari.layers import Image
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QMessageBox,
     QPushButton,
     QVBoxLayout,
@@ -26,26 +23,30 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, describe
-from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.cases.project import Label
+from napari_densify.cases.snapshot import Snapshot
+from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Status
 from napari_densify.session.process import WorkerProcess
-from napari_densify.session.worker import Link, Settings
+from napari_densify.session.session import OpenWorker, Session
+from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
-from napari_densify.ui.layers import check_layer, read_layer, source_of
-from napari_densify.ui.loop import LoopThread
-from napari_densify.ui.planes import PlaneButtons, set_orientation
+from napari_densify.ui.layers import check_layer
+from napari_densify.ui.opening import Found, Opening, Place
+from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
+from napari_densify.ui.project import ProjectBar, ask_for_image
+from napari_densify.ui.snapshots import SnapshotsDialog
+from napari_densify.ui.view import show_view
 
 if TYPE_CHECKING:
     import napari.viewer
-
-Place = Callable[[Volume, Path | None, str], Path | None]
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,7 @@ class SegmentWidget(QWidget):
     def __init__(
         self,
         viewer: napari.viewer.Viewer,
-        open_worker: Callable[[Volume, list[int], Settings], Link] = WorkerProcess,
+        open_worker: OpenWorker = WorkerProcess,
         settings: Settings | None = None,
         place: Place = place_for,
     ) -> None:
@@ -81,9 +82,8 @@ class SegmentWidget(QWidget):
         self.case: CaseView | None = None
         self._open_worker = open_worker
         self._settings = settings or Settings()
-        self._place = place
         self._docked = False
-        self._ending: LoopThread | None = None
+        self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
 
         self.image = ComboBox(choices=self._images, nullable=False)
@@ -102,7 +102,7 @@ class SegmentWidget(QWidget):
         self.weights = QCheckBox("Show weights")
         self.weights.setToolTip("Show how much each painted voxel counts")
         self.progress = ProgressPanel()
-        self.place = QLabel("")
+        self.project = ProjectBar()
         self._lay_out()
         self._connect()
         self._set_running(False)
@@ -114,13 +114,15 @@ class SegmentWidget(QWidget):
         except Problem as problem:
             show_error(str(problem))
             return
-        self.annotate.setEnabled(False)
-        self.progress.phase.setText(f"Reading “{layer.name}” …")
-        rows = self.classes.value()
-        worker = create_worker(_read, layer, rows, self._place, self._ending, _ignore_errors=True)
-        worker.returned.connect(partial(self._open, layer))
-        worker.errored.connect(self._not_readable)
-        worker.start()
+        self._wait_for(f"“{layer.name}”")
+        self.opening.annotate(layer, self._labels())
+
+    def open_project(self, path: Path) -> None:
+        """Go on with a project; the case before is closed, and nothing of it is lost."""
+        if self.case is not None:
+            self.case.close()
+        self._wait_for(path.name)
+        self.opening.open(path)
 
     def close_case(self, why: str = "") -> None:
         """End the session on the present image; layers stay."""
@@ -153,7 +155,7 @@ class SegmentWidget(QWidget):
         layout.addLayout(run)
         layout.addLayout(form)
         layout.addWidget(self.progress)
-        layout.addWidget(self.place)
+        layout.addWidget(self.project)
         layout.addStretch()
 
     def _connect(self) -> None:
@@ -173,6 +175,12 @@ class SegmentWidget(QWidget):
         self.planes.orthogonalToggled.connect(self._show_orthogonal)
         self.strength.sliderReleased.connect(self._strength_changed)
         self.weights.toggled.connect(self._show_weights)
+        self.opening.found.connect(self._open)
+        self.opening.failed.connect(self._not_readable)
+        self.project.openRequested.connect(self.open_project)
+        self.project.moveRequested.connect(self._move)
+        self.project.snapshotRequested.connect(self._take_snapshot)
+        self.project.snapshotsRequested.connect(self._show_snapshots)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
 
@@ -185,53 +193,114 @@ class SegmentWidget(QWidget):
     def _follow_name(self, event: Any) -> None:
         event.value.events.name.connect(self._refresh_choices)
 
-    def _open(self, layer: Image, read: tuple[Volume, ProjectFolder | None]) -> None:
-        volume, project = read
-        if layer not in self.viewer.layers:
-            if project is not None:
-                project.close()
-            self._not_readable(Problem(f"“{layer.name}” was removed; choose another image."))
-            return
-        self.progress.clear()
-        if project is not None and project.exists:
+    def _labels(self) -> list[Label]:
+        rows = self.classes.value()
+        return [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
+
+    def _wait_for(self, name: str) -> None:
+        self.annotate.setEnabled(False)
+        self.project.button.setEnabled(False)
+        self.progress.phase.setText(f"Reading {name} …")
+
+    def _begin(self, volume: Volume, project: ProjectFolder | None) -> Session:
+        """The session of a volume and what its project holds; called in a thread of its own."""
+        return Session(volume, (), self._settings, self._open_worker, project=project)
+
+    def _open(self, found: Found) -> None:
+        session, project, layer = found.session, found.session.project, found.layer
+        assert layer is not None
+        self._refresh_choices()
+        self.image.value = layer
+        if project is not None and (project.exists or found.from_project):
             kept = project.description.classes
             self.classes.setValue([ClassRow(c.label, c.name, c.colour) for c in kept])
         rows = self.classes.value()
-        self.case = CaseView(
-            self.viewer, layer, volume, rows, self._settings, self._open_worker, project
-        )
-        self._say_place(project)
-        case = self.case
-        case.session.status_changed.connect(self._status_changed)
-        case.session.edited.connect(self._edited)
-        case.session.worker_lost.connect(self._worker_lost)
-        case.session.noticed.connect(show_warning)
+        session.require(row.label for row in rows)
+        case = self.case = CaseView(self.viewer, layer, session, rows, found.view)
+        session.status_changed.connect(self._status_changed)
+        session.edited.connect(self._edited)
+        session.worker_lost.connect(self._worker_lost)
+        session.noticed.connect(show_warning)
+        session.moved.connect(self._moved)
+        session.snapshot_taken.connect(self._snapshot_taken)
         case.classPicked.connect(self.classes.pick)
         case.ended.connect(self._case_ended)
+        self._say_place(project)
+        self.progress.setPast(session.past)
+        if found.view is not None and found.from_project:
+            show_view(self.viewer, found.view)
+            self.planes.mark(orientation_of(self.viewer))
+            case.pick(found.view.label)
         self.classes.pick(case.annotation.selected_label)
-        self.strength.setValue(case.session.settings.strength)
+        self.strength.setValue(session.settings.strength)
         self._set_running(True)
-        if case.session.read_only:
+        if session.read_only:
             for button in (self.train, self.reset):
                 button.setEnabled(False)
             self.progress.phase.setText("Read-only: what another window learns is not shown here.")
         self._edited(None)
         case.start()
+        self._say_training()
         self.caseOpened.emit(case)
 
     def _say_place(self, project: ProjectFolder | None) -> None:
+        self.project.setValue(project, running=True)
         if project is None:
-            self.place.setText("Not kept on disk.")
             return
-        self.place.setText(f"Kept in {project.path.name}")
-        self.place.setToolTip(str(project.path))
         notes = [*project.notes]
         if project.read_only:
-            self.place.setText(f"Read-only: {project.path.name}")
             notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
         for note in notes:
             log.warning("%s", note)
             show_warning(note)
+
+    def _move(self, target: Path) -> None:
+        if self.case is not None:
+            self.case.session.move(target)
+
+    def _moved(self, path: Path) -> None:
+        if self.case is not None:
+            self.project.setValue(self.case.session.project, running=True)
+            show_info(f"The project lies in {path} now.")
+
+    def _take_snapshot(self, name: str) -> None:
+        if self.case is not None:
+            self.case.session.take_snapshot(name)
+
+    def _snapshot_taken(self, snapshot: Snapshot) -> None:
+        show_info(f"Kept {snapshot.voxels:,} painted voxels as “{snapshot.name}”.")
+
+    def _show_snapshots(self) -> None:
+        case = self.case
+        if case is None or case.session.project is None:
+            return
+        session, project = case.session, case.session.project
+        dialog = SnapshotsDialog(
+            project.snapshots, session.annotation, self._name_of, not session.read_only, self
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.restoreRequested.connect(self._restore)
+        dialog.compared.connect(self._show_differences)
+        case.ended.connect(dialog.close)
+        session.snapshot_taken.connect(dialog.fill)
+        self.snapshots = dialog
+        dialog.show()
+
+    def _name_of(self, label: int) -> str:
+        names = {row.label: row.name for row in self.classes.value()}
+        return names.get(label, f"class {label}")
+
+    def _restore(self, then: Annotation) -> None:
+        if self.case is None:
+            return
+        try:
+            self.case.restore(then)
+        except Problem as problem:
+            show_error(str(problem))
+
+    def _show_differences(self, then: Annotation) -> None:
+        if self.case is not None:
+            self.case.show_differences(then, "as it was then")
 
     def _not_readable(self, error: Exception) -> None:
         log.warning("%s", error)
@@ -248,7 +317,10 @@ class SegmentWidget(QWidget):
         case.session.edited.disconnect(self._edited)
         case.session.worker_lost.disconnect(self._worker_lost)
         case.session.noticed.disconnect(show_warning)
-        self._ending = case.loop
+        case.session.moved.disconnect(self._moved)
+        case.session.snapshot_taken.disconnect(self._snapshot_taken)
+        self.opening.ending = case.loop
+        self.project.setValue(case.session.project)
         self.progress.finish(why or "Stopped.")
         self._set_running(False)
         if why:
@@ -258,13 +330,18 @@ class SegmentWidget(QWidget):
     def _set_running(self, running: bool) -> None:
         self.annotate.setEnabled(not running)
         self.image.enabled = not running
+        self.project.button.setEnabled(True)
         for widget in (self.train, self.reset, self.weights):
             widget.setEnabled(running)
         self.train.setText("Pause")
 
     def _toggle_training(self) -> None:
         if self.case is not None:
-            self.case.session.train(not self.case.session.training)
+            self.case.train(not self.case.session.training)
+            self._say_training()
+
+    def _say_training(self) -> None:
+        if self.case is not None and not self.case.session.read_only:
             self.train.setText("Pause" if self.case.session.training else "Train")
 
     def _forget(self) -> None:
@@ -319,21 +396,6 @@ class SegmentWidget(QWidget):
     def _show_weights(self, on: bool) -> None:
         if self.case is not None:
             self.case.show_weights(on)
-
-
-def _read(
-    layer: Image, rows: list[ClassRow], place: Place, ending: LoopThread | None
-) -> tuple[Volume, ProjectFolder | None]:
-    """The layer's volume and its project; slow for large data, so not for the window's thread."""
-    if ending is not None:
-        ending.wait(30)  # it may still be writing to the same project
-    volume, source = read_layer(layer), source_of(layer)
-    content = content_hash(volume)
-    path = place(volume, source, content)
-    if path is None:
-        return volume, None
-    classes = [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
-    return volume, ProjectFolder(path, describe(volume, source, content), classes)
 
 
 def _end_case(widget: dict[str, Any], _: Any = None) -> None:

@@ -1,0 +1,33 @@
+"""Projects as napari opens them: File > Open, drag and drop, `napari NAME.densify`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import napari
+
+from napari_densify.ui.segment import SegmentWidget
+
+
+def project_reader(path: str | Sequence[str]) -> Callable[[Any], list[tuple[None]]]:
+    """The reader of a project (npe2): its layers are made by the dock, which knows how."""
+    return _open
+
+
+def dock_of(viewer: napari.Viewer) -> SegmentWidget:
+    """The viewer's main dock, made if it is not there."""
+    for widget in viewer.window.dock_widgets.values():
+        if isinstance(widget, SegmentWidget):
+            return widget
+    _, widget = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
+    assert isinstance(widget, SegmentWidget)
+    return widget
+
+
+def _open(path: str | Sequence[str]) -> list[tuple[None]]:
+    viewer = napari.current_viewer()
+    if viewer is not None:
+        dock_of(viewer).open_project(Path(path if isinstance(path, str) else path[0]))
+    return [(None,)]

@@ -1,0 +1,227 @@
+"""A project as a whole: opened in every way, with its image moved, saved as another, in versions."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari import Viewer
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from qtpy.QtGui import QDropEvent
+from qtpy.QtWidgets import QFileDialog, QInputDialog
+
+from napari_densify.cases.plane import Plane
+from napari_densify.ui import segment
+from napari_densify.ui.segment import SegmentWidget
+
+from .conftest import LONG, paint_slice, phantom
+from .test_painting import agrees
+
+
+@pytest.fixture
+def project(viewer: Viewer, open_dock, qtbot, tmp_path: Path) -> Path:
+    """A project that was painted and learned from in this window, closed and its layers removed."""
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.annotate.click()
+    case = dock.case
+    dock.classes.setColour(2, "#123456")
+    for axis in range(3):
+        paint_slice(case, Plane(axis, 12), phantom()[1])
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    qtbot.waitUntil(lambda: case.session.status.steps > 10, timeout=LONG)
+    viewer.dims.order = (1, 0, 2)
+    viewer.dims.set_point(1, 9)
+    viewer.camera.zoom = 7.5
+    dock.classes.pick(1)
+    dock.train.click()
+    close(dock)
+    viewer.layers.clear()
+    return tmp_path / "ct.densify"
+
+
+def close(dock: SegmentWidget) -> None:
+    loop = dock.case.loop
+    dock.close_case()
+    assert loop.wait(30)
+
+
+def check(dock: SegmentWidget, viewer: Viewer) -> None:
+    """It is as the fixture left it."""
+    labels = dock.case.session.annotation.labels
+    truth = phantom()[1]
+    for axis in range(3):
+        plane = Plane(axis, 12)
+        np.testing.assert_array_equal(plane.take(labels), plane.take(truth) + 1)
+    np.testing.assert_array_equal(dock.case.annotation.data, labels)
+    assert dock.case.session.annotation.round == 0
+    assert dock.classes.value()[1].colour == "#123456"
+    assert viewer.dims.order == (1, 0, 2)
+    assert dock.planes.value() == "xz"
+    assert viewer.dims.point[1] == 9
+    assert viewer.camera.zoom == pytest.approx(7.5)
+    assert dock.case.annotation.selected_label == 1
+    assert dock.train.text() == "Train", "it was paused"
+    assert dock.progress._seconds, "the curve goes on from where it was"
+
+
+def dock_in(viewer: Viewer) -> SegmentWidget:
+    docks = viewer.window.dock_widgets.values()
+    return next(w for w in docks if isinstance(w, SegmentWidget))
+
+
+def messages(seen: int) -> str:
+    return "\n".join(str(record.message) for record in notification_manager.records[seen:])
+
+
+def test_it_opens_from_the_docks_menu(viewer, project, qtbot, monkeypatch):
+    dock = dock_in(viewer)
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(project))
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.project.open.trigger()
+    check(dock, viewer)
+    assert viewer.layers[0].source.path == str(project.with_name("ct.tif"))
+    dock.train.click()
+    steps = dock.case.session.past[-1].steps
+    qtbot.waitUntil(lambda: dock.case.session.status.steps > steps > 10, timeout=LONG)
+
+
+def test_it_opens_like_any_file(viewer, project, qtbot):
+    dock = dock_in(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        viewer.window._qt_viewer._qt_open([str(project)], stack=[])
+    check(dock, viewer)
+
+
+def test_it_opens_when_it_is_dropped_on_the_canvas(viewer, project, qtbot):
+    dock, mime = dock_in(viewer), QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(project))])
+    event = QDropEvent(
+        QPointF(QPoint(20, 20)),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        viewer.window._qt_viewer.dropEvent(event)
+    check(dock, viewer)
+
+
+def test_the_image_may_be_in_the_window_already(viewer, project, qtbot):
+    dock = dock_in(viewer)
+    viewer.open(project.with_name("ct.tif"), plugin="napari")
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    check(dock, viewer)
+    assert len(viewer.layers) == 3
+
+
+def test_a_moved_image_is_asked_for_and_another_one_refused(viewer, project, qtbot, tmp_path):
+    dock = dock_in(viewer)
+    moved = shutil.move(tmp_path / "ct.tif", tmp_path / "elsewhere.tif")
+    tifffile.imwrite(tmp_path / "other.tif", phantom()[0] + 1)
+    answers = [tmp_path / "gone.tif", tmp_path / "other.tif", Path(moved)]
+    asked: list[str] = []
+
+    def ask(sentence: str) -> Path:
+        asked.append(sentence)
+        return answers.pop(0)
+
+    dock.opening.ask = ask
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    assert "not where it was" in asked[0]
+    assert "no file" in asked[1]
+    assert "another image" in asked[2]
+    check(dock, viewer)
+    close(dock)
+    viewer.layers.clear()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    assert len(asked) == 3, "its new place is remembered"
+
+
+def test_who_does_not_know_where_the_image_is_loses_nothing(viewer, project, qtbot, tmp_path):
+    dock = dock_in(viewer)
+    (tmp_path / "ct.tif").unlink()
+    before = {p: p.read_bytes() for p in project.rglob("*") if p.is_file() and p.name != "lock"}
+    dock.opening.ask = lambda sentence: None
+    with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
+        dock.open_project(project)
+    assert "not where it was" in dock.progress.phase.text()
+    assert dock.annotate.isEnabled()
+    after = {p: p.read_bytes() for p in project.rglob("*") if p.is_file() and p.name != "lock"}
+    assert after == before
+
+
+def test_what_is_no_project_is_refused_in_a_sentence(viewer, open_dock, qtbot, tmp_path):
+    dock = open_dock()
+    (tmp_path / "empty.densify").mkdir()
+    with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
+        viewer.window._qt_viewer._qt_open([str(tmp_path / "empty.densify")], stack=[])
+    assert "not a Densify project" in dock.progress.phase.text()
+
+
+def test_save_as_moves_the_project_and_painting_goes_on(viewer, project, qtbot, monkeypatch):
+    dock = dock_in(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    target = project.parent / "elsewhere" / "mine"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    with qtbot.waitSignal(dock.case.session.moved, timeout=LONG):
+        dock.project.save_as.trigger()
+    new = target.with_name("mine.densify")
+    assert not project.exists()
+    assert dock.project.place.text() == "Kept in mine.densify"
+    dock.case.annotation.data_setitem(tuple(np.array([[1], [2], [3]])), 1)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    close(dock)
+    viewer.layers.clear()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(new)
+    assert dock.case.session.annotation.labels[1, 2, 3] == 1
+
+
+def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, monkeypatch):
+    dock = dock_in(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    session = dock.case.session
+    then = session.annotation.marks.copy()
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("before lunch", True))
+    with qtbot.waitSignal(session.snapshot_taken, timeout=LONG):
+        dock.project.snapshot.trigger()
+    dock.case.annotation.data_setitem(tuple(np.array([[1, 12], [2, 12], [3, 12]])), 3)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    now = session.annotation.marks.copy()
+    dock.project.snapshots.trigger()
+    dialog = dock.snapshots
+    assert dialog.value().name == "before lunch"
+    with qtbot.waitSignal(dialog.compared, timeout=LONG):
+        dialog.compare.click()
+    assert "1 new" in dialog.answer.text()
+    assert viewer.layers[-1].name == "ct as it was then"
+    assert np.count_nonzero(viewer.layers[-1].data) == 1
+    with qtbot.waitSignal(session.edited, timeout=LONG):
+        dialog.restore.click()
+    np.testing.assert_array_equal(session.annotation.marks, then)
+    np.testing.assert_array_equal(dock.case.annotation.data, then["label"])
+    dock.case.annotation.undo()
+    qtbot.waitUntil(lambda: np.array_equal(session.annotation.marks, now), timeout=LONG)
+    dialog.remove.click()
+    assert dialog.value() is None
+
+
+def test_the_log_is_shown(open_dock):
+    assert open_dock().project.log.text().endswith("densify.log")
+
+
+def test_asking_offers_a_file_or_a_folder(open_dock, monkeypatch):
+    assert callable(segment.ask_for_image)
