@@ -15,6 +15,9 @@ from napari_densify.session.worker import Settings
 # Tests share the cores with whatever else runs: torch's threads must not spin while they wait.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
+# napari's settings of whoever runs the tests are neither read nor written.
+os.environ.setdefault("NAPARI_CONFIG", "")
+
 ROOT = Path(__file__).parents[1]
 SHAPE = (24, 28, 32)
 TINY = (16, 32)

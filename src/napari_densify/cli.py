@@ -26,7 +26,7 @@ from napari_densify.cases.learned import Learned
 from napari_densify.cases.log import log_file, start_log
 from napari_densify.cases.place import check_target
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, Project, describe
+from napari_densify.cases.project import Label, Project, describe, schema_of
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.news import Notice, Phase, Status
 from napari_densify.session.session import Session
@@ -203,6 +203,20 @@ def predict_command(
                 session.stop()
     write_labels(out, volume.like(_as_truth(session.prediction)))
     console.print(f"Wrote {escape(str(out))}")
+
+
+@app.command("open")
+def open_command(
+    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+) -> None:
+    """Open a project in a napari window and go on where it was left.
+
+    Example: `napari-densify open ct.densify`
+    """
+    schema_of(project)
+    from napari_densify.ui.reader import open_window
+
+    open_window(project)
 
 
 @app.command("info")

@@ -7,11 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from napari import Viewer
 from qtpy.QtCore import QPoint, Qt
 
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats import read_volume
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.project import Label, describe
+from napari_densify.cases.view import View
+from napari_densify.cases.volume import content_hash
 from napari_densify.session.process import WorkerProcess
+from napari_densify.session.session import Session
 from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.segment import SegmentWidget
@@ -96,3 +103,29 @@ def paint_slice(case: CaseView, plane: Plane, truth: np.ndarray) -> None:
     for label in (1, 2):
         voxels = plane.voxels(plane.take(truth) == label - 1, truth.shape)
         case.annotation.data_setitem(np.unravel_index(voxels, truth.shape), label)
+
+
+VIEW = View(order=(1, 0, 2), point=(3, 9, 5), centre=(0, 12, 16), zoom=7.5, label=1, training=False)
+
+
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with an image and its project, painted and learned from without a window."""
+    folder = tmp_path_factory.mktemp("made")
+    tifffile.imwrite(folder / "ct.tif", phantom()[0])
+    volume = read_volume(folder / "ct.tif")
+    rows = [Label(label=1, name="background"), Label(label=2, name="ball", colour="#123456")]
+    about = describe(volume, folder / "ct.tif", content_hash(volume))
+    project = ProjectFolder(folder / "ct.densify", about, rows)
+    session = Session(volume, settings=Settings(device="cpu", widths=(16, 32)), project=project)
+    for axis in range(3):
+        plane = Plane(axis, 12)
+        where = plane.voxels(np.ones_like(plane.take(phantom()[1]), bool), volume.shape)
+        session.paint(where, plane.take(phantom()[1]).ravel() + 1)
+    session.see(VIEW)
+    session.train()
+    for news in session.run():
+        session.take(news)
+        if session.status.steps > 5:
+            session.stop()
+    return folder

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 SCRIPT = """
 import sys
@@ -45,6 +49,55 @@ assert report["steps"] > 2, report
 assert "torch" not in sys.modules
 print("dock opened, learned, torch not imported")
 """
+
+OPENING = """
+import sys
+import napari
+from qtpy.QtCore import QTimer
+
+def look():
+    viewer = napari.current_viewer()
+    docks = viewer.window.dock_widgets.values() if viewer else ()
+    dock = next((w for w in docks if type(w).__name__ == "SegmentWidget"), None)
+    if dock is None or dock.case is None:
+        QTimer.singleShot(100, look)
+        return
+    print("painted", dock.case.session.annotation.annotated)
+    QTimer.singleShot(0, viewer.close)
+
+from napari.qt import get_qapp
+app = get_qapp()
+QTimer.singleShot(0, look)
+command, *sys.argv[1:] = sys.argv[1:]
+if command == "napari":
+    from napari.__main__ import main
+else:
+    from napari_densify.cli import main
+main()
+"""
+
+
+@pytest.mark.parametrize("command", [["napari"], ["napari-densify", "open"]])
+def test_a_project_opens_from_the_command_line(
+    made: Path, tmp_path: Path, command: list[str]
+) -> None:
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    script = tmp_path / "user.py"
+    script.write_text(OPENING)
+    # A settings file, for napari remembers there which reader opens projects.
+    chosen = {"NAPARI_CONFIG": str(tmp_path / "settings.yaml")}
+    (tmp_path / "settings.yaml").write_text(
+        "plugins:\n  extension2reader:\n    '*.densify/': napari-densify\n"
+    )
+    done = subprocess.run(
+        [sys.executable, script, *command, tmp_path / "ct.densify"],
+        capture_output=True,
+        text=True,
+        timeout=150,
+        check=False,
+        env={**os.environ, **chosen, "XDG_STATE_HOME": str(tmp_path)},
+    )
+    assert "painted 2253" in done.stdout, done.stderr[-2000:]
 
 
 def test_napari_opens_the_dock_learns_and_never_imports_torch(tmp_path: Path) -> None:

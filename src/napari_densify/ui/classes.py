@@ -37,7 +37,12 @@ class ClassRow:
 def default_class(label: int) -> ClassRow:
     """Background for label 1, “structure n” for the others, in the palette's colours."""
     name = "background" if label == 1 else f"structure {label - 1}"
-    return ClassRow(label, name, PALETTE[(label - 1) % len(PALETTE)])
+    return ClassRow(label, name, palette(label))
+
+
+def palette(label: int) -> str:
+    """The colour (#rrggbb) of a class that was given none."""
+    return PALETTE[(label - 1) % len(PALETTE)]
 
 
 class ClassTable(QWidget):

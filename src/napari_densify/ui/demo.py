@@ -22,6 +22,13 @@ SIZE = (1500, 900)
 VIRTUAL = "DENSIFY_VIRTUAL_DISPLAY"
 
 
+def has_display() -> bool:
+    """Whether a window can open here."""
+    return not sys.platform.startswith("linux") or any(
+        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
+    )
+
+
 def ensure_display(headless: bool) -> bool:
     """Make sure that a window can open, under Xvfb if need be.
 
@@ -43,9 +50,7 @@ def ensure_display(headless: bool) -> bool:
     """
     if VIRTUAL in os.environ:
         return True
-    real = not sys.platform.startswith("linux") or any(
-        os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY")
-    )
+    real = has_display()
     xvfb = shutil.which("xvfb-run")
     if real and not (headless and xvfb):
         return False

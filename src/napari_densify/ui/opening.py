@@ -135,10 +135,10 @@ class Opening(QObject):
 
     def _show(self, found: Found) -> Image:
         """Show an image that was read from a file as if napari had opened it."""
-        path = str(found.source) if found.source else None
-        volume = found.session.volume
-        with layer_source(path=path, reader_plugin="napari-densify"):
-            layer = Image(volume.data, name=volume.name, scale=volume.spacing)
+        assert found.source is not None
+        name, volume = found.source.name.split(".")[0], found.session.volume
+        with layer_source(path=str(found.source), reader_plugin="napari-densify"):
+            layer = Image(volume.data, name=name, scale=volume.spacing)
         self.viewer.layers.append(layer)
         return layer
 

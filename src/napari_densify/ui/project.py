@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari.settings import get_settings
 from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -96,6 +97,17 @@ class ProjectBar(QWidget):
         name, taken = QInputDialog.getText(self, "Take a snapshot", "What to call it:")
         if taken and name.strip():
             self.snapshotRequested.emit(name.strip())
+
+
+def claim_ending() -> None:
+    """Let napari open projects with our reader.
+
+    napari's own takes every folder, so it would ask which of the two is meant, each time.
+    """
+    plugins = get_settings().plugins
+    pattern = f"*{SUFFIX}/"
+    if pattern not in plugins.extension2reader:
+        plugins.extension2reader = {**plugins.extension2reader, pattern: "napari-densify"}
 
 
 def ask_for_image(parent: QWidget, sentence: str) -> Path | None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import napari
 
+from napari_densify.cases.problem import Problem
+from napari_densify.ui.demo import has_display
 from napari_densify.ui.segment import SegmentWidget
 
 
@@ -24,6 +26,20 @@ def dock_of(viewer: napari.Viewer) -> SegmentWidget:
     _, widget = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
     assert isinstance(widget, SegmentWidget)
     return widget
+
+
+def open_window(project: Path) -> None:
+    """Open a napari window on a project and stay until it is closed.
+
+    Raises
+    ------
+    Problem
+        If there is no display.
+    """
+    if not has_display():
+        raise Problem("There is no display for a window; use predict or info instead of open.")
+    dock_of(napari.Viewer()).open_project(project)
+    napari.run()
 
 
 def _open(path: str | Sequence[str]) -> list[tuple[None]]:

@@ -36,12 +36,12 @@ from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import OpenWorker, Session
 from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
-from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.classes import ClassRow, ClassTable, palette
 from napari_densify.ui.layers import check_layer
 from napari_densify.ui.opening import Found, Opening, Place
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
-from napari_densify.ui.project import ProjectBar, ask_for_image
+from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
 from napari_densify.ui.snapshots import SnapshotsDialog
 from napari_densify.ui.view import show_view
 
@@ -85,6 +85,7 @@ class SegmentWidget(QWidget):
         self._docked = False
         self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
+        claim_ending()
 
         self.image = ComboBox(choices=self._images, nullable=False)
         self.annotate = QPushButton("Annotate")
@@ -213,7 +214,9 @@ class SegmentWidget(QWidget):
         self.image.value = layer
         if project is not None and (project.exists or found.from_project):
             kept = project.description.classes
-            self.classes.setValue([ClassRow(c.label, c.name, c.colour) for c in kept])
+            self.classes.setValue(
+                [ClassRow(c.label, c.name, c.colour or palette(c.label)) for c in kept]
+            )
         rows = self.classes.value()
         session.require(row.label for row in rows)
         case = self.case = CaseView(self.viewer, layer, session, rows, found.view)
