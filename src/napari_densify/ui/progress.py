@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pyqtgraph
 from napari.utils import progress
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_densify.cases.history import Entry
 from napari_densify.session.news import Phase, Status
@@ -26,6 +26,8 @@ class ProgressPanel(QWidget):
         self.details = QLabel("")
         self.plot = pyqtgraph.PlotWidget(background=None)
         self.plot.setFixedHeight(110)
+        # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.plot.setLabel("left", "loss")
         self.plot.setLabel("bottom", "seconds of training")
         self.plot.setMenuEnabled(False)
@@ -34,6 +36,7 @@ class ProgressPanel(QWidget):
         self._curve = self.plot.plot(pen=pyqtgraph.mkPen("#56B4E9", width=2))
         self._seconds: list[float] = []
         self._losses: list[float] = []
+        self._round = 0
         self._activity: progress | None = None
         self._busy_with: Phase | None = None
         layout = QVBoxLayout(self)
@@ -45,7 +48,7 @@ class ProgressPanel(QWidget):
         """Show where the loop stands."""
         self.phase.setText(_sentence(status))
         self.details.setText(
-            f"{status.device or 'no device yet'} · {status.threads} threads · "
+            f"round {self._round} · {status.device or 'no device yet'} · {status.threads} threads · "
             f"{status.steps} steps · {status.memory_mb / 1000:.1f} GB"
         )
         if not math.isnan(status.loss) and status.train_seconds not in self._seconds[-1:]:
@@ -53,6 +56,10 @@ class ProgressPanel(QWidget):
             self._losses.append(status.loss)
             self._curve.setData(self._seconds[-POINTS:], self._losses[-POINTS:])
         self._show_activity(status)
+
+    def setRound(self, number: int) -> None:
+        """Name the round from the next status on."""
+        self._round = number
 
     def setPast(self, entries: Sequence[Entry]) -> None:
         """Begin the curve with what a project tells of earlier learning."""

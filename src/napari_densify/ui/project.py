@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QMenu,
     QMessageBox,
+    QSizePolicy,
     QToolButton,
     QVBoxLayout,
     QWidget,
@@ -39,6 +40,8 @@ class ProjectBar(QWidget):
         self.log = QElidingLabel(f"Log: {log_file()}")
         self.log.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.log.setToolTip(f"What went wrong is written down in {log_file()}")
+        for label in (self.place, self.log):  # a long path must not widen the dock
+            label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.menu = QMenu(self)
         self.open = self.menu.addAction("Open…", self._open)
         self.save_as = self.menu.addAction("Save as…", self._save_as)

@@ -357,6 +357,7 @@ class SegmentWidget(QWidget):
 
     def _edited(self, edit: Any) -> None:
         if self.case is not None:
+            self.progress.setRound(self.case.session.annotation.round)
             self.classes.require(self.case.session.annotation.classes)
             counts = self.case.session.annotation.counts.sum(axis=(1, 2))
             self.classes.setCounts(

@@ -118,7 +118,8 @@ class SnapshotsDialog(QDialog):
         self.answer.setText(
             "\n".join(self._sentence(d) for d in differences) or "Nothing has changed since."
         )
-        self.compared.emit(then)
+        if differences:
+            self.compared.emit(then)
 
     def _sentence(self, d: Comparison) -> str:
         name = self._name_of(d.label)
