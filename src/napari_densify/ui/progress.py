@@ -48,8 +48,8 @@ class ProgressPanel(QWidget):
         """Show where the loop stands."""
         self.phase.setText(_sentence(status))
         self.details.setText(
-            f"round {self._round} · {status.device or 'no device yet'} · {status.threads} threads · "
-            f"{status.steps} steps · {status.memory_mb / 1000:.1f} GB"
+            f"round {self._round} · {status.device or 'no device yet'} · "
+            f"{status.threads} threads · {status.steps} steps · {status.memory_mb / 1000:.1f} GB"
         )
         if not math.isnan(status.loss) and status.train_seconds not in self._seconds[-1:]:
             self._seconds.append(status.train_seconds)
