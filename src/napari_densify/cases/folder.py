@@ -288,21 +288,14 @@ class ProjectFolder:
         """Bring the annotation to the stored state, and the journal in order if it is ours."""
         path = self.path / "journal"
         self.annotation, found = read_annotation(self.path, self.annotation.shape)
-        self._unfolded = [r.edit for r in found.records if r.edit.where.size] if found else []
-        folded = found and not found.damaged and found.records and found.records[0].number > 1
+        self._unfolded = [r.edit for r in found.current if r.edit.where.size] if found else []
+        folded = found and any(record.past for record in found.records)
         if folded and not self._store().exists:
             raise Problem(
                 f"{self.path / 'annotation.zarr'} is missing, and with it what was painted first; "
                 "put it back from a backup. The project was left as it is."
             )
-        if found and found.damaged:
-            lost = f"{found.missing} strokes" if found.missing else "Some strokes"
-            self.notes.append(
-                f"{lost} in the journal cannot be read and were left out; the damaged file is kept "
-                "as journal.damaged."
-            )
-        elif found and found.torn:
-            self.notes.append("The last stroke was only half written; it is gone.")
+        self.notes += _notes(found) if found else []
         if self.read_only:
             self.number = found.number if found else 0
             return
@@ -360,6 +353,19 @@ class ProjectFolder:
         return LabelStore(self.path / "annotation.zarr", self.annotation.shape, MARKS)
 
 
+def _notes(found: Found) -> list[str]:
+    """What is wrong with a journal, in sentences."""
+    kept = "the damaged file is kept as journal.damaged."
+    if found.past_lost and not found.missing and not found.torn:
+        return [f"Earlier strokes are there but can no longer be undone; {kept}"]
+    if found.damaged:
+        lost = f"{found.missing} strokes" if found.missing else "Some strokes"
+        return [f"{lost} in the journal cannot be read and were left out; {kept}"]
+    if found.torn:
+        return ["The journal ends too early: the last stroke, only half written, or more is gone."]
+    return []
+
+
 def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | None]:
     """The stored annotation of a project, whoever may have it open, and what its journal holds.
 
@@ -377,7 +383,7 @@ def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | Non
         found = read_journal(path, voxels) if path.exists() else None
         if before == (path.stat().st_ino if path.exists() else 0):
             break
-    for record in found.records if found else ():
+    for record in found.current if found else ():
         if record.edit.where.size:
             annotation.apply(record.edit)
         annotation.round = record.edit.round_after
