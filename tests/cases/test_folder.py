@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.place import check_target, place_for
@@ -193,6 +194,35 @@ def test_a_moved_project_is_the_same(path: Path, image: ImageReference) -> None:
     folder.close()
     assert not path.exists()
     again = ProjectFolder(path.with_name("new") / "b.densify", image)
+    assert_same(again.annotation, folder.annotation)
+    again.close()
+
+
+def test_a_folder_that_vanished_is_not_made_anew(path: Path, image: ImageReference) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    before, away = folder.annotation.marks, path.with_name("away")
+    path.rename(away)
+    with pytest.raises(Problem, match="is gone; put it back"):
+        folder.commit(change(folder.annotation, 600, 4))
+    with pytest.raises(Problem, match="is gone; put it back"):
+        folder.take_snapshot("mine")
+    for write in (
+        folder.fold,
+        lambda: folder.learned.save_model(model(1)),
+        lambda: folder.learned.save_prediction(
+            np.ones(image.shape, np.uint8), [Box((0, 0, 0), image.shape)]
+        ),
+    ):
+        with pytest.raises(FileNotFoundError):
+            write()
+    assert not path.exists()
+    np.testing.assert_array_equal(folder.annotation.marks, before)
+    away.rename(path)
+    folder.commit(change(folder.annotation, 600, 4))
+    folder.fold()
+    folder.close()
+    again = ProjectFolder(path, image)
     assert_same(again.annotation, folder.annotation)
     again.close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -121,10 +123,7 @@ class ProjectFolder:
             self._require_ours()
             journal = self._journal or self._create()
             if not journal.there:
-                raise Problem(
-                    f"{self.path} is gone; put it back, or choose “Save as” to keep what was "
-                    "painted somewhere else."
-                )
+                raise self._gone()
             journal.append(edit)
             self.number = journal.number
             self._unfolded.append(edit)
@@ -153,6 +152,9 @@ class ProjectFolder:
         with self._guard:
             if self._journal is None or not self._unfolded:
                 return
+            if not self._journal.there:
+                # What is put back must find its place free.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
             number, edits = self._journal.begin_rewrite(), self._unfolded
             past, round_ = self.annotation.history(), self.annotation.round
             self._unfolded = []
@@ -180,6 +182,8 @@ class ProjectFolder:
         """
         self._require_ours()
         with self._guard:
+            if self._journal is not None and not self._journal.there:
+                raise self._gone()
             everything, number = self.annotation.everything(), self.number
         return self.snapshots.save(everything, name, number)
 
@@ -335,6 +339,12 @@ class ProjectFolder:
     def _require_ours(self) -> None:
         if self.read_only:
             raise Problem(f"{self.path.name} {self.holder}; nothing can be changed here.")
+
+    def _gone(self) -> Problem:
+        return Problem(
+            f"{self.path} is gone; put it back, or choose “Save as” to keep what was painted "
+            "somewhere else."
+        )
 
     def _write_description(self) -> None:
         try:
