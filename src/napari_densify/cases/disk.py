@@ -141,9 +141,11 @@ class Appendable:
             os.close(descriptor)
 
     def _end(self, length: int) -> None:
-        # In this order the file is seen to be torn until both are done.
-        self._write(length, self._tail)
-        os.ftruncate(self._descriptor, length + len(self._tail))
+        # In this order the file is seen to be torn until both are done, and if one fails.
+        try:
+            self._write(length, self._tail)
+        finally:
+            os.ftruncate(self._descriptor, length + len(self._tail))
 
     def _write(self, at: int, content: bytes) -> None:
         os.lseek(self._descriptor, at, os.SEEK_SET)
