@@ -24,7 +24,7 @@ from napari_densify.session.process import _start_process as start_worker
 
 PATIENCE = 180.0
 """Seconds for what must happen some time."""
-LONGEST = 2.0
+LONGEST = 1.0
 """Seconds of painting and training before a kill, at most."""
 ROOT = Path(__file__).parents[2]
 TARGETS = ("painter", "worker", "both")
@@ -60,15 +60,17 @@ class Life:
         self._listener = threading.Thread(target=self._listen, args=(os.fdopen(reading),))
         self._listener.start()
 
-    def wait_for(self, strokes: int = 0, steps: int = 0) -> None:
-        """Wait until it has painted and learned as much, since now."""
+    def wait_for(self, strokes: int = 0, steps: int = 0, after: int = 0) -> None:
+        """Wait until it has painted as much since now, and learned with a worker `after` that."""
         strokes += self.story.strokes
+
+        def enough() -> bool:
+            painted, learned = self.story.strokes >= strokes, self.steps >= steps
+            return self.ended or (painted and learned and self.worker != after)
+
         with self._told:
-            enough = self._told.wait_for(
-                lambda: self.ended or (self.story.strokes >= strokes and self.steps >= steps),
-                PATIENCE,
-            )
-        if not enough or self.ended:
+            reached = self._told.wait_for(enough, PATIENCE)
+        if not reached or self.ended:
             raise RuntimeError(f"the painter came to nothing: {self.words()}")
 
     def kill(self, target: str) -> None:

@@ -85,7 +85,8 @@ def main(place: str, seed: str, pipe: str, scheduler: str = "") -> None:
             news.put(None)
 
     def listen() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):
+            pass
         stopped.set()
 
     session.train()

@@ -100,14 +100,19 @@ class Story:
     ----------
     sure : Annotation
         With all strokes that were reported as finished.
-    strokes : int
-        How many those are.
+    edits : list of Edit
+        Those.
     """
 
     def __init__(self) -> None:
         self.sure = Annotation(SHAPE)
-        self.strokes = 0
+        self.edits: list[Edit] = []
         self._begun: Edit | None = None
+
+    @property
+    def strokes(self) -> int:
+        """How many were reported as finished."""
+        return len(self.edits)
 
     def begin(self, edit: Edit) -> None:
         """A stroke is being written."""
@@ -117,7 +122,7 @@ class Story:
         """It was written: from now on it must be there."""
         if self._begun is not None:
             self.sure.apply(self._begun)
-            self.strokes += 1
+            self.edits.append(self._begun)
         self._begun = None
 
     def refuse(self) -> None:
