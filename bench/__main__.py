@@ -8,10 +8,11 @@ import typer
 
 from bench.compare import compare
 from bench.corrections import corrections
+from bench.faults.run import faults
 from bench.learning import learning
 from bench.window import window
 
-PARTS = ("window", "learning", "compare", "corrections")
+PARTS = ("window", "learning", "faults", "compare", "corrections")
 SHORT = "hippocampus_004,nuclei"
 """Volumes of the short comparison; `make bench-full` takes all of them."""
 
@@ -31,10 +32,13 @@ def main(
         window()
     if only in ("", "learning"):
         learning(seeds)
+    unharmed = only not in ("", "faults") or faults()
     if only in ("", "compare"):
         compare(volumes=SHORT, marks="5,10,20,30", seeds=seeds)
     if only in ("", "corrections"):
         corrections(volumes="hippocampus_004", rounds=3, steps=60, seeds=seeds)
+    if not unharmed:
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation, Edit, check_labels
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.weight import edit_weight
 
 SHAPE = (3, 4, 5)
 SIZE = 60
@@ -49,6 +50,30 @@ def state(annotation: Annotation) -> State:
 def assert_same(one: State, other: State) -> None:
     for mine, theirs in zip(one, other, strict=True):
         np.testing.assert_array_equal(mine, theirs)
+
+
+@given(histories, st.lists(st.integers(0, 4), min_size=SIZE, max_size=SIZE))
+def test_accepting_annotates_what_was_predicted_where_nothing_was(
+    history: list[Action], predicted: list[int]
+) -> None:
+    annotation, labels = after(history), np.array(predicted, np.uint8)
+    before = annotation.marks.reshape(-1).copy()
+    edit = annotation.accept(np.arange(SIZE), labels)
+    new = (before["label"] == 0) & (labels > 0)
+    assert (edit is None) == (not new.any())
+    if edit is None:
+        return
+    round_ = annotation.round
+    annotation.apply(edit)
+    marks = annotation.marks.reshape(-1)
+    np.testing.assert_array_equal(marks[~new], before[~new])
+    np.testing.assert_array_equal(marks["label"][new], labels[new])
+    assert not marks["wrong"][new].any()
+    weights = edit_weight(marks["round"][new], marks["wrong"][new], annotation.round)
+    np.testing.assert_array_equal(weights, 1)
+    assert annotation.round == round_
+    annotation.apply(edit.inverse())
+    np.testing.assert_array_equal(annotation.marks.reshape(-1), before)
 
 
 @given(histories, actions)

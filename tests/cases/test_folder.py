@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.place import check_target, place_for
@@ -96,7 +97,7 @@ def test_a_fold_that_was_cut_short_changes_nothing(path: Path, image: ImageRefer
 def test_a_torn_stroke_and_a_damaged_one_are_told(path: Path, image: ImageReference) -> None:
     painted(path, image)
     whole = (path / "journal").read_bytes()
-    (path / "journal").write_bytes(whole[:-3])
+    (path / "journal").write_bytes(whole[:-7])
     torn = ProjectFolder(path, image)
     assert "only half written" in " ".join(torn.notes)
     assert torn.number == 4
@@ -108,6 +109,42 @@ def test_a_torn_stroke_and_a_damaged_one_are_told(path: Path, image: ImageRefere
     assert "were left out" in " ".join(left.notes)
     assert (path / "journal.damaged").read_bytes() == damaged
     left.close()
+
+
+def test_what_was_undone_stays_undone_where_its_record_is_damaged(
+    path: Path, image: ImageReference
+) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)  # its last stroke was taken back, and could be brought back
+    folder.fold()
+    folder.close()
+    whole = bytearray((path / "journal").read_bytes())
+    undoing = [at for at in range(len(whole)) if whole.startswith(b"\x89EDT", at)][-2]
+    whole[undoing + 40] ^= 1
+    (path / "journal").write_bytes(whole)
+    for opening in range(2):
+        again = ProjectFolder(path, image)
+        np.testing.assert_array_equal(again.annotation.marks, folder.annotation.marks)
+        assert again.annotation.undo() is None
+        assert again.number == folder.number
+        assert ("no longer be undone" in " ".join(again.notes)) == (opening == 0)
+        again.close()
+    assert (path / "journal.damaged").read_bytes() == whole
+
+
+@pytest.mark.parametrize("records", [0, 1, 3])
+def test_strokes_that_were_cut_off_are_told_wherever_the_cut_is(
+    path: Path, image: ImageReference, records: int
+) -> None:
+    painted(path, image)
+    whole = (path / "journal").read_bytes()
+    starts = [at for at in range(len(whole)) if whole.startswith(b"\x89EDT", at)]
+    (path / "journal").write_bytes(whole[: starts[records]])
+    for opening in range(2):
+        cut = ProjectFolder(path, image)
+        assert cut.number == records
+        assert ("ends too early" in " ".join(cut.notes)) == (opening == 0)
+        cut.close()
 
 
 @pytest.mark.parametrize("damage", ["bit", "other shape", "no field"])
@@ -157,6 +194,35 @@ def test_a_moved_project_is_the_same(path: Path, image: ImageReference) -> None:
     folder.close()
     assert not path.exists()
     again = ProjectFolder(path.with_name("new") / "b.densify", image)
+    assert_same(again.annotation, folder.annotation)
+    again.close()
+
+
+def test_a_folder_that_vanished_is_not_made_anew(path: Path, image: ImageReference) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    before, away = folder.annotation.marks, path.with_name("away")
+    path.rename(away)
+    with pytest.raises(Problem, match="is gone; put it back"):
+        folder.commit(change(folder.annotation, 600, 4))
+    with pytest.raises(Problem, match="is gone; put it back"):
+        folder.take_snapshot("mine")
+    for write in (
+        folder.fold,
+        lambda: folder.learned.save_model(model(1)),
+        lambda: folder.learned.save_prediction(
+            np.ones(image.shape, np.uint8), [Box((0, 0, 0), image.shape)]
+        ),
+    ):
+        with pytest.raises(FileNotFoundError):
+            write()
+    assert not path.exists()
+    np.testing.assert_array_equal(folder.annotation.marks, before)
+    away.rename(path)
+    folder.commit(change(folder.annotation, 600, 4))
+    folder.fold()
+    folder.close()
+    again = ProjectFolder(path, image)
     assert_same(again.annotation, folder.annotation)
     again.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,6 +160,32 @@ class Annotation:
         after["round"] = np.where(new > 0, round_, 0)
         after["wrong"] = wrong & (new > 0)
         return Edit(where, before, after, self.round, round_)
+
+    def accept(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> Edit | None:
+        """Make the edit that annotates voxels as they were predicted, without applying it.
+
+        What is annotated already stays. The new marks are of round 0 whatever the round, so they
+        weigh 1 before class balance: nothing was corrected there.
+
+        Parameters
+        ----------
+        where : (n,) int64
+            Flat voxel indices; need not be sorted.
+        labels : (n,) uint8 or int
+            As predicted; 0 where nothing was.
+
+        Returns
+        -------
+        Edit or None
+            None if everything is annotated or nothing was predicted there.
+        """
+        free = self.at(where)["label"] == 0
+        edit = self.change(where[free], np.broadcast_to(labels, where.shape)[free])
+        if edit is None:
+            return None
+        after = edit.after.copy()
+        after["round"] = 0
+        return replace(edit, after=after)
 
     def apply(self, edit: Edit) -> None:
         """Bring an edit into force and remember it for undo and redo."""

@@ -83,13 +83,25 @@ class Appendable:
     ----------
     path : Path
         Made if it does not exist; its folder must.
+    tail : bytes
+        What follows the last piece; each piece is written over it, with a new one behind it. A
+        file without it was cut, even if that was just between two pieces.
+
+    Attributes
+    ----------
+    length : int
+        Bytes before the tail.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, tail: bytes = b"") -> None:
+        self.path, self._tail = path, tail
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_BINARY", 0)
         self._descriptor = os.open(path, flags, 0o666)
         self.length = os.lseek(self._descriptor, 0, os.SEEK_END)
+        if tail and self.length >= len(tail):
+            os.lseek(self._descriptor, self.length - len(tail), os.SEEK_SET)
+            if os.read(self._descriptor, len(tail)) == tail:
+                self.length -= len(tail)
 
     @property
     def there(self) -> bool:
@@ -107,21 +119,18 @@ class Appendable:
         OSError
             If it could not be written; the file is as it was before.
         """
-        os.lseek(self._descriptor, self.length, os.SEEK_SET)
         try:
-            rest = memoryview(content)
-            while rest:
-                rest = rest[os.write(self._descriptor, rest) :]
+            self._write(self.length, content + self._tail)
             _sync(self._descriptor)
         except OSError:
             with suppress(OSError):
-                os.ftruncate(self._descriptor, self.length)
+                self._end(self.length)
             raise
         self.length += len(content)
 
     def cut(self, length: int) -> None:
         """Let the file end earlier."""
-        os.ftruncate(self._descriptor, length)
+        self._end(length)
         _sync(self._descriptor)
         self.length = length
 
@@ -130,6 +139,19 @@ class Appendable:
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
+
+    def _end(self, length: int) -> None:
+        # In this order the file is seen to be torn until both are done, and if one fails.
+        try:
+            self._write(length, self._tail)
+        finally:
+            os.ftruncate(self._descriptor, length + len(self._tail))
+
+    def _write(self, at: int, content: bytes) -> None:
+        os.lseek(self._descriptor, at, os.SEEK_SET)
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(self._descriptor, rest) :]
 
     def __enter__(self) -> Appendable:
         return self

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -129,10 +131,7 @@ class ProjectFolder:
             self._require_ours()
             journal = self._journal or self._create()
             if not journal.there:
-                raise Problem(
-                    f"{self.path} is gone; put it back, or choose “Save as” to keep what was "
-                    "painted somewhere else."
-                )
+                raise self._gone()
             journal.append(edit)
             self.number = journal.number
             self._unfolded.append(edit)
@@ -161,6 +160,9 @@ class ProjectFolder:
         with self._guard:
             if self._journal is None or not self._unfolded:
                 return
+            if not self._journal.there:
+                # What is put back must find its place free.
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
             number, edits = self._journal.begin_rewrite(), self._unfolded
             past, round_ = self.annotation.history(), self.annotation.round
             self._unfolded = []
@@ -188,6 +190,8 @@ class ProjectFolder:
         """
         self._require_ours()
         with self._guard:
+            if self._journal is not None and not self._journal.there:
+                raise self._gone()
             everything, number = self.annotation.everything(), self.number
         return self.snapshots.save(everything, name, number)
 
@@ -310,21 +314,14 @@ class ProjectFolder:
         """Bring the annotation to the stored state, and the journal in order if it is ours."""
         path = self.path / "journal"
         self.annotation, found = read_annotation(self.path, self.description.image.shape)
-        self._unfolded = [r.edit for r in found.records if r.edit.where.size] if found else []
-        folded = found and not found.damaged and found.records and found.records[0].number > 1
+        self._unfolded = [r.edit for r in found.current if r.edit.where.size] if found else []
+        folded = found and any(record.past for record in found.records)
         if folded and not self._store().exists:
             raise Problem(
                 f"{self.path / 'annotation.zarr'} is missing, and with it what was painted first; "
                 "put it back from a backup. The project was left as it is."
             )
-        if found and found.damaged:
-            lost = f"{found.missing} strokes" if found.missing else "Some strokes"
-            self.notes.append(
-                f"{lost} in the journal cannot be read and were left out; the damaged file is kept "
-                "as journal.damaged."
-            )
-        elif found and found.torn:
-            self.notes.append("The last stroke was only half written; it is gone.")
+        self.notes += _notes(found) if found else []
         if self.read_only:
             self.number = found.number if found else 0
             return
@@ -365,6 +362,12 @@ class ProjectFolder:
         if self.read_only:
             raise Problem(f"{self.path.name} {self.holder}; nothing can be changed here.")
 
+    def _gone(self) -> Problem:
+        return Problem(
+            f"{self.path} is gone; put it back, or choose “Save as” to keep what was painted "
+            "somewhere else."
+        )
+
     def _write_description(self) -> None:
         try:
             self.description.write(self.path)
@@ -380,6 +383,19 @@ class ProjectFolder:
 
     def _store(self) -> LabelStore:
         return LabelStore(self.path / "annotation.zarr", self.annotation.shape, MARKS)
+
+
+def _notes(found: Found) -> list[str]:
+    """What is wrong with a journal, in sentences."""
+    kept = "the damaged file is kept as journal.damaged."
+    if found.past_lost and not found.missing and not found.torn:
+        return [f"Earlier strokes are there but can no longer be undone; {kept}"]
+    if found.damaged:
+        lost = f"{found.missing} strokes" if found.missing else "Some strokes"
+        return [f"{lost} in the journal cannot be read and were left out; {kept}"]
+    if found.torn:
+        return ["The journal ends too early: the last stroke, only half written, or more is gone."]
+    return []
 
 
 def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | None]:
@@ -399,7 +415,7 @@ def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | Non
         found = read_journal(path, voxels) if path.exists() else None
         if before == (path.stat().st_ino if path.exists() else 0):
             break
-    for record in found.records if found else ():
+    for record in found.current if found else ():
         if record.edit.where.size:
             annotation.apply(record.edit)
         annotation.round = record.edit.round_after

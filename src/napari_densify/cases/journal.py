@@ -1,12 +1,14 @@
 """Every edit on disk before it counts: an append-only file of checksummed records.
 
-The file begins with `MAGIC`. Each record is a head (`_HEAD`: mark, length of the body, CRC-32 of
-the body) and a body: `_ABOUT` (number, round before and after, whether it undoes, bytes of a gap,
-voxels) and a zlib stream of the gaps between the sorted flat voxel indices, then label, round and
-wrong of each voxel before, and the same after. All numbers are little-endian.
+The file begins with `MAGIC` and ends with `_END`: without that it was cut, even if just between two
+records. Each record is a head (`_HEAD`: mark, length of the body, CRC-32 of the body) and a body:
+`_ABOUT` (number, round before and after, flags, bytes of a gap, voxels) and a zlib stream of the
+gaps between the sorted flat voxel indices, then label, round and wrong of each voxel before, and
+the same after. All numbers are little-endian.
 
 A record says what is there after the edit, so one that is applied twice changes nothing. That is
-why the journal may hold edits that the store has too: the last ones stay in it for undo.
+why the journal may hold edits that the store has too: the last ones stay in it for undo. Those are
+good only together, because what was undone is done in one of them and taken back in another.
 """
 
 from __future__ import annotations
@@ -28,18 +30,31 @@ from napari_densify.cases.weight import ROUNDS
 
 MAGIC = b"DENSIFY2"
 _MARK = b"\x89EDT"
+_END = b"\x89END"
 _HEAD = struct.Struct("<4sII")
-_ABOUT = struct.Struct("<QHH?BQ")
+_ABOUT = struct.Struct("<QHHBBQ")
+_UNDOES, _PAST = 1, 2
+"""Flags of a record: it takes another edit back; the store has it, it is here for undo."""
 _FIELDS = 3
 """Bytes of a mark in a record: label, round, wrong."""
 
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """An edit and its number; number 0 and no voxels stand for a round without an edit."""
+    """An edit and its number.
+
+    Attributes
+    ----------
+    number : int
+    edit : Edit
+        Without voxels at the end of what is here for undo.
+    past : bool
+        Whether the store has it, and it is here for undo.
+    """
 
     number: int
     edit: Edit
+    past: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,15 +68,24 @@ class Found:
     end : int
         Where the last of them ends.
     torn : bool
-        Whether something follows that is no whole record: a stroke that never counted.
+        Whether the file does not end there as it should: a stroke that never counted follows, or
+        the file was cut.
     damaged : bool
         Whether something before the end cannot be read.
+    past_lost : bool
+        Whether that is some of what is here for undo; then none of it can be used.
     """
 
     records: list[Record]
     end: int
     torn: bool
     damaged: bool
+    past_lost: bool = False
+
+    @property
+    def current(self) -> list[Record]:
+        """The records that bring the store's state to the present one."""
+        return [r for r in self.records if not (self.past_lost and r.past and r.edit.where.size)]
 
     @property
     def number(self) -> int:
@@ -92,18 +116,22 @@ def read_journal(path: Path, voxels: int) -> Found:
     data = path.read_bytes()
     if data[: len(MAGIC)] != MAGIC[: len(data)]:
         raise Problem(f"{path} is not a Densify journal; it was left as it is.")
-    records, end, damaged = [], min(len(MAGIC), len(data)), False
+    records, end, damaged, past_lost = [], min(len(MAGIC), len(data)), False, False
     for start, after, record in _records(data, voxels):
         damaged |= start > end
         records.append(record)
         end = after
-    return Found(records, end, len(data) > end, damaged)
+        if record.past:
+            # The last of them, which has no voxels, says that all before it were read.
+            past_lost = damaged or record.edit.where.size > 0
+    return Found(records, end, data[end:] != _END, damaged or past_lost, past_lost)
 
 
 class Journal:
     """A journal that is written to.
 
-    What was torn off the last record when the power went is cut off: it never counted.
+    What was torn off the last record when the power went is cut off: it never counted. A damaged
+    file is replaced by one of what can be read; keep it before, under another name.
 
     Parameters
     ----------
@@ -128,9 +156,11 @@ class Journal:
         self.number = found.number if found else 0
         try:
             if not path.exists() or path.stat().st_size < len(MAGIC):
-                replace(path, MAGIC)
-            self._file = Appendable(path)
-            if found and found.torn:
+                replace(path, whole(b""))
+            elif found and found.damaged:
+                replace(path, whole(b"".join(map(encode, found.current))))
+            self._file = Appendable(path, _END)
+            if found and found.torn and not found.damaged:
                 self._file.cut(max(found.end, len(MAGIC)))
         except OSError as error:
             raise Problem(f"Cannot write {path}; choose a folder that can be written.") from error
@@ -183,10 +213,10 @@ class Journal:
         # Closed first, for systems that do not replace an open file.
         self._file.close()
         try:
-            replace(self.path, MAGIC + history + b"".join(self._written or ()))
+            replace(self.path, whole(history + b"".join(self._written or ())))
         finally:
             self._written = None
-            self._file = Appendable(self.path)
+            self._file = Appendable(self.path, _END)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -205,7 +235,12 @@ def history(edits: Iterable[Edit], number: int, round_: int) -> bytes:
     """
     nothing = np.empty(0, MARK)
     last = Edit(np.empty(0, np.int64), nothing, nothing, round_, round_)
-    return b"".join(encode(Record(number, edit)) for edit in (*edits, last))
+    return b"".join(encode(Record(number, edit, True)) for edit in (*edits, last))
+
+
+def whole(records: bytes) -> bytes:
+    """The content of a journal of these records."""
+    return MAGIC + records + _END
 
 
 def encode(record: Record) -> bytes:
@@ -220,7 +255,7 @@ def encode(record: Record) -> bytes:
         record.number,
         edit.round_before,
         edit.round_after,
-        edit.undoes,
+        _UNDOES * edit.undoes | _PAST * record.past,
         gaps.dtype.itemsize,
         edit.where.size,
     ) + zlib.compress(gaps.astype(gaps.dtype.newbyteorder("<")).tobytes() + b"".join(marks), 1)
@@ -249,7 +284,7 @@ def _decode(body: memoryview, voxels: int) -> Record | None:
     """The record, or None if it is not one of a volume of that size."""
     if len(body) < _ABOUT.size:
         return None
-    number, round_before, round_after, undoes, width, count = _ABOUT.unpack_from(body)
+    number, round_before, round_after, flags, width, count = _ABOUT.unpack_from(body)
     size = count * (width + 2 * _FIELDS)
     if width not in (1, 2, 4, 8) or count > voxels or max(round_before, round_after) >= ROUNDS:
         return None
@@ -267,7 +302,8 @@ def _decode(body: memoryview, voxels: int) -> Record | None:
         return None
     if max(before["label"].max(initial=0), after["label"].max(initial=0)) > LAST_LABEL:
         return None
-    return Record(number, Edit(where, before, after, round_before, round_after, undoes))
+    edit = Edit(where, before, after, round_before, round_after, bool(flags & _UNDOES))
+    return Record(number, edit, bool(flags & _PAST))
 
 
 def _marks(raw: bytes, count: int, which: int) -> NDArray[np.void]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import logging
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +47,7 @@ class Learned:
 
     def save_model(self, model: bytes) -> None:
         """Keep a model (safetensors) beside the two before."""
+        self._require_there()
         self._ring.save(model)
 
     def read_model(self) -> bytes | None:
@@ -66,6 +69,7 @@ class Learned:
 
     def save_prediction(self, prediction: NDArray[np.uint8], changed: Iterable[Box]) -> None:
         """Write the (z, y, x) labels where they changed."""
+        self._require_there()
         store = self._prediction()
         starts = set().union(*(store.chunks_in(box) for box in changed))
         for chunk in map(store.chunk, sorted(starts)):
@@ -94,6 +98,11 @@ class Learned:
             log.warning("%s", error)
             self.notes.append("The curves of earlier learning cannot be read.")
             return []
+
+    def _require_there(self) -> None:
+        # A folder that vanished is not made anew: what is put back must find its place free.
+        if not self.folder.is_dir():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
 
     @property
     def _ring(self) -> ModelRing:

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from napari_densify.cases import disk
 from napari_densify.cases.annotation import MARK, Annotation, Edit
-from napari_densify.cases.journal import MAGIC, history
+from napari_densify.cases.journal import history, whole
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, Learning, Project
 from napari_densify.cases.ring import ModelRing
@@ -73,7 +73,7 @@ def migrate(folder: Path) -> None:
     starts = sorted({(0, 0, 0), *store.chunks_of(annotation.everything().where)})
     write_marks(store, annotation, map(store.chunk, starts))
     past = history(annotation.history(), len(annotation.history()), annotation.round)
-    disk.replace(folder / "journal", MAGIC + past)
+    disk.replace(folder / "journal", whole(past))
     old_model = kept / "model" / "latest.safetensors"
     if old_model.is_file():
         ModelRing(folder / "model").save(old_model.read_bytes())

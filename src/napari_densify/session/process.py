@@ -109,7 +109,7 @@ class WorkerProcess:
         Raises
         ------
         WorkerLost
-            If its process died.
+            If its process died, or failed in what it did, as where memory runs out.
         """
         try:
             turn = self._actor.turn
@@ -125,8 +125,12 @@ class WorkerProcess:
                     # Large answers need Python's thread pools, which end with the main thread.
                     if not pending.done() and not threading.main_thread().is_alive():
                         raise WorkerLost("the program is ending") from error
+        except WorkerLost:
+            raise
         except OSError as error:
             raise WorkerLost(str(error)) from error
+        except Exception as error:  # whatever it was, a new one may do better
+            raise WorkerLost(f"{type(error).__name__}: {error}") from error
 
     def labels(self) -> NDArray[np.uint8]:
         """The annotation's labels as the worker has them; waits for the present turn."""

@@ -150,6 +150,23 @@ class Session:
             self._commit(edit)
         return edit
 
+    def accept(self, plane: Plane) -> Edit | None:
+        """Annotate a slice as it was predicted; what was painted on it stays.
+
+        Returns
+        -------
+        Edit or None
+            None if all of it is annotated or nothing was predicted there yet.
+
+        Raises
+        ------
+        Problem
+            If the edit cannot be kept in the project; it does not count then.
+        """
+        predicted = plane.take(self.prediction)
+        where = plane.voxels(predicted > 0, self.volume.shape)
+        return self._commit_if(self.annotation.accept(where, predicted[predicted > 0]))
+
     def undo(self) -> Edit | None:
         """Take the last edit back."""
         return self._commit_if(self.annotation.undo())

@@ -1,0 +1,1 @@
+"""What can go wrong while somebody paints, case by case; the suite and the benchmark share it."""

@@ -1,0 +1,216 @@
+"""kill -9 of the painting process, of its worker, or of both, at any moment while it learns."""
+
+from __future__ import annotations
+
+import base64
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import psutil
+
+from bench.faults.stage import SHAPE, Story, open_project
+from bench.faults.tally import Lost, Tally, Wrong
+from napari_densify.cases.annotation import Edit
+from napari_densify.cases.journal import MAGIC, read_journal
+from napari_densify.session.process import _start_process as start_worker
+
+PATIENCE = 180.0
+"""Seconds for what must happen some time."""
+LONGEST = 1.0
+"""Seconds of painting and training before a kill, at most."""
+ROOT = Path(__file__).parents[2]
+TARGETS = ("painter", "worker", "both")
+
+
+class Life:
+    """A painter's process and what it tells.
+
+    Parameters
+    ----------
+    folder : Path
+    seed : int
+    story : Story
+        Continued with what is told.
+    scheduler : str
+        Of a worker that runs already; else the painter starts one.
+    """
+
+    def __init__(self, folder: Path, seed: int, story: Story, scheduler: str = "") -> None:
+        self.story, self.worker, self.steps, self.ended = story, 0, 0, False
+        self._told = threading.Condition()
+        self._scratch = folder.with_name(f"{folder.name}-told")
+        reading, writing = os.pipe()
+        command = [sys.executable, "-m", "bench.faults.painter", folder, seed, writing, scheduler]
+        self.process = subprocess.Popen(
+            [str(word) for word in command],
+            pass_fds=(writing,),
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+        )
+        os.close(writing)
+        self._listener = threading.Thread(target=self._listen, args=(os.fdopen(reading),))
+        self._listener.start()
+
+    def wait_for(self, strokes: int = 0, steps: int = 0, after: int = 0) -> None:
+        """Wait until it has painted as much since now, and learned with a worker `after` that."""
+        strokes += self.story.strokes
+
+        def enough() -> bool:
+            painted, learned = self.story.strokes >= strokes, self.steps >= steps
+            return self.ended or (painted and learned and self.worker != after)
+
+        with self._told:
+            reached = self._told.wait_for(enough, PATIENCE)
+        if not reached or self.ended:
+            raise RuntimeError(f"the painter came to nothing: {self.words()}")
+
+    def kill(self, target: str) -> None:
+        """Kill one or both of its processes, in the middle of whatever they do."""
+        if target in ("worker", "both"):
+            with suppress(ProcessLookupError):
+                os.kill(self.worker, signal.SIGKILL)
+        if target in ("painter", "both"):
+            self.process.kill()
+
+    def finish(self) -> None:
+        """Let it end in order."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self._listener.join(PATIENCE)
+        if self.process.wait(PATIENCE):
+            raise RuntimeError(f"the painter ended badly: {self.words()}")
+
+    def bury(self) -> None:
+        """Hear the last of it; whatever it started ends too."""
+        children = _descendants(self.process.pid)
+        self.process.kill()
+        self.process.wait()
+        for child in children:
+            with suppress(psutil.NoSuchProcess):
+                child.kill()
+        self._listener.join()
+
+    def words(self) -> str:
+        """What it said on its way out."""
+        assert self.process.stderr is not None
+        self.process.kill()
+        return self.process.stderr.read().decode()[-2000:]
+
+    def _listen(self, pipe: IO[str]) -> None:
+        with pipe:
+            for line in pipe:
+                if not line.endswith("\n"):
+                    break  # it died while it told this
+                word, _, rest = line.strip().partition(" ")
+                with self._told:
+                    if word == "begin":
+                        self.story.begin(self._edit(rest))
+                    elif word == "finish":
+                        self.story.finish()
+                    elif word == "refuse":
+                        self.story.refuse()
+                    elif word == "worker":
+                        self.worker, self.steps = int(rest), 0
+                    elif word == "steps":
+                        self.steps = int(rest)
+                    self._told.notify_all()
+        with self._told:
+            self.ended = True
+            self._told.notify_all()
+
+    def _edit(self, record: str) -> Edit:
+        self._scratch.write_bytes(MAGIC + base64.b64decode(record))
+        found = read_journal(self._scratch, int(np.prod(SHAPE)))
+        self._scratch.unlink()
+        return found.records[0].edit
+
+
+def kills(place: Path, count: int, seed: int = 0) -> Tally:
+    """Kill `count` times, life after life on one project, and look each time what is there.
+
+    Every second life is of a painter whose worker serves from outside, like one on another
+    machine; so it need not start anew each time.
+    """
+    tally, rng, story = Tally("kill -9"), np.random.default_rng(seed), Story()
+    folder = place / "killed.densify"
+    with standing_worker() as scheduler:
+        for number in range(count):
+            if number % 25 == 0:
+                # A project that does not grow for ever: the cases are to take the same time.
+                story, folder = Story(), place / f"killed-{number}.densify"
+            shared = number % 2 == 0
+            target = "painter" if shared else TARGETS[number // 2 % 3]
+            with tally.case(f"kill {number} of {target}, seed {seed}"):
+                one_kill(folder, story, rng, target, scheduler if shared else "")
+    return tally
+
+
+def one_kill(
+    folder: Path, story: Story, rng: np.random.Generator, target: str, scheduler: str = ""
+) -> None:
+    """One life: paint, learn, kill, open, compare."""
+    life = Life(folder, int(rng.integers(2**31)), story, scheduler)
+    try:
+        life.wait_for(strokes=1, steps=1)
+        threading.Event().wait(float(rng.uniform(0, LONGEST)))
+        life.kill(target)
+        if target == "worker":
+            life.wait_for(strokes=20)
+            life.finish()
+    finally:
+        life.bury()
+    look(folder, story)
+
+
+def look(folder: Path, story: Story) -> None:
+    """Open a project after the worst, and compare it with what was told.
+
+    Raises
+    ------
+    Lost or Wrong
+    """
+    project = open_project(folder)
+    try:
+        if not project.writable:
+            raise Wrong(f"it {project.holder}")
+        for snapshot in project.snapshots.list():
+            if project.snapshots.read(snapshot).annotated != snapshot.voxels:
+                raise Wrong(f"snapshot {snapshot.number} is not what it was")
+        project.learned.read_model()
+        project.learned.read_prediction(np.zeros(SHAPE, np.uint8))
+        alarming = [note for note in project.notes if "half written" not in note]
+        if alarming:
+            raise Wrong(" ".join(alarming))
+        if not story.settle(project.annotation):
+            raise Lost(f"number {project.number}, told of {story.strokes}")
+    finally:
+        project.close()
+
+
+@contextmanager
+def standing_worker() -> Iterator[str]:
+    """A worker that serves one painter after the other; yields its scheduler's address."""
+    from distributed import LocalCluster
+
+    with LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as cluster:
+        worker = start_worker(cluster.scheduler_address)
+        try:
+            yield cluster.scheduler_address
+        finally:
+            worker.kill()
+            worker.wait()
+
+
+def _descendants(pid: int) -> list[psutil.Process]:
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(pid).children(recursive=True)
+    return []
