@@ -13,9 +13,10 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.news import Block, Model, News, Phase, Status
 from napari_densify.session.score import dice
-from napari_densify.session.session import ATTEMPTS, Session
+from napari_densify.session.session import Session
 from napari_densify.session.worker import Settings, Worker, WorkerLost
 from tests.session.conftest import PLANES, Drive, paint
 

@@ -42,8 +42,8 @@ def test_it_learns_in_another_process_and_ends_with_the_session(
     paint(session, PLANES[0], truth)
     session.train()
     go(lambda: session.status.steps > 2)
-    assert session._link is not None
-    assert session._link.pid != os.getpid()
+    assert session.drive.link is not None
+    assert session.drive.link.pid != os.getpid()
     assert len(workers()) == 1
     go.end()
     assert session.status.phase == Phase.STOPPED
@@ -61,8 +61,8 @@ def test_edits_arrive_in_order_while_it_trains(
     for i in range(60):
         session.paint(where, 2 + i % 2)
     go(lambda: session.status.edits == session._edits)
-    assert session._link is not None
-    np.testing.assert_array_equal(session._link.labels(), session.annotation.labels)
+    assert session.drive.link is not None
+    np.testing.assert_array_equal(session.drive.link.labels(), session.annotation.labels)
 
 
 def test_a_killed_worker_costs_no_edit(
@@ -73,8 +73,8 @@ def test_a_killed_worker_costs_no_edit(
         paint(session, plane, truth)
     session.train()
     go(lambda: session.status.steps > 5)
-    assert session._link is not None
-    first = session._link.pid
+    assert session.drive.link is not None
+    first = session.drive.link.pid
     os.kill(first, signal.SIGKILL)
     paint(session, PLANES[2], truth)  # while nobody knows yet
     news = go(lambda: session.status.phase == Phase.STARTING)
@@ -82,9 +82,9 @@ def test_a_killed_worker_costs_no_edit(
     session.paint(np.arange(30), 1)  # while there is no worker
     before = session.annotation.marks.copy()
     go(lambda: session.status.steps > 0 and session.status.phase == Phase.TRAINING)
-    assert session._link.pid != first
+    assert session.drive.link.pid != first
     np.testing.assert_array_equal(session.annotation.marks, before)
-    theirs = session._link.labels()
+    theirs = session.drive.link.labels()
     np.testing.assert_array_equal(theirs, session.annotation.labels)
     go.end()
     assert not workers()

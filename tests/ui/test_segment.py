@@ -137,7 +137,7 @@ def test_a_killed_worker_is_replaced_and_said(open_case, qtbot):
     qtbot.waitUntil(lambda: case.session.status.steps > 5, timeout=LONG)
     lost = []
     case.session.worker_lost.connect(lost.append)
-    os.kill(case.session._link.pid, signal.SIGKILL)
+    os.kill(case.session.drive.link.pid, signal.SIGKILL)
     qtbot.waitUntil(lambda: bool(lost), timeout=LONG)
     assert "died" in last_notification()
     qtbot.waitUntil(

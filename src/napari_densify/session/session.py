@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from napari_densify.cases.project import Learning
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import Volume
+from napari_densify.session.drive import Drive
 from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
     Block,
@@ -35,16 +36,12 @@ from napari_densify.session.news import (
     Notice,
     Phase,
     Reset,
-    Save,
     Status,
     Strength,
     Taken,
     Train,
 )
-from napari_densify.session.worker import Link, Settings, Worker, WorkerLost
-
-ATTEMPTS = 3
-"""Workers that may die one after the other without having done anything."""
+from napari_densify.session.worker import Link, Settings, Worker
 
 log = logging.getLogger(__name__)
 
@@ -104,10 +101,9 @@ class Session:
         self.past: list[Entry] = []
         self.model = model
         self.project = project
-        self._open_worker = open_worker
-        self._link: Link | None = None
-        self._lock = threading.Lock()
-        self._stopped = threading.Event()
+        self.drive = Drive(
+            lambda: open_worker(self.volume, self.classes, self.settings), self._greet
+        )
         self._training = False
         self._view: Plane | None = None
         self._shown = False
@@ -214,12 +210,12 @@ class Session:
         """The user looks at this plane: it is predicted first."""
         if plane != self._view:
             self._view = plane
-            self._post(Look(plane))
+            self.drive.post(Look(plane))
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""
         self._training = on
-        self._post(Train(on))
+        self.drive.post(Train(on))
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
@@ -238,7 +234,7 @@ class Session:
     def set_strength(self, strength: float) -> None:
         """Change the strength of corrections, see `cases.weight`."""
         self.settings = replace(self.settings, strength=strength)
-        self._post(Strength(strength))
+        self.drive.post(Strength(strength))
         if self.project is not None and not self.read_only:
             try:
                 self.project.describe(learning=self._learning())
@@ -272,20 +268,19 @@ class Session:
         self.prediction[:] = 0
         self._show_painted()
         self._shown = False
-        with self._lock:
+        with self.drive.lock:
             if self._keeping is not None:
                 self._keeping.changed(Box((0, 0, 0), self.volume.shape))
                 for notice in self._keeping.forget():
                     self.noticed.emit(notice.sentence)
             self._edits += 1
             self._reset_at = self._edits
-            if self._link:
-                self._link.deliver(Reset())
+            self.drive.post(Reset())
         self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
 
     def stop(self) -> None:
         """End `run` after the present turn."""
-        self._stopped.set()
+        self.drive.stop()
 
     def weights(self) -> NDArray[np.float32]:
         """(z, y, x) float32 weight w of each voxel's loss as of now."""
@@ -306,32 +301,13 @@ class Session:
         WorkerLost
             If one worker after the other dies before it has done anything.
         """
-        yield Status(Phase.STARTING)
-        link = self._connect()
-        in_vain = 0
-        try:
-            while not self._stopped.is_set():
-                try:
-                    for news in link.turn():
-                        in_vain = 0
-                        yield from self._keep(news)
-                        yield news
-                    if self._keeping is not None:
-                        yield from self._keeping.tick()
-                except WorkerLost as error:
-                    self._disconnect()
-                    if not threading.main_thread().is_alive():
-                        return
-                    in_vain += 1
-                    if in_vain == ATTEMPTS:
-                        raise
-                    yield Lost(str(error))
-                    yield Status(Phase.STARTING)
-                    link = self._connect()
-            yield from self._take_model_home(link)
-        finally:
-            self.close()
-            self._disconnect()
+        with closing(self.drive.run()) as drive, closing(self):
+            for news in drive:
+                if news is not None:
+                    yield from self._keep(news)
+                    yield news
+                elif self._keeping is not None:
+                    yield from self._keeping.tick()
         yield Status(Phase.STOPPED)
 
     def take(self, news: News) -> None:
@@ -394,18 +370,6 @@ class Session:
             if news.edits < self._reset_at:
                 yield from self._keeping.forget()
 
-    def _take_model_home(self, link: Link) -> Iterator[News]:
-        """What was learned since the last model came."""
-        if not threading.main_thread().is_alive():
-            return
-        try:
-            link.deliver(Save())
-            for news in link.turn():
-                yield from self._keep(news)
-                yield news
-        except WorkerLost as error:
-            log.warning("%s", error)
-
     def _show(self, block: Block) -> None:
         inside = block.box.slices
         painted = self.annotation.read(block.box)["label"]
@@ -424,14 +388,13 @@ class Session:
         return edit
 
     def _commit(self, edit: Edit) -> None:
-        with self._lock:
+        with self.drive.lock:
             if self.project is not None:
                 self.project.commit(edit)  # on disk before it counts
             else:
                 self.annotation.apply(edit)
             self._edits += 1
-            if self._link:
-                self._link.deliver(edit)
+            self.drive.post(edit)
         self._shown = False
         painted = edit.after["label"]
         self.prediction.reshape(-1)[edit.where[painted > 0]] = painted[painted > 0]
@@ -439,28 +402,14 @@ class Session:
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)
 
-    def _post(self, message: Message) -> None:
-        with self._lock:
-            if self._link:
-                self._link.deliver(message)
-
-    def _connect(self) -> Link:
-        link = self._open_worker(self.volume, self.classes, self.settings)
-        with self._lock:
-            if self.annotation.annotated:
-                link.deliver(self.annotation.everything())
-            self._edits = int(self.annotation.annotated > 0)
-            self._reset_at = 0
-            if self.model:
-                link.deliver(Load(self.model))
-            if self._view:
-                link.deliver(Look(self._view))
-            link.deliver(Train(self._training))
-            self._link = link
-        return link
-
-    def _disconnect(self) -> None:
-        with self._lock:
-            link, self._link = self._link, None
-        if link:
-            link.close()
+    def _greet(self) -> Iterator[Message]:
+        """What a new worker has to know, and from where edits are counted for it."""
+        if self.annotation.annotated:
+            yield self.annotation.everything()
+        self._edits = int(self.annotation.annotated > 0)
+        self._reset_at = 0
+        if self.model:
+            yield Load(self.model)
+        if self._view:
+            yield Look(self._view)
+        yield Train(self._training)
