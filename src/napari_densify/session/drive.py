@@ -82,6 +82,7 @@ class Drive:
                     in_vain += 1
                     if in_vain == ATTEMPTS:
                         raise
+                    log.warning("%s", error)
                     yield Lost(str(error))
                     yield Status(Phase.STARTING)
                     link = self._connect()
