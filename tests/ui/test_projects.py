@@ -214,7 +214,7 @@ def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, 
     qtbot.waitUntil(agrees(dock.case), timeout=LONG)
     now = session.annotation.marks.copy()
     dock.project.snapshots.trigger()
-    dialog = dock.snapshots
+    dialog = dock.project.dialog
     assert dialog.value().name == "before lunch"
     with qtbot.waitSignal(dialog.compared, timeout=LONG):
         dialog.compare.click()

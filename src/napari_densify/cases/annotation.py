@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
 from napari_densify.cases.weight import CODES, ROUNDS, weight_table
@@ -94,6 +95,13 @@ class Annotation:
     def at(self, where: NDArray[np.int64]) -> NDArray[np.void]:
         """(n,) of `MARK` at flat voxel indices, a copy."""
         return self._marks.get(where)  # type: ignore[return-value]
+
+    def on(self, plane: Plane) -> NDArray[np.uint8]:
+        """2-D uint8 labels of a slice, a copy: 0 = not annotated."""
+        start, stop = [0, 0, 0], list(self.shape)
+        start[plane.axis], stop[plane.axis] = plane.position, plane.position + 1
+        marks = self.read(Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2])))
+        return np.ascontiguousarray(marks["label"].squeeze(plane.axis))
 
     @property
     def classes(self) -> list[int]:

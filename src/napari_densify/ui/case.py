@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.view import View
@@ -27,7 +28,8 @@ from napari_densify.ui.layers import (
     remember,
 )
 from napari_densify.ui.loop import LoopThread
-from napari_densify.ui.planes import orthogonal_views, viewed_plane
+from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
+from napari_densify.ui.slices import ACTIONS, SliceAction
 from napari_densify.ui.view import view_of
 
 if TYPE_CHECKING:
@@ -91,6 +93,7 @@ class CaseView(QObject):
         self._annotation_bond = AnnotationBond(self._annotation_copies, self.session, self)
         self._prediction_bond = PredictionBond(self._prediction_copies, self.session, self)
         self._annotation_copies.each(self._bind_keys)
+        self._prediction_copies.each(self._bind_keys)
         self._weights_timer = QTimer(self, singleShot=True, interval=WEIGHTS_MS)
         self._weights_timer.timeout.connect(self._draw_weights)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -174,15 +177,39 @@ class CaseView(QObject):
     def restore(self, then: Annotation) -> None:
         """Bring an earlier state of the annotation back, undoable like any stroke.
 
-        Raises
-        ------
-        Problem
-            If that cannot be kept in the project; nothing has changed then.
+        If that cannot be kept in the project nothing changes, and the window says why.
         """
-        edit = self.session.restore(then)
+        try:
+            edit = self.session.restore(then)
+        except Problem as problem:
+            show_error(str(problem))
+            return
         if edit is not None:
-            where = np.unravel_index(edit.where, self.annotation.data.shape)
-            self.annotation.data_setitem(where, edit.after["label"])
+            self._show_edit(edit)
+
+    def act(self, action: SliceAction, layer: Labels | None = None) -> None:
+        """Do something to the slice that a copy of a layer shows, by default the main canvas's.
+
+        If it cannot be done the window says why.
+        """
+        plane = shown_plane(layer or self.annotation)
+        if plane is None:
+            show_info("The 3-D view shows no slice; press one of xy, xz and yz first.")
+            return
+        try:
+            edit = action.act(self.session, plane)
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        if edit is None:
+            show_info(action.nothing)
+        else:
+            self._show_edit(edit)
+
+    def _show_edit(self, edit: Edit) -> None:
+        """Bring the layer to what the session did, so that napari's undo can take it back."""
+        where = np.unravel_index(edit.where, self.annotation.data.shape)
+        self.annotation.data_setitem(where, edit.after["label"])
 
     def show_differences(self, then: Annotation, name: str) -> None:
         """Show what an earlier state had where it differs from now, as a layer."""
@@ -255,6 +282,8 @@ class CaseView(QObject):
     def _bind_keys(self, layer: Labels) -> None:
         for label in range(1, 10):
             layer.bind_key(str(label), lambda _, k=label: self.classPicked.emit(k), overwrite=True)
+        for action in ACTIONS:
+            layer.bind_key(action.key, partial(self.act, action), overwrite=True)
 
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)

@@ -86,6 +86,18 @@ def viewed_plane(viewer: napari.Viewer, layer: Layer) -> Plane | None:
     return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
 
 
+def shown_plane(layer: Layer) -> Plane | None:
+    """The plane of a 3-D layer that its own canvas shows; None in a 3-D view.
+
+    Side by side each canvas has a copy of the layer.
+    """
+    hidden = layer._slice_input.not_displayed
+    if len(hidden) != 1:
+        return None
+    position = round(float(layer.world_to_data(layer._slice_input.world_slice.point)[hidden[0]]))
+    return Plane(hidden[0], min(max(position, 0), layer.data.shape[hidden[0]] - 1))
+
+
 def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
     """The manager of the viewer's side-by-side views, made when first asked for."""
     # Here, not above: it brings OpenCV along, and many sessions never need it.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from napari.settings import get_settings
+from napari.utils.notifications import show_info
 from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -23,18 +26,19 @@ from superqt import QElidingLabel
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.log import log_file
 from napari_densify.cases.project import SUFFIX
+from napari_densify.cases.snapshot import Snapshot
+from napari_densify.ui.case import CaseView
+from napari_densify.ui.snapshots import SnapshotsDialog
 
 
 class ProjectBar(QWidget):
     """Shows a project's place and the log's; a menu opens, moves and keeps versions of it."""
 
     openRequested = Signal(Path)
-    moveRequested = Signal(Path)
-    snapshotRequested = Signal(str)
-    snapshotsRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._case: CaseView | None = None
         self.place = QElidingLabel("")
         self.place.setElideMode(Qt.TextElideMode.ElideMiddle)
         self.log = QElidingLabel(f"Log: {log_file()}")
@@ -47,7 +51,7 @@ class ProjectBar(QWidget):
         self.save_as = self.menu.addAction("Save as…", self._save_as)
         self.menu.addSeparator()
         self.snapshot = self.menu.addAction("Take a snapshot…", self._take_snapshot)
-        self.snapshots = self.menu.addAction("Snapshots…", self.snapshotsRequested.emit)
+        self.snapshots = self.menu.addAction("Snapshots…", self._show_snapshots)
         self.menu.addSeparator()
         self.menu.addAction("Show the log", _show_log)
         self.button = QToolButton()
@@ -62,21 +66,34 @@ class ProjectBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.log)
-        self.setValue(None)
+        self.dialog: SnapshotsDialog | None = None
+        self.follow(None)
 
-    def setValue(self, project: ProjectFolder | None, running: bool = False) -> None:
-        """Show a project's place; `running` while it is worked on."""
-        self._project = project
+    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+        """Serve the project of a running case; `name_of` a class by its label. None: of none."""
+        if self._case is not None:
+            self._case.session.moved.disconnect(self._moved)
+            self._case.session.snapshot_taken.disconnect(self._taken)
+        self._case, self._name_of = case, name_of
+        if self.dialog is not None:
+            self.dialog.close()
+        project = case.session.project if case else None
+        ours = project is not None and not project.read_only
+        for action in (self.save_as, self.snapshot):
+            action.setEnabled(ours)
+        self.snapshots.setEnabled(project is not None)
+        if case is not None:
+            case.session.moved.connect(self._moved)
+            case.session.snapshot_taken.connect(self._taken)
+            self._say_place(project)
+
+    def _say_place(self, project: ProjectFolder | None) -> None:
         if project is None:
-            self.place.setText("Not kept on disk." if running else "")
+            self.place.setText("Not kept on disk.")
         else:
             kept = "Read-only" if project.read_only else "Kept in"
             self.place.setText(f"{kept} {project.path.name}")
         self.place.setToolTip(str(project.path) if project else "")
-        ours = running and project is not None and not project.read_only
-        self.save_as.setEnabled(ours)
-        self.snapshot.setEnabled(ours)
-        self.snapshots.setEnabled(running and project is not None)
 
     def _open(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, f"Open a project (NAME{SUFFIX})")
@@ -84,22 +101,48 @@ class ProjectBar(QWidget):
             self.openRequested.emit(Path(folder))
 
     def _save_as(self) -> None:
-        if self._project is None:
+        if self._case is None or self._case.session.project is None:
             return
-        start = str(self._project.path)
+        start = str(self._case.session.project.path)
         name, _ = QFileDialog.getSaveFileName(
             self, "Give the project another name or place", start, f"Projects (*{SUFFIX})"
         )
         if name:
             target = Path(name)
-            self.moveRequested.emit(
-                target if target.suffix == SUFFIX else target.with_name(target.name + SUFFIX)
-            )
+            if target.suffix != SUFFIX:
+                target = target.with_name(target.name + SUFFIX)
+            self._case.session.move(target)
+
+    def _moved(self, path: Path) -> None:
+        if self._case is not None:
+            self._say_place(self._case.session.project)
+            show_info(f"The project lies in {path} now.")
 
     def _take_snapshot(self) -> None:
         name, taken = QInputDialog.getText(self, "Take a snapshot", "What to call it:")
-        if taken and name.strip():
-            self.snapshotRequested.emit(name.strip())
+        if self._case is not None and taken and name.strip():
+            self._case.session.take_snapshot(name.strip())
+
+    def _taken(self, snapshot: Snapshot) -> None:
+        show_info(f"Kept {snapshot.voxels:,} painted voxels as “{snapshot.name}”.")
+        if self.dialog is not None:
+            self.dialog.fill()
+
+    def _show_snapshots(self) -> None:
+        case = self._case
+        if case is None or case.session.project is None:
+            return
+        session = case.session
+        self.dialog = SnapshotsDialog(
+            case.session.project.snapshots,
+            session.annotation,
+            self._name_of,
+            not session.read_only,
+            self,
+        )
+        self.dialog.restoreRequested.connect(case.restore)
+        self.dialog.compared.connect(partial(case.show_differences, name="as it was then"))
+        self.dialog.show()
 
 
 def claim_ending() -> None:

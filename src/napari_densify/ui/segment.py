@@ -23,13 +23,11 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
-from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
-from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Status
 from napari_densify.session.process import WorkerProcess
@@ -42,7 +40,7 @@ from napari_densify.ui.opening import Found, Opening, Place
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
-from napari_densify.ui.snapshots import SnapshotsDialog
+from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_view
 
 if TYPE_CHECKING:
@@ -92,6 +90,7 @@ class SegmentWidget(QWidget):
         self.annotate.setToolTip("Make a layer to paint on; learning starts with the second class")
         self.classes = ClassTable()
         self.planes = PlaneButtons()
+        self.slices = SliceButtons()
         self.train = QPushButton("Pause")
         self.train.setToolTip("Pause or go on learning")
         self.reset = QPushButton("Forget")
@@ -153,6 +152,7 @@ class SegmentWidget(QWidget):
         layout.addLayout(choose)
         layout.addWidget(self.classes)
         layout.addWidget(self.planes)
+        layout.addWidget(self.slices)
         layout.addLayout(run)
         layout.addLayout(form)
         layout.addWidget(self.progress)
@@ -179,9 +179,6 @@ class SegmentWidget(QWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
-        self.project.moveRequested.connect(self._move)
-        self.project.snapshotRequested.connect(self._take_snapshot)
-        self.project.snapshotsRequested.connect(self._show_snapshots)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
 
@@ -224,11 +221,11 @@ class SegmentWidget(QWidget):
         session.edited.connect(self._edited)
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
-        session.moved.connect(self._moved)
-        session.snapshot_taken.connect(self._snapshot_taken)
         case.classPicked.connect(self.classes.pick)
+        self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
-        self._say_place(project)
+        self.project.follow(case, self._name_of)
+        self._say_notes(project)
         self.progress.setPast(session.past)
         if found.view is not None and found.from_project:
             show_view(self.viewer, found.view)
@@ -238,16 +235,15 @@ class SegmentWidget(QWidget):
         self.strength.setValue(session.settings.strength)
         self._set_running(True)
         if session.read_only:
-            for button in (self.train, self.reset):
-                button.setEnabled(False)
+            for widget in (self.train, self.reset, self.slices):
+                widget.setEnabled(False)
             self.progress.phase.setText("Read-only: what another window learns is not shown here.")
         self._edited(None)
         case.start()
         self._say_training()
         self.caseOpened.emit(case)
 
-    def _say_place(self, project: ProjectFolder | None) -> None:
-        self.project.setValue(project, running=True)
+    def _say_notes(self, project: ProjectFolder | None) -> None:
         if project is None:
             return
         notes = [*project.notes]
@@ -257,53 +253,9 @@ class SegmentWidget(QWidget):
             log.warning("%s", note)
             show_warning(note)
 
-    def _move(self, target: Path) -> None:
-        if self.case is not None:
-            self.case.session.move(target)
-
-    def _moved(self, path: Path) -> None:
-        if self.case is not None:
-            self.project.setValue(self.case.session.project, running=True)
-            show_info(f"The project lies in {path} now.")
-
-    def _take_snapshot(self, name: str) -> None:
-        if self.case is not None:
-            self.case.session.take_snapshot(name)
-
-    def _snapshot_taken(self, snapshot: Snapshot) -> None:
-        show_info(f"Kept {snapshot.voxels:,} painted voxels as “{snapshot.name}”.")
-
-    def _show_snapshots(self) -> None:
-        case = self.case
-        if case is None or case.session.project is None:
-            return
-        session, project = case.session, case.session.project
-        dialog = SnapshotsDialog(
-            project.snapshots, session.annotation, self._name_of, not session.read_only, self
-        )
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.restoreRequested.connect(self._restore)
-        dialog.compared.connect(self._show_differences)
-        case.ended.connect(dialog.close)
-        session.snapshot_taken.connect(dialog.fill)
-        self.snapshots = dialog
-        dialog.show()
-
     def _name_of(self, label: int) -> str:
         names = {row.label: row.name for row in self.classes.value()}
         return names.get(label, f"class {label}")
-
-    def _restore(self, then: Annotation) -> None:
-        if self.case is None:
-            return
-        try:
-            self.case.restore(then)
-        except Problem as problem:
-            show_error(str(problem))
-
-    def _show_differences(self, then: Annotation) -> None:
-        if self.case is not None:
-            self.case.show_differences(then, "as it was then")
 
     def _not_readable(self, error: Exception) -> None:
         log.warning("%s", error)
@@ -320,10 +272,9 @@ class SegmentWidget(QWidget):
         case.session.edited.disconnect(self._edited)
         case.session.worker_lost.disconnect(self._worker_lost)
         case.session.noticed.disconnect(show_warning)
-        case.session.moved.disconnect(self._moved)
-        case.session.snapshot_taken.disconnect(self._snapshot_taken)
+        self.slices.requested.disconnect(case.act)
         self.opening.ending = case.loop
-        self.project.setValue(case.session.project)
+        self.project.follow(None)
         self.progress.finish(why or "Stopped.")
         self._set_running(False)
         if why:
@@ -334,7 +285,7 @@ class SegmentWidget(QWidget):
         self.annotate.setEnabled(not running)
         self.image.enabled = not running
         self.project.button.setEnabled(True)
-        for widget in (self.train, self.reset, self.weights):
+        for widget in (self.train, self.reset, self.weights, self.slices):
             widget.setEnabled(running)
         self.train.setText("Pause")
 
