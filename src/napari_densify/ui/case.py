@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -283,7 +282,8 @@ class CaseView(QObject):
         for label in range(1, 10):
             layer.bind_key(str(label), lambda _, k=label: self.classPicked.emit(k), overwrite=True)
         for action in ACTIONS:
-            layer.bind_key(action.key, partial(self.act, action), overwrite=True)
+            # napari asks for the callback's name, which a partial has not.
+            layer.bind_key(action.key, lambda of, a=action: self.act(a, of), overwrite=True)
 
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)
