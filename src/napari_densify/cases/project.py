@@ -36,7 +36,7 @@ class ImageReference(_Part):
     ----------
     path : str
         Its file or folder: beside the project just the name, else absolute; empty if it came
-        from none.
+        from none, or from DICOM.
     shape : (3,) ints
         Voxels along z, y, x.
     channels : int
@@ -149,9 +149,12 @@ def schema_of(folder: Path) -> int:
 
 
 def describe(volume: Volume, path: Path | None, content: str = "") -> ImageReference:
-    """The reference a project keeps of its image; `path` absolute, see `beside`."""
+    """The reference a project keeps of its image; `path` absolute, see `beside`.
+
+    Names of DICOM files and folders often are a patient's, so they are not kept.
+    """
     return ImageReference(
-        path=str(path.absolute()) if path else "",
+        path=str(path.absolute()) if path and not is_dicom(path) else "",
         content=content,
         shape=volume.shape,
         channels=volume.channels.shape[0],
