@@ -21,7 +21,6 @@ from bench.faults.tally import Tally, table
 from bench.report import OUT, wide_console
 
 LENGTHS: dict[Callable[[Path, int, int], Tally], int] = {
-    kills: 200,
     damages: 500,
     power_cuts: 1500,
     full_disks: 300,
@@ -29,6 +28,7 @@ LENGTHS: dict[Callable[[Path, int, int], Tally], int] = {
     pairs: 30,
     clocks: 10,
     memory: 4,
+    kills: 200,
 }
 """Cases of each kind."""
 
