@@ -8,11 +8,12 @@ import typer
 
 from bench.compare import compare
 from bench.corrections import corrections
+from bench.cost import cost
 from bench.faults.run import faults
 from bench.learning import learning
 from bench.window import window
 
-PARTS = ("window", "learning", "faults", "compare", "corrections")
+PARTS = ("window", "learning", "cost", "faults", "compare", "corrections")
 SHORT = "hippocampus_004,nuclei"
 """Volumes of the short comparison; `make bench-full` takes all of them."""
 
@@ -21,7 +22,7 @@ def main(
     only: Annotated[str, typer.Option(help=f"{', '.join(PARTS)}; all by default.")] = "",
     seeds: Annotated[int, typer.Option(help="Runs of each volume.")] = 1,
 ) -> None:
-    """Measure what the README promises and print it beside the bars.
+    """Measure what the README promises and print it beside the bars; fails if a stroke was lost.
 
     The comparison and the correction rounds are short here; at full length they are
     `python -m bench.compare` and `python -m bench.corrections`.
@@ -32,6 +33,8 @@ def main(
         window()
     if only in ("", "learning"):
         learning(seeds)
+    if only in ("", "cost"):
+        cost()
     unharmed = only not in ("", "faults") or faults()
     if only in ("", "compare"):
         compare(volumes=SHORT, marks="5,10,20,30", seeds=seeds)

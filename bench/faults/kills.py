@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import IO
 
@@ -20,13 +19,14 @@ from bench.faults.stage import SHAPE, Story, open_project
 from bench.faults.tally import Lost, Tally, Wrong
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.journal import MAGIC, read_journal
-from napari_densify.session.process import _start_process as start_worker
 
 PATIENCE = 180.0
 """Seconds for what must happen some time."""
 LONGEST = 1.0
 """Seconds of painting and training before a kill, at most."""
 ROOT = Path(__file__).parents[2]
+LIVES = 25
+"""Kills of one project; then a new one, so that each takes as long."""
 TARGETS = ("painter", "worker", "both")
 
 
@@ -39,16 +39,14 @@ class Life:
     seed : int
     story : Story
         Continued with what is told.
-    scheduler : str
-        Of a worker that runs already; else the painter starts one.
     """
 
-    def __init__(self, folder: Path, seed: int, story: Story, scheduler: str = "") -> None:
+    def __init__(self, folder: Path, seed: int, story: Story) -> None:
         self.story, self.worker, self.steps, self.ended = story, 0, 0, False
         self._told = threading.Condition()
         self._scratch = folder.with_name(f"{folder.name}-told")
         reading, writing = os.pipe()
-        command = [sys.executable, "-m", "bench.faults.painter", folder, seed, writing, scheduler]
+        command = [sys.executable, "-m", "bench.faults.painter", folder, seed, writing]
         self.process = subprocess.Popen(
             [str(word) for word in command],
             pass_fds=(writing,),
@@ -135,30 +133,25 @@ class Life:
 
 
 def kills(place: Path, count: int, seed: int = 0) -> Tally:
-    """Kill `count` times, life after life on one project, and look each time what is there.
-
-    Every second life is of a painter whose worker serves from outside, like one on another
-    machine; so it need not start anew each time.
-    """
+    """Kill `count` times, life after life on one project, and look each time what is there."""
     tally, rng, story = Tally("kill -9"), np.random.default_rng(seed), Story()
-    folder = place / "killed.densify"
-    with standing_worker() as scheduler:
-        for number in range(count):
-            if number % 25 == 0:
-                # A project that does not grow for ever: the cases are to take the same time.
-                story, folder = Story(), place / f"killed-{number}.densify"
-            shared = number % 2 == 0
-            target = "painter" if shared else TARGETS[number // 2 % 3]
-            with tally.case(f"kill {number} of {target}, seed {seed}"):
-                one_kill(folder, story, rng, target, scheduler if shared else "")
+    for number in range(count):
+        if number % LIVES == 0:
+            story, folder = Story(), place / f"{number}.densify"
+        target = TARGETS[number % len(TARGETS)]
+        with tally.case(f"kill {number} of {target}, seed {seed}"):
+            one_kill(folder, story, rng, target)
     return tally
 
 
-def one_kill(
-    folder: Path, story: Story, rng: np.random.Generator, target: str, scheduler: str = ""
-) -> None:
-    """One life: paint, learn, kill, open, compare."""
-    life = Life(folder, int(rng.integers(2**31)), story, scheduler)
+def one_kill(folder: Path, story: Story, rng: np.random.Generator, target: str) -> None:
+    """One life: paint, learn, kill, open, compare.
+
+    Raises
+    ------
+    Lost or Wrong
+    """
+    life = Life(folder, int(rng.integers(2**31)), story)
     try:
         life.wait_for(strokes=1, steps=1)
         threading.Event().wait(float(rng.uniform(0, LONGEST)))
@@ -194,20 +187,6 @@ def look(folder: Path, story: Story) -> None:
             raise Lost(f"number {project.number}, told of {story.strokes}")
     finally:
         project.close()
-
-
-@contextmanager
-def standing_worker() -> Iterator[str]:
-    """A worker that serves one painter after the other; yields its scheduler's address."""
-    from distributed import LocalCluster
-
-    with LocalCluster(n_workers=0, dashboard_address=":0", silence_logs=50) as cluster:
-        worker = start_worker(cluster.scheduler_address)
-        try:
-            yield cluster.scheduler_address
-        finally:
-            worker.kill()
-            worker.wait()
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

@@ -1,6 +1,6 @@
 """A window without a window: paints strokes while a worker trains, and tells of each.
 
-Run as ``python -m bench.faults.painter FOLDER SEED PIPE [SCHEDULER]``. Writes lines to the file
+Run as ``python -m bench.faults.painter FOLDER SEED PIPE``. Writes lines to the file
 descriptor PIPE: ``begin RECORD`` (base64) before a stroke is written, ``finish`` after that,
 ``worker PID`` and ``steps N``. Ends in order at the end of its standard input.
 """
@@ -12,7 +12,6 @@ import os
 import queue
 import sys
 import threading
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -59,15 +58,14 @@ def hurry() -> None:
     keeping.SNAPSHOT_EVERY = 1.0
 
 
-def main(place: str, seed: str, pipe: str, scheduler: str = "") -> None:
+def main(place: str, seed: str, pipe: str) -> None:
     story = Telling(int(pipe))
     os.set_inheritable(int(pipe), False)  # the end of this process is the end of the pipe
     hurry()
     project, rng = told(Path(place), story), np.random.default_rng(int(seed))
-    make = partial(WorkerProcess, address=scheduler or None)
 
     def open_worker(volume: Volume, classes: list[int], settings: Settings) -> Link:
-        link = make(volume, classes, settings)
+        link = WorkerProcess(volume, classes, settings)
         story.say("worker", link.pid)
         return link
 

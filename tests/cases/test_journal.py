@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import signal
@@ -14,6 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_densify.cases import disk
+from napari_densify.cases import journal as module
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.journal import MAGIC, Found, Journal, read_journal
 from napari_densify.cases.problem import Problem
@@ -191,6 +194,30 @@ def test_a_rewrite_keeps_what_is_appended_meanwhile(tmp_path: Path) -> None:
     found = read_journal(path, VOXELS)
     assert [record.number for record in found.records] == [2, 3]
     assert same(found, [second, another()])
+
+
+def test_no_stroke_counts_before_the_name_of_its_journal_lasts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a rewrite that failed, the power may bring the old file back under that name."""
+    first, second = edits_of([([1, 2], 2, False, False), ([3], 3, True, False)])
+    path = written(tmp_path, [first])
+    journal = Journal(path, read_journal(path, VOXELS))
+
+    def broken(folder: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(disk, "sync_folder", broken)
+        patch.setattr(module, "sync_folder", broken)
+        journal.begin_rewrite()
+        with pytest.raises(OSError):
+            journal.rewrite(b"")
+        with pytest.raises(Problem, match="paint it again"):
+            journal.append(second)
+    journal.append(second)
+    journal.close()
+    assert same(read_journal(path, VOXELS), [second])
 
 
 def test_a_killed_process_loses_no_appended_edit(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import LAST_LABEL, MARK, Edit
-from napari_densify.cases.disk import Appendable, replace
+from napari_densify.cases.disk import Appendable, replace, sync_folder
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import ROUNDS
 
@@ -165,6 +165,7 @@ class Journal:
         except OSError as error:
             raise Problem(f"Cannot write {path}; choose a folder that can be written.") from error
         self._written: list[bytes] | None = None
+        self._name_lasts = True
 
     @property
     def length(self) -> int:
@@ -182,6 +183,9 @@ class Journal:
         """
         record = encode(Record(self.number + 1, edit))
         try:
+            if not self._name_lasts:
+                sync_folder(self.path.parent)
+                self._name_lasts = True
             self._file.append(record)
         except OSError as error:
             raise Problem(
@@ -212,8 +216,10 @@ class Journal:
         """
         # Closed first, for systems that do not replace an open file.
         self._file.close()
+        self._name_lasts = False
         try:
             replace(self.path, whole(history + b"".join(self._written or ())))
+            self._name_lasts = True
         finally:
             self._written = None
             self._file = Appendable(self.path, _END)

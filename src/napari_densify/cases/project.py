@@ -149,7 +149,10 @@ def schema_of(folder: Path) -> int:
 
 
 def describe(volume: Volume, path: Path | None, content: str = "") -> ImageReference:
-    """The reference a project keeps of its image; `path` absolute, see `beside`."""
+    """The reference a project keeps of its image; `path` absolute, see `beside`.
+
+    Names of DICOM files and folders often are a patient's, so they are not kept.
+    """
     return ImageReference(
         path=str(path.absolute()) if path and not is_dicom(path) else "",
         content=content,
