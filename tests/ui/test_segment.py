@@ -124,9 +124,11 @@ def test_showing_the_weights(viewer, open_case, qtbot):
     case = open_case()
     paint_slice(case, Plane(0, 12), phantom()[1])
     case.dock.weights.setChecked(True)
-    qtbot.waitUntil(lambda: bool(case.weights and case.weights.data.any()), timeout=LONG)
-    np.testing.assert_array_equal(case.weights.data, case.session.weights())
-    viewer.layers.remove(case.weights)
+    qtbot.waitUntil(
+        lambda: case.weights.layer is not None and case.weights.layer.data.any(), timeout=LONG
+    )
+    np.testing.assert_array_equal(case.weights.layer.data, case.session.weights())
+    viewer.layers.remove(case.weights.layer)
     assert case.dock.case is case
 
 

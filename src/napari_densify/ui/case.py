@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image, Labels
-from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -17,6 +16,7 @@ from napari_densify.cases.project import Label
 from napari_densify.cases.view import View
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
+from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.layers import (
     ROLE,
     AnnotationBond,
@@ -30,6 +30,7 @@ from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
 from napari_densify.ui.slices import ACTIONS, SliceAction
 from napari_densify.ui.view import view_of
+from napari_densify.ui.weights import WeightsLayer
 
 if TYPE_CHECKING:
     import napari
@@ -38,8 +39,6 @@ VIEW_MS = 500
 """How long the view must rest before it is kept."""
 LISTEN_MS = 20
 """How often news from the loop's thread is looked for."""
-WEIGHTS_MS = 300
-"""How long edits are gathered before the layer of weights is drawn again."""
 
 
 class CaseView(QObject):
@@ -76,12 +75,10 @@ class CaseView(QObject):
             image, self.session.prediction, f"{image.name} prediction", "prediction"
         )
         self.prediction.opacity = 0.5
-        self.prediction.editable = False
         earlier = self._find_layer("prediction")
         if earlier is not None:
             viewer.layers.remove(earlier)
         self.annotation = self._find_layer("annotation") or self._new_annotation()
-        self.weights: Image | None = None
         for layer in (self.prediction, self.annotation):
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
@@ -91,25 +88,28 @@ class CaseView(QObject):
         self.set_classes(rows)
         self._annotation_bond = AnnotationBond(self._annotation_copies, self.session, self)
         self._prediction_bond = PredictionBond(self._prediction_copies, self.session, self)
+        self._correction_bond = CorrectionBond(
+            self._prediction_copies, self.session, self._show_edit, self.annotation, self
+        )
+        self.weights = WeightsLayer(viewer, image, self.session, self)
         self._annotation_copies.each(self._bind_keys)
         self._prediction_copies.each(self._bind_keys)
-        self._weights_timer = QTimer(self, singleShot=True, interval=WEIGHTS_MS)
-        self._weights_timer.timeout.connect(self._draw_weights)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
         self._view_timer.timeout.connect(self._note_view)
-        self.session.edited.connect(self._edited)
         viewer.dims.events.connect(self._look)
         viewer.camera.events.connect(self._looked)
-        self.annotation.events.selected_label.connect(self._looked)
+        for layer in (self.annotation, self.prediction):
+            layer.events.selected_label.connect(self._label_picked)
         viewer.layers.events.removed.connect(self._layer_removed)
         self.loop = LoopThread(self.session)
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
         viewer.layers.selection.active = self.annotation
         if self.session.read_only:
-            self.annotation.editable = False
+            self.annotation.editable = self.prediction.editable = False
         else:
             self.annotation.mode = "paint"
+        self.prediction.brush_size = self.annotation.brush_size
         self._annotation_bond.compare()
 
     def start(self) -> None:
@@ -135,14 +135,15 @@ class CaseView(QObject):
         self._note_view()
         self.loop.stop()
         self._listener.stop()
-        self._weights_timer.stop()
         self._view_timer.stop()
         self._annotation_bond.close()
         self._prediction_bond.close()
-        self.session.edited.disconnect(self._edited)
+        self._correction_bond.close()
+        self.weights.close()
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.camera.events.disconnect(self._looked)
-        self.annotation.events.selected_label.disconnect(self._looked)
+        for layer in (self.annotation, self.prediction):
+            layer.events.selected_label.disconnect(self._label_picked)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         if not self.loop.started:
             self.session.close()
@@ -165,8 +166,9 @@ class CaseView(QObject):
 
     def pick(self, label: int) -> None:
         """Paint that class from now on."""
-        if self.annotation.selected_label != label:
-            self.annotation.selected_label = label
+        for layer in (self.annotation, self.prediction):
+            if layer.selected_label != label:
+                layer.selected_label = label
 
     def erase_class(self, label: int) -> None:
         """Erase what is painted of a class, undoable like any stroke."""
@@ -220,31 +222,6 @@ class CaseView(QObject):
         self.viewer.layers.append(layer)
         self.viewer.layers.selection.active = active
 
-    def show_weights(self, on: bool) -> None:
-        """Show w, the weight of each voxel's loss, as a layer."""
-        if on and self.weights is None:
-            self.weights = Image(
-                np.zeros(self.session.volume.shape, np.float32),
-                name=f"{self.image.name} weights",
-                scale=self.image.scale,
-                translate=self.image.translate,
-                rotate=self.image.rotate,
-                shear=self.image.shear,
-                affine=self.image.affine,
-                units=self.image.units,
-                colormap="magma",
-                blending="additive",
-                contrast_limits=(0, 8),
-                metadata={ROLE: ("weights", self.image.unique_id)},
-            )
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.append(self.weights)
-            self.viewer.layers.selection.active = active
-            self._weights_timer.start()
-        elif self.weights is not None:
-            self.weights.visible = on
-            self._weights_timer.start()
-
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
         manager = orthogonal_views(self.viewer)
@@ -285,10 +262,26 @@ class CaseView(QObject):
             # napari asks for the callback's name, which a partial has not.
             layer.bind_key(action.key, lambda of, a=action: self.act(a, of), overwrite=True)
 
+        layer.bind_key("H", self._hide_while_held, overwrite=True)
+        layer.bind_key("O", self._outline_or_fill, overwrite=True)
+
+    def _hide_while_held(self, _: Labels) -> Iterator[None]:
+        self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", False))
+        yield
+        self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", True))
+
+    def _outline_or_fill(self, _: Labels) -> None:
+        contour = 0 if self.prediction.contour else 1
+        self._prediction_copies.each_now(lambda layer: setattr(layer, "contour", contour))
+
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)
         if plane is not None:
             self.session.look(plane)
+        self._looked()
+
+    def _label_picked(self, event: Any) -> None:
+        self.classPicked.emit(event.source.selected_label)
         self._looked()
 
     def _looked(self, event: Any = None) -> None:
@@ -300,23 +293,8 @@ class CaseView(QObject):
             label = self.annotation.selected_label
             self.session.see(view_of(self.viewer, label, self.session.training))
 
-    def _edited(self, edit: Any) -> None:
-        if self.weights is not None and self.weights.visible:
-            self._weights_timer.start()
-
-    def _draw_weights(self) -> None:
-        worker = create_worker(self.session.weights)
-        worker.returned.connect(self._weights_drawn)
-        worker.start()
-
-    def _weights_drawn(self, values: np.ndarray) -> None:
-        if self.weights is not None:
-            self.weights.data = values
-
     def _layer_removed(self, event: Any) -> None:
-        if event.value is self.weights:
-            self.weights = None
-        elif event.value in (self.image, self.annotation, self.prediction):
+        if event.value in (self.image, self.annotation, self.prediction):
             self.close(f"“{event.value.name}” was removed; press Annotate to begin again.")
 
     def _listen(self) -> None:

@@ -67,17 +67,14 @@ def source_of(layer: Image) -> Path | None:
 
 def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
     """A labels layer that lies where the image lies."""
-    return Labels(
-        data,
-        name=name,
-        scale=image.scale,
-        translate=image.translate,
-        rotate=image.rotate,
-        shear=image.shear,
-        affine=image.affine,
-        units=image.units,
-        metadata={ROLE: (role, image.unique_id)},
-    )
+    metadata = {ROLE: (role, image.unique_id)}
+    return Labels(data, name=name, metadata=metadata, **place_of(image))
+
+
+def place_of(image: Image) -> dict[str, Any]:
+    """Where an image lies in the world, as a layer's arguments."""
+    names = ("scale", "translate", "rotate", "shear", "affine", "units")
+    return {name: getattr(image, name) for name in names}
 
 
 def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:

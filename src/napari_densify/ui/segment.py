@@ -350,7 +350,7 @@ class SegmentWidget(QWidget):
 
     def _show_weights(self, on: bool) -> None:
         if self.case is not None:
-            self.case.show_weights(on)
+            self.case.weights.show(on)
 
 
 def _end_case(widget: dict[str, Any], _: Any = None) -> None:

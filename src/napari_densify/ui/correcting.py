@@ -1,0 +1,127 @@
+"""Painting on the prediction: a stroke there is an edit that knows what was shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+from napari.layers import Labels
+from napari.utils.notifications import show_error
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+from napari_densify.cases.annotation import Edit
+from napari_densify.cases.problem import Problem
+from napari_densify.session.session import Session
+from napari_densify.ui.layers import Copies
+
+BACKGROUND = 1
+
+
+class CorrectionBond(QObject):
+    """Turns strokes on the prediction into edits of the annotation.
+
+    Erasing there says background: the structure is not here. Undo and redo are the annotation's,
+    for the prediction has no history: it changes by itself.
+
+    Parameters
+    ----------
+    copies : Copies
+        The prediction layer and what other canvases show of it.
+    session : Session
+    show : callable
+        Brings an edit onto the annotation layer.
+    annotation : Labels
+        Whose undo and redo take the corrections back.
+    """
+
+    def __init__(
+        self,
+        copies: Copies,
+        session: Session,
+        show: Callable[[Edit], None],
+        annotation: Labels,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.copies, self.session = copies, session
+        self._show, self._annotation = show, annotation
+        self._strokes: list[Any] = []
+        # napari announces some strokes before they are in the array: look once it is done.
+        self._soon = QTimer(self, singleShot=True, interval=0)
+        self._soon.timeout.connect(self._correct)
+        self.copies.each(self._listen)
+
+    def close(self) -> None:
+        """Let go of the layer."""
+        self._soon.stop()
+        for layer in self.copies:
+            layer.events.paint.disconnect(self._painted)
+
+    def _listen(self, layer: Labels) -> None:
+        layer.events.paint.connect(self._painted)
+        layer.bind_key("Control-Z", lambda _: self._annotation.undo(), overwrite=True)
+        layer.bind_key("Control-Shift-Z", lambda _: self._annotation.redo(), overwrite=True)
+
+    def _painted(self, event: Any) -> None:
+        self._strokes.append(event.value)
+        self._soon.start()
+
+    def _correct(self) -> None:
+        strokes, self._strokes = self._strokes, []
+        for stroke in strokes:
+            where, shown, painted = changes(stroke, self.session.prediction.shape)
+            self.session.prediction.reshape(-1)[where] = shown
+            try:
+                edit = self.session.paint(where, np.where(painted == 0, BACKGROUND, painted))
+            except Problem as problem:
+                show_error(str(problem))
+                edit = None
+            if edit is not None:
+                self._show(edit)
+        for layer in self.copies:
+            layer._reset_history()
+            layer.refresh(thumbnail=False, highlight=False, extent=False)
+
+
+def changes(
+    atoms: Iterable[Any], shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
+    """What a stroke of napari's changed, voxel by voxel.
+
+    Parameters
+    ----------
+    atoms : iterable
+        The value of a `paint` event: the brush's steps, in order.
+    shape : (3,) ints
+        The volume's.
+
+    Returns
+    -------
+    where : (n,) int64
+        Flat voxel indices, sorted, each once.
+    before, after : (n,) uint8
+        Labels before the first and after the last step.
+    """
+    steps = [_step(atom, shape) for atom in atoms]
+    where, old, new = (np.concatenate(parts) for parts in zip(*steps, strict=True))
+    voxels, first = np.unique(where, return_index=True)
+    _, last = np.unique(where[::-1], return_index=True)
+    return voxels, old[first], new[::-1][last]
+
+
+def _step(
+    atom: Any, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
+    if not hasattr(atom, "slice_key"):  # indices: of `data_setitem`, and of all before napari 0.7
+        indices, old, new = atom
+        where = np.ravel_multi_index(tuple(np.broadcast_arrays(*indices)), shape).ravel()
+    else:
+        box = [range(*part.indices(n)) for part, n in zip(atom.slice_key, shape, strict=True)]
+        grid = np.ravel_multi_index(tuple(np.ix_(*box)), shape)
+        where = grid.ravel() if atom.mask is None else grid[atom.mask]
+        old, new = np.ravel(atom.old_values), atom.new_value
+    before = np.broadcast_to(np.asarray(old, np.uint8), where.shape)
+    after = np.broadcast_to(np.asarray(new, np.uint8), where.shape)
+    return where.astype(np.int64), before, after
