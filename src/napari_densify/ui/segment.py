@@ -42,6 +42,7 @@ from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_view
+from napari_densify.ui.volumes import VolumesPanel
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -102,6 +103,7 @@ class SegmentWidget(QWidget):
         self.weights = QCheckBox("Show weights")
         self.weights.setToolTip("Show how much each painted voxel counts")
         self.progress = ProgressPanel()
+        self.volumes = VolumesPanel()
         self.project = ProjectBar()
         self._lay_out()
         self._connect()
@@ -156,6 +158,7 @@ class SegmentWidget(QWidget):
         layout.addLayout(run)
         layout.addLayout(form)
         layout.addWidget(self.progress)
+        layout.addWidget(self.volumes)
         layout.addWidget(self.project)
         layout.addStretch()
 
@@ -224,7 +227,8 @@ class SegmentWidget(QWidget):
         case.classPicked.connect(self.classes.pick)
         self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
-        self.project.follow(case, self._name_of)
+        for panel in (self.project, self.volumes):
+            panel.follow(case, self._name_of)
         self._say_notes(project)
         self.progress.setPast(session.past)
         if found.view is not None and found.from_project:
@@ -274,7 +278,8 @@ class SegmentWidget(QWidget):
         case.session.noticed.disconnect(show_warning)
         self.slices.requested.disconnect(case.act)
         self.opening.ending = case.loop
-        self.project.follow(None)
+        for panel in (self.project, self.volumes):
+            panel.follow(None)
         self.progress.finish(why or "Stopped.")
         self._set_running(False)
         if why:

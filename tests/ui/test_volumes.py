@@ -1,0 +1,45 @@
+"""The table of volumes."""
+
+from __future__ import annotations
+
+import pint
+import pytest
+from qtpy.QtGui import QGuiApplication
+
+from napari_densify.cases.plane import Plane
+
+from .conftest import LONG, paint_slice, phantom
+
+
+def test_it_follows_the_prediction_and_can_be_copied(open_case, qtbot):
+    case = open_case(units=("mm", "mm", "mm"), scale=(2, 1, 1))
+    panel = case.dock.volumes
+    case.session.prediction[:10] = 2
+    panel.expand(animate=False)
+    qtbot.waitUntil(lambda: panel.table.rowCount() > 0, timeout=LONG)
+    voxels = 10 * 28 * 32
+    assert panel.table.item(0, 1).text() == f"{voxels * 2 / 1000:.3f} ml"
+    panel.copy.click()
+    first = QGuiApplication.clipboard().text().splitlines()[1].split("\t")
+    assert first[:3] == ["structure 1", f"{voxels * 2 / 1000:.3f} ml", f"{voxels:,}"]
+    paint_slice(case, Plane(0, 12), phantom()[1])
+    painted = int((phantom()[1][12] == 1).sum())
+    qtbot.waitUntil(
+        lambda: panel.table.item(0, 2).text() != f"{voxels:,}" and painted > 0, timeout=LONG
+    )
+
+
+@pytest.mark.parametrize(
+    ("size", "unit", "text"),
+    [
+        (1500, "millimeter", "1.500 ml"),
+        (2, "centimeter", "2.000 ml"),
+        (27.4, "micrometer", "27 µm³"),
+        (1, "nanometer", "0 µm³"),
+        (12.0, "pixel", "12 (no unit)"),
+    ],
+)
+def test_volumes_are_said_in_the_units_of_the_field(size, unit, text):
+    from napari_densify.ui.volumes import volume_text
+
+    assert volume_text(size, pint.get_application_registry().Unit(unit)) == text
