@@ -7,7 +7,6 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_densify.cases.plane import ORIENTATIONS, Plane
-from napari_densify.ui.layers import plane_of
 from napari_densify.ui.planes import orthogonal_views
 
 from .conftest import LONG, drag, paint_slice, phantom
@@ -30,7 +29,7 @@ def test_a_mouse_stroke_is_an_edit_on_the_viewed_plane(viewer, open_case, qtbot,
     drag(viewer, qtbot, [(0.45, 0.5), (0.5, 0.5), (0.55, 0.52)])
     qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
     assert len(edits) == 1
-    assert plane_of(edits[0], case.session.annotation.shape) == Plane(axis, 11)
+    assert edits[0].plane(case.session.annotation.shape) == Plane(axis, 11)
     assert agrees(case)()
     assert ((case.session.weights() > 0) == (case.annotation.data > 0)).all()
     assert case.session.annotation.annotated > 3
@@ -111,6 +110,6 @@ def test_painting_in_the_side_by_side_views(viewer, open_case, qtbot):
         qtbot.waitUntil(lambda e=edits: bool(e), timeout=LONG)
         case.session.edited.disconnect(edits.append)
         assert case.session.annotation.annotated > before
-        assert plane_of(edits[0], case.session.annotation.shape) == Plane(axis, 6 + 2 * axis)
+        assert edits[0].plane(case.session.annotation.shape) == Plane(axis, 6 + 2 * axis)
     case.dock.planes.orthogonal.setChecked(False)
     assert agrees(case)()

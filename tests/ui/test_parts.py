@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from napari_densify.cases.annotation import Annotation
 from napari_densify.session.news import Phase, Status
 from napari_densify.ui.classes import ClassRow, ClassTable, default_class
-from napari_densify.ui.layers import bounds, colours, plane_of
+from napari_densify.ui.layers import colours
 from napari_densify.ui.planes import PlaneButtons
 from napari_densify.ui.progress import ProgressPanel
 
@@ -109,11 +109,11 @@ def test_the_box_and_plane_of_an_edit(box):
     mask = np.zeros(annotation.shape, bool)
     mask[tuple(slice(a, a + n) for a, n in box)] = True
     edit = annotation.change(np.flatnonzero(mask), 2)
-    around = bounds(edit, annotation.shape)
+    around = edit.box(annotation.shape)
     assert around.start == tuple(a for a, _ in box)
     assert around.shape == tuple(n for _, n in box)
     flat = [axis for axis, (_, n) in enumerate(box) if n == 1]
-    plane = plane_of(edit, annotation.shape)
+    plane = edit.plane(annotation.shape)
     assert (plane is not None) == (len(flat) == 1)
     if plane is not None:
         assert (plane.axis, plane.position) == (flat[0], box[flat[0]][0])

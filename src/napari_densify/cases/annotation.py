@@ -54,6 +54,18 @@ class Edit:
         """The edit that takes this one back."""
         return Edit(self.where, self.after, self.before, self.round_after, self.round_before, True)
 
+    def box(self, shape: Shape) -> Box:
+        """The smallest box around it in a volume of that shape."""
+        zyx = np.unravel_index(self.where, shape)
+        (a, b, c), (d, e, f) = ((int(x.min()) for x in zyx), (int(x.max()) + 1 for x in zyx))
+        return Box((a, b, c), (d, e, f))
+
+    def plane(self, shape: Shape) -> Plane | None:
+        """The plane it was painted on; None if it is not flat along just one axis."""
+        box = self.box(shape)
+        flat = [axis for axis, n in enumerate(box.shape) if n == 1]
+        return Plane(flat[0], box.start[flat[0]]) if len(flat) == 1 else None
+
 
 class Annotation:
     """Label, round and "the shown prediction was wrong here" of every voxel of a volume.

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_densify.cases.disk import Appendable
 from napari_densify.cases.seal import seal, unseal
 
-Event = Literal["learned", "shown", "forgotten"]
+Event = Literal["learned", "shown", "forgotten", "scored"]
 
 
 def now() -> str:
@@ -27,7 +27,7 @@ class Entry(BaseModel):
     ----------
     event : str
         ``learned``: where training stood. ``shown``: the whole prediction was up to date after
-        edit number `edits`. ``forgotten``: learning began anew.
+        edit number `edits`. ``forgotten``: learning began anew. ``scored``: a round has ended.
     time : str
         ISO 8601, with the offset from UTC. For people: nothing relies on the clock.
     edits : int
@@ -37,6 +37,8 @@ class Entry(BaseModel):
         Time spent in training steps.
     loss : float or None
         Smoothed loss.
+    agreement : float or None
+        How well the prediction fitted what was painted in the round, see `session.agreement`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -48,6 +50,7 @@ class Entry(BaseModel):
     steps: int = Field(0, ge=0)
     seconds: float = Field(0.0, ge=0, allow_inf_nan=False)
     loss: float | None = Field(None, allow_inf_nan=False)
+    agreement: float | None = Field(None, ge=0, le=1)
 
 
 def append_history(file: Path, entries: list[Entry]) -> None:

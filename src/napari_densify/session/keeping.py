@@ -92,6 +92,11 @@ class Keeping:
         if shown:
             self._entries.append(self._entry("shown", status))
 
+    def scored(self, status: Status, round_: int, agreement: float) -> None:
+        """Note how well the prediction fitted what was painted in a round that has ended."""
+        entry = self._entry("scored", status)
+        self._entries.append(entry.model_copy(update={"round": round_, "agreement": agreement}))
+
     def save_model(self, model: Model) -> Iterator[Notice]:
         """Keep a model."""
         if self.project.writable:

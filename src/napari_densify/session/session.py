@@ -22,6 +22,7 @@ from napari_densify.cases.project import Learning
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import Volume
+from napari_densify.session.agreement import Agreement
 from napari_densify.session.drive import Drive
 from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
@@ -70,6 +71,8 @@ class Session:
 
     Attributes
     ----------
+    scored : signal
+        A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
         How learning went before, as the project tells it.
     """
@@ -78,6 +81,7 @@ class Session:
     prediction_changed = Signal(Box)
     edited = Signal(Edit)
     round_changed = Signal(int)
+    scored = Signal(int, float)
     worker_lost = Signal(str)
     noticed = Signal(str)
     moved = Signal(Path)
@@ -110,6 +114,7 @@ class Session:
         self._edits = 0
         self._reset_at = 0
         self._keeping = Keeping(project, self.prediction) if project else None
+        self._agreement = Agreement(self)
         if project is not None and project.exists:
             self._restore(project)
         elif project is not None:
@@ -401,6 +406,15 @@ class Session:
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)
+        if edit.round_after > edit.round_before and not edit.undoes:
+            self._score(edit.round_before)
+
+    def _score(self, ended: int) -> None:
+        score = self._agreement.score(ended)
+        if score is not None:
+            if self._keeping is not None:
+                self._keeping.scored(self.status, ended, score)
+            self.scored.emit(ended, score)
 
     def _greet(self) -> Iterator[Message]:
         """What a new worker has to know, and from where edits are counted for it."""

@@ -15,7 +15,6 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
-from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.session.session import Session
@@ -203,7 +202,7 @@ class AnnotationBond(QObject):
             show_error(str(problem))
             return
         for edit in edits:
-            plane = plane_of(edit, self.session.annotation.shape)
+            plane = edit.plane(self.session.annotation.shape)
             if plane is not None:
                 self.session.look(plane)
 
@@ -232,27 +231,13 @@ class PredictionBond(QObject):
         self._timer.start()
 
     def _note_edit(self, edit: Edit) -> None:
-        self._note(bounds(edit, self._session.annotation.shape))
+        self._note(edit.box(self._session.annotation.shape))
 
     def _draw(self) -> None:
         changed, self._changed = self._changed, []
         for layer in self.copies:
             if layer.visible and any(_visible(layer, box) for box in changed):
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
-
-
-def bounds(edit: Edit, shape: Sequence[int]) -> Box:
-    """The smallest box around an edit."""
-    zyx = np.unravel_index(edit.where, tuple(shape))
-    (a, b, c), (d, e, f) = ((int(x.min()) for x in zyx), (int(x.max()) + 1 for x in zyx))
-    return Box((a, b, c), (d, e, f))
-
-
-def plane_of(edit: Edit, shape: Sequence[int]) -> Plane | None:
-    """The plane that an edit was painted on; None if it is not flat along just one axis."""
-    box = bounds(edit, shape)
-    flat = [axis for axis, n in enumerate(box.shape) if n == 1]
-    return Plane(flat[0], box.start[flat[0]]) if len(flat) == 1 else None
 
 
 def _visible(layer: Labels, box: Box) -> bool:

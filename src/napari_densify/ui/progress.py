@@ -7,11 +7,13 @@ from collections.abc import Sequence
 
 import pyqtgraph
 from napari.utils import progress
-from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_densify.cases.history import Entry
+from napari_densify.session.agreement import settled
 from napari_densify.session.news import Phase, Status
 
+CURVE = "#56B4E9"
 POINTS = 2000
 """Points of the curve that are kept."""
 
@@ -24,24 +26,23 @@ class ProgressPanel(QWidget):
         self.phase = QLabel("Choose an image and press Annotate.")
         self.phase.setWordWrap(True)
         self.details = QLabel("")
-        self.plot = pyqtgraph.PlotWidget(background=None)
-        self.plot.setFixedHeight(110)
-        # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
-        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        self.plot.setLabel("left", "loss")
-        self.plot.setLabel("bottom", "seconds of training")
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(False, False)
-        self.plot.hideButtons()
-        self._curve = self.plot.plot(pen=pyqtgraph.mkPen("#56B4E9", width=2))
+        self.hint = QLabel("")
+        self.hint.setWordWrap(True)
+        self.plots = QTabWidget()
+        self._curve = self._add_plot("loss", "seconds of training")
+        self._points = self._add_plot("agreement", "round")
+        self.plots.setTabToolTip(
+            1, "How much of each slice you corrected was right before you did, round by round"
+        )
         self._seconds: list[float] = []
         self._losses: list[float] = []
+        self._scores: dict[int, float] = {}
         self._round = 0
         self._activity: progress | None = None
         self._busy_with: Phase | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.phase, self.details, self.plot):
+        for widget in (self.phase, self.details, self.plots, self.hint):
             layout.addWidget(widget)
 
     def setValue(self, status: Status) -> None:
@@ -57,6 +58,13 @@ class ProgressPanel(QWidget):
             self._curve.setData(self._seconds[-POINTS:], self._losses[-POINTS:])
         self._show_activity(status)
 
+    def addScore(self, round_: int, agreement: float) -> None:
+        """Show how well the prediction fitted what was painted in a round."""
+        self._scores[round_] = agreement
+        self._points.setData(list(self._scores), list(self._scores.values()))
+        if settled(self._scores.values()):
+            self.hint.setText("The last rounds changed little: more work will hardly help.")
+
     def setRound(self, number: int) -> None:
         """Name the round from the next status on."""
         self._round = number
@@ -67,16 +75,35 @@ class ProgressPanel(QWidget):
         self._seconds = [e.seconds for e in learned]
         self._losses = [e.loss for e in learned if e.loss is not None]
         self._curve.setData(self._seconds[-POINTS:], self._losses[-POINTS:])
+        self._scores = {}
+        self._points.setData([], [])
+        self.hint.setText("")
+        for entry in entries:
+            if entry.agreement is not None:
+                self.addScore(entry.round, entry.agreement)
 
     def clear(self) -> None:
-        """Begin a new curve."""
-        self._seconds, self._losses = [], []
-        self._curve.setData([], [])
+        """Begin new curves."""
+        self.setPast([])
 
     def finish(self, sentence: str) -> None:
         """End the activity and say why."""
         self.phase.setText(sentence)
         self._end_activity()
+
+    def _add_plot(self, name: str, along: str) -> pyqtgraph.PlotDataItem:
+        plot = pyqtgraph.PlotWidget(background=None)
+        plot.setFixedHeight(110)
+        # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
+        plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        plot.setLabel("left", name)
+        plot.setLabel("bottom", along)
+        plot.setMenuEnabled(False)
+        plot.setMouseEnabled(False, False)
+        plot.hideButtons()
+        self.plots.addTab(plot, name)
+        dots = {"symbol": "o", "symbolSize": 6, "symbolBrush": CURVE} if along == "round" else {}
+        return plot.plot(pen=pyqtgraph.mkPen(CURVE, width=2), **dots)
 
     def _show_activity(self, status: Status) -> None:
         starting = status.phase == Phase.STARTING

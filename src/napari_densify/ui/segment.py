@@ -224,6 +224,7 @@ class SegmentWidget(QWidget):
         session.edited.connect(self._edited)
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
+        session.scored.connect(self.progress.addScore)
         case.classPicked.connect(self.classes.pick)
         self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
@@ -276,6 +277,7 @@ class SegmentWidget(QWidget):
         case.session.edited.disconnect(self._edited)
         case.session.worker_lost.disconnect(self._worker_lost)
         case.session.noticed.disconnect(show_warning)
+        case.session.scored.disconnect(self.progress.addScore)
         self.slices.requested.disconnect(case.act)
         self.opening.ending = case.loop
         for panel in (self.project, self.volumes):

@@ -1,0 +1,74 @@
+"""Scores from the user's own edits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Volume
+from napari_densify.session.agreement import settled
+from napari_densify.session.news import Phase, Status
+from napari_densify.session.session import Session
+
+from .conftest import paint
+
+
+def show(session: Session, labels: NDArray[np.uint8]) -> None:
+    """Let a prediction be shown, whole and up to date."""
+    session.prediction[:] = labels
+    session.take(Status(Phase.TRAINING, edits=10**6, complete=True, done=1.0))
+
+
+@pytest.fixture
+def scored(phantom: Volume, truth: NDArray[np.uint8]) -> tuple[Session, list[tuple[int, float]]]:
+    """A session whose first slice is painted, and the scores it tells."""
+    session, scores = Session(phantom), []
+    session.scored.connect(lambda *score: scores.append(score))
+    paint(session, Plane(0, 9), truth)
+    return session, scores
+
+
+def test_a_round_is_scored_by_what_was_wrong_on_its_slices(scored, truth) -> None:
+    session, scores = scored
+    wrong = truth + 1
+    wrong[9:, :14] = 1
+    show(session, wrong)
+    assert scores == []
+    plane = Plane(1, 10)
+    paint(session, plane, truth)
+    show(session, truth + 1)
+    assert scores == []
+    paint(session, Plane(2, 10), truth)
+    here, seen = plane.take(truth) > 0, plane.take(wrong) > 1
+    free = np.ones(here.shape, bool)
+    free[9] = False  # painted in the first round: that is no prediction
+    expected = 1 - ((here != seen) & free).sum() / here.sum()
+    assert scores == [(1, pytest.approx(expected))]
+
+
+def test_what_was_right_scores_one_and_undo_takes_a_mistake_back(scored, truth) -> None:
+    session, scores = scored
+    show(session, truth + 1)
+    paint(session, Plane(1, 10), truth)
+    where = Plane(1, 12).voxels(np.ones((24, 32), bool), truth.shape)
+    session.paint(where, 3)
+    session.undo()
+    show(session, truth + 1)
+    paint(session, Plane(2, 10), truth)
+    assert scores == [(1, 1.0)]
+
+
+@pytest.mark.parametrize(
+    ("scores", "expected"),
+    [
+        ([0.5, 0.6, 0.7, 0.8], False),
+        ([0.9, 0.905, 0.906, 0.9], True),
+        ([0.9, 0.9, 0.9], False),
+        ([0.9, 0.9, 0.9, 0.95], False),
+        ([], False),
+    ],
+)
+def test_settled_is_said_after_three_rounds_of_little_gain(scores, expected) -> None:
+    assert settled(scores) is expected
