@@ -23,6 +23,7 @@ from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
+from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.drive import Drive
 from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
@@ -115,6 +116,7 @@ class Session:
         self._reset_at = 0
         self._keeping = Keeping(project, self.prediction) if project else None
         self._agreement = Agreement(self)
+        self.disagreements = Disagreements(self.annotation)
         if project is not None and project.exists:
             self._restore(project)
         elif project is not None:
@@ -272,6 +274,7 @@ class Session:
         self.model = None
         self.prediction[:] = 0
         self._show_painted()
+        self.disagreements.forget()
         self._shown = False
         with self.drive.lock:
             if self._keeping is not None:
@@ -378,6 +381,7 @@ class Session:
     def _show(self, block: Block) -> None:
         inside = block.box.slices
         painted = self.annotation.read(block.box)["label"]
+        self.disagreements.note(block.box, painted, block.labels)
         # What the user painted always wins over what the network says.
         self.prediction[inside] = np.where(painted, painted, block.labels)
         self._changed(block.box)

@@ -40,6 +40,7 @@ from napari_densify.ui.opening import Found, Opening, Place
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
+from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_view
 from napari_densify.ui.volumes import VolumesPanel
@@ -104,6 +105,7 @@ class SegmentWidget(QWidget):
         self.weights.setToolTip("Show how much each painted voxel counts")
         self.progress = ProgressPanel()
         self.volumes = VolumesPanel()
+        self.check = CheckPanel()
         self.project = ProjectBar()
         self._lay_out()
         self._connect()
@@ -159,6 +161,7 @@ class SegmentWidget(QWidget):
         layout.addLayout(form)
         layout.addWidget(self.progress)
         layout.addWidget(self.volumes)
+        layout.addWidget(self.check)
         layout.addWidget(self.project)
         layout.addStretch()
 
@@ -228,7 +231,7 @@ class SegmentWidget(QWidget):
         case.classPicked.connect(self.classes.pick)
         self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
-        for panel in (self.project, self.volumes):
+        for panel in (self.project, self.volumes, self.check):
             panel.follow(case, self._name_of)
         self._say_notes(project)
         self.progress.setPast(session.past)
@@ -280,7 +283,7 @@ class SegmentWidget(QWidget):
         case.session.scored.disconnect(self.progress.addScore)
         self.slices.requested.disconnect(case.act)
         self.opening.ending = case.loop
-        for panel in (self.project, self.volumes):
+        for panel in (self.project, self.volumes, self.check):
             panel.follow(None)
         self.progress.finish(why or "Stopped.")
         self._set_running(False)

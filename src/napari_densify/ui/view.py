@@ -8,6 +8,7 @@ from napari_densify.cases.view import View
 
 if TYPE_CHECKING:
     import napari.viewer
+    from napari.layers import Layer
 
 
 def view_of(viewer: napari.viewer.Viewer, label: int, training: bool) -> View:
@@ -35,3 +36,11 @@ def show_view(viewer: napari.viewer.Viewer, view: View) -> None:
     dims.ndisplay = view.ndisplay
     dims.set_point(range(lead, dims.ndim), view.point)
     camera.center, camera.angles, camera.zoom = view.centre, view.angles, view.zoom
+
+
+def go_to(viewer: napari.viewer.Viewer, layer: Layer, voxel: tuple[int, int, int]) -> None:
+    """Show a voxel (zyx) of a layer in the middle of the canvas, at the present zoom."""
+    world = layer.data_to_world(voxel)
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), world)
+    shown = [a - (viewer.dims.ndim - 3) for a in viewer.dims.displayed]
+    viewer.camera.center = tuple(world[a] for a in shown)
