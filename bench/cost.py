@@ -13,7 +13,7 @@ import numpy as np
 from rich.console import Console
 
 from bench.memory import own_peak_mb
-from bench.report import Figure, report
+from bench.report import OUT, Figure, report
 from napari_densify.cases import disk
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
@@ -60,7 +60,8 @@ class Waits:
 
 def cost() -> None:
     """Measure the three, and print them beside their bars."""
-    with tempfile.TemporaryDirectory(dir=".", prefix="bench-cost-") as place:
+    OUT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OUT) as place:  # where a project would lie, not in memory
         figures = [*strokes_and_opening(Path(place)), *large(Path(place))]
     report("cost", figures)
 
