@@ -1,4 +1,4 @@
-"""A worker that gets no more memory, or is killed for having taken too much."""
+"""A worker that gets no more memory, and is killed for it if it only hangs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOM = (0, 1 << 20, 8 << 20)
 def memory(place: Path, count: int, seed: int = 0) -> Tally:
     """`count` times, let the worker run into a limit in the middle of its work, and paint on.
 
-    The other way that a system has, killing it, is `kills` of a worker.
+    A process without memory cannot be trusted to say so: its event loop may just stand.
     """
     tally, rng = Tally("worker out of memory"), np.random.default_rng(seed)
     if not sys.platform.startswith("linux"):
@@ -45,7 +45,9 @@ def one_limit(folder: Path, room: int, rng: np.random.Generator) -> None:
         limit = worker.memory_info().vms + room
         worker.rlimit(psutil.RLIMIT_AS, (limit, limit))
         life.wait_for(strokes=20)
-        # Another worker takes over where the first could not go on.
+        # It may fail, and be replaced, or hang until the system kills it; in this moment perhaps.
+        if life.worker == first:
+            life.kill("worker")
         life.wait_for(steps=1, after=first)
         life.finish()
     finally:
