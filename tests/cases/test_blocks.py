@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_densify.cases import blocks as blocks_module
 from napari_densify.cases.annotation import MARK
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
 
 sides = st.integers(1, 40)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _small_pages() -> Iterator[None]:
+    """Memory for three blocks at a time, so that there are several pages."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(blocks_module, "PAGE", 3)
+        yield
 
 
 @settings(deadline=None, max_examples=60)
@@ -32,6 +44,10 @@ def test_blocks_are_what_a_dense_array_is(shape: tuple[int, int, int], data) -> 
         np.testing.assert_array_equal(blocks.read(box), dense[box.slices])
     for field in ("label", "wrong"):
         np.testing.assert_array_equal(blocks.nonzero(field), np.flatnonzero(dense[field]))
+    again = np.zeros(shape, np.uint8)
+    for where, labels in blocks.written("label"):
+        again.reshape(-1)[where] = labels
+    np.testing.assert_array_equal(again, dense["label"])
 
 
 def test_what_is_read_is_a_copy() -> None:

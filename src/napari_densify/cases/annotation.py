@@ -98,7 +98,9 @@ class Annotation:
     @property
     def labels(self) -> NDArray[np.uint8]:
         """(z, y, x) uint8 labels, a copy of the whole volume's size: 0 = not annotated."""
-        return np.ascontiguousarray(self.marks["label"])
+        labels = np.zeros(self.shape, np.uint8)
+        self.draw(labels)
+        return labels
 
     def read(self, box: Box) -> NDArray[np.void]:
         """(z, y, x) of `MARK` in a box, a copy."""
@@ -107,6 +109,12 @@ class Annotation:
     def at(self, where: NDArray[np.int64]) -> NDArray[np.void]:
         """(n,) of `MARK` at flat voxel indices, a copy."""
         return self._marks.get(where)  # type: ignore[return-value]
+
+    def draw(self, labels: NDArray[np.uint8]) -> None:
+        """Set the painted voxels of a (z, y, x) array to their labels; the others stay."""
+        flat = labels.reshape(-1)
+        for where, painted in self._marks.written("label"):
+            flat[where] = painted
 
     def on(self, plane: Plane) -> NDArray[np.uint8]:
         """2-D uint8 labels of a slice, a copy: 0 = not annotated."""
@@ -241,8 +249,10 @@ class Annotation:
         return [*self._done, *again, *(edit.inverse() for edit in reversed(again))]
 
     def load(self, where: NDArray[np.int64], marks: NDArray[np.void]) -> None:
-        """Set marks that were stored; they are no edit and cannot be undone."""
-        self._put(where, marks)
+        """Set marks that were stored, where there are none; no edit, so it cannot be undone."""
+        self.counts[0, 0, 0] -= where.size
+        self.counts += _count(marks)
+        self._marks.put(where, marks)
 
     def difference(self, labels: NDArray[np.uint8]) -> Box | None:
         """The smallest box of slices where somebody else's (z, y, x) labels differ."""

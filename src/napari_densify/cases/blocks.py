@@ -13,6 +13,9 @@ from napari_densify.cases.volume import Shape
 SIDE = 16
 """Side of a block. A painted slice of a 2048³ volume, the dearest thing that people do, takes
 200 MB of three-byte marks in blocks of 16³, 400 MB in blocks of 32³, and 26 GB without blocks."""
+PAGE = 1024
+"""Blocks for which memory is asked at a time. One array that doubles would copy all there is now
+and then: a stroke on a much painted 512³ volume took half a second."""
 _BITS = SIDE.bit_length() - 1
 
 
@@ -33,13 +36,17 @@ class Blocks:
         self._grid = tuple(-(-n // SIDE) for n in shape)
         # Row 0 stays zero and stands for all blocks that were never written.
         self._row = np.zeros(self._grid, np.int32)
-        self._rows = np.zeros((1, SIDE**3), self.dtype)
+        self._block = np.zeros(PAGE, np.int64)
+        """Flat index of the block of each row; the inverse of `_row`."""
+        self._pages = [np.zeros((PAGE, SIDE**3), self.dtype)]
         self._used = 1
 
     def get(self, where: NDArray[np.int64]) -> NDArray[np.generic]:
         """(n,) values at flat voxel indices (C order), a copy."""
         block, inside = self._split(where)
-        values: NDArray[np.generic] = self._rows[self._row.reshape(-1)[block], inside]
+        values = np.empty(where.shape, self.dtype)
+        for page, here, row in self._by_page(self._row.reshape(-1)[block]):
+            values[here] = page[row, inside[here]]
         return values
 
     def put(self, where: NDArray[np.int64], values: NDArray[np.generic] | int) -> None:
@@ -48,28 +55,32 @@ class Blocks:
         rows = self._row.reshape(-1)
         new = np.unique(block[rows[block] == 0])
         if new.size:
-            self._make_room(new.size)
-            rows[new] = np.arange(self._used, self._used + new.size)
-            self._used += new.size
-        self._rows[rows[block], inside] = values
+            self._make_room(new)
+        values = np.broadcast_to(values, where.shape)
+        for page, here, row in self._by_page(rows[block]):
+            page[row, inside[here]] = values[here]
 
     def read(self, box: Box) -> NDArray[np.generic]:
         """The (z, y, x) values in a box, a copy."""
         values = np.zeros(box.shape, self.dtype)
         for part in self._occupied(box):
             seen = part.meet(box)
-            row = self._rows[self._row[self._cell(part)]].reshape((SIDE,) * 3)
-            values[seen.shift(box.start).slices] = row[seen.shift(part.start).slices]
+            page, row = divmod(int(self._row[self._cell(part)]), PAGE)
+            block = self._pages[page][row].reshape((SIDE,) * 3)
+            values[seen.shift(box.start).slices] = block[seen.shift(part.start).slices]
         return values
 
     def nonzero(self, field: str) -> NDArray[np.int64]:
         """Sorted flat indices of the voxels whose `field` is not 0."""
-        found = []
-        for part in self._occupied(Box((0, 0, 0), self.shape)):
-            row = self._rows[self._row[self._cell(part)]][field].reshape((SIDE,) * 3)
-            local = np.stack(np.nonzero(row)) + np.array(part.start)[:, None]
-            found.append(np.ravel_multi_index(tuple(local), self.shape))
-        return np.sort(np.concatenate(found)) if found else np.empty(0, np.int64)
+        return np.sort(np.concatenate([where for where, _ in self.written(field)]))
+
+    def written(self, field: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.generic]]]:
+        """Piece by piece, flat indices of the voxels whose `field` is not 0, and what it is."""
+        for number, page in enumerate(self._pages):
+            values = np.ascontiguousarray(page[field]).reshape(-1)
+            found = np.flatnonzero(values)
+            row, inside = divmod(found, SIDE**3)
+            yield self._join(self._block[number * PAGE + row], inside), values[found]
 
     def _occupied(self, box: Box) -> Iterator[Box]:
         """The written blocks that a box touches."""
@@ -90,9 +101,28 @@ class Blocks:
         last = SIDE - 1
         return block, (((z & last) << _BITS | (y & last)) << _BITS) | (x & last)
 
-    def _make_room(self, more: int) -> None:
-        need, have = self._used + more, len(self._rows)
-        if need > have:
-            rows = np.zeros((max(need, 2 * have), SIDE**3), self.dtype)
-            rows[: self._used] = self._rows[: self._used]
-            self._rows = rows
+    def _join(self, block: NDArray[np.int64], inside: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat voxel indices; the inverse of `_split`."""
+        corner = np.unravel_index(block, self._grid)
+        local = np.unravel_index(inside, (SIDE,) * 3)
+        zyx = [(a << _BITS) + b for a, b in zip(corner, local, strict=True)]
+        return np.ravel_multi_index(zyx, self.shape).astype(np.int64)
+
+    def _by_page(
+        self, rows: NDArray[np.int32]
+    ) -> Iterator[tuple[NDArray[np.generic], NDArray[np.intp], NDArray[np.int32]]]:
+        """The pages that hold these rows; for each, which of the rows, and where in the page."""
+        number, row = divmod(rows, PAGE)
+        for page in np.unique(number):
+            here = np.flatnonzero(number == page)
+            yield self._pages[page], here, row[here]
+
+    def _make_room(self, blocks: NDArray[np.int64]) -> None:
+        """Give rows to blocks that have none."""
+        rows = np.arange(self._used, self._used + blocks.size)
+        self._used += blocks.size
+        while self._used > len(self._pages) * PAGE:
+            self._pages.append(np.zeros((PAGE, SIDE**3), self.dtype))
+            self._block = np.concatenate([self._block, np.zeros(PAGE, np.int64)])
+        self._row.reshape(-1)[blocks] = rows
+        self._block[rows] = blocks

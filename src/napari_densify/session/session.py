@@ -273,7 +273,7 @@ class Session:
         """Forget what was learned; the annotation stays."""
         self.model = None
         self.prediction[:] = 0
-        self._show_painted()
+        self.annotation.draw(self.prediction)
         self.disagreements.forget()
         self._shown = False
         with self.drive.lock:
@@ -355,7 +355,7 @@ class Session:
         """Go on from what the project holds."""
         learned = project.learned
         learned.read_prediction(self.prediction)
-        self._show_painted()
+        self.annotation.draw(self.prediction)
         self.model = self.model or learned.read_model()
         learning = project.description.learning
         widths = learning.widths or self.settings.widths
@@ -363,10 +363,6 @@ class Session:
         self.past = learned.read_history()
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
-
-    def _show_painted(self) -> None:
-        everything = self.annotation.everything()
-        self.prediction.reshape(-1)[everything.where] = everything.after["label"]
 
     def _learning(self) -> Learning:
         return Learning(strength=self.settings.strength, widths=self.settings.widths)
