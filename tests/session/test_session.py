@@ -72,7 +72,7 @@ def test_a_round_begins_with_painting_after_a_complete_prediction(
     for plane in PLANES:
         paint(session, plane, truth)
     session.train()
-    go(lambda: session.status.steps > 0)
+    go(lambda: session.status.train_seconds > 0)
     session.paint(np.arange(3), 1)
     assert session.annotation.round == 0
     go(complete(session))
@@ -262,6 +262,7 @@ def test_a_reset_forgets_the_network_and_keeps_the_annotation(
     session.train()
     go = drive(session)
     go(complete(session))
+    go(lambda: session.status.steps > 0)
     session.pause()
     go(lambda: session.model is not None)
     assert session.status.steps > 0

@@ -1,4 +1,4 @@
-"""A bank of multi-scale filters, fed to the network beside the image.
+"""A bank of multi-scale filters and the position, for the first guess and the network.
 
 Filters at several scales spare the network the first half minute of finding out what an edge
 is: see docs/architecture.md for what they gain.
@@ -21,6 +21,9 @@ SCALES = (0.7, 1.5, 3.0, 6.0)
 PER_SCALE = 5
 """Smoothed value, gradient magnitude, and three Hessian eigenvalues."""
 TRUNCATE = 3.0
+POSITION = 2.0
+"""Half the extent of the longest axis in the position's channels: about the range of the others.
+Dice of a random forest on four hippocampi .73 with the position, .54 without; nuclei alike."""
 SAMPLES = 1.5
 """Grid points per standard deviation at least: a coarser grid would miss what the filter sees."""
 TILE = 64
@@ -51,6 +54,9 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
 class FeatureBank:
     """Filter responses of a volume, computed tile by tile where they are asked for.
 
+    Where in the volume a voxel lies comes behind them, as three more channels: texture repeats
+    itself, a structure seldom does.
+
     Parameters
     ----------
     image : (c, z, y, x) float32 array
@@ -59,6 +65,11 @@ class FeatureBank:
         The scales are isotropic in physical space.
     device : torch.device
         Where the filters run.
+
+    Attributes
+    ----------
+    filters, channels : ints
+        Number of filter responses, and with the three of the position.
     """
 
     def __init__(
@@ -67,8 +78,10 @@ class FeatureBank:
         self.image = image
         self.shape = image.shape[1:]
         self.device = device
-        self.channels = image.shape[0] * (1 + PER_SCALE * len(SCALES))
+        self.filters = image.shape[0] * (1 + PER_SCALE * len(SCALES))
+        self.channels = self.filters + 3
         fine = min(spacing)
+        self._position = _position(self.shape, spacing)
         self._scales = [_Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
         # Only touched pages of this become memory: what is never asked for costs nothing.
         self._values = np.empty((self.channels, *self.shape), np.float16)
@@ -89,7 +102,10 @@ class FeatureBank:
         channels = [torch.from_numpy(self.image[:, *tile.slices]).to(self.device)]
         for scale in self._scales:
             channels += scale.responses(self.image, tile, self.device)
-        self._values[:, *tile.slices] = torch.cat(channels).half().cpu().numpy()
+        self._values[: self.filters, *tile.slices] = torch.cat(channels).half().cpu().numpy()
+        along = [p[part] for p, part in zip(self._position, tile.slices, strict=True)]
+        for axis, values in enumerate(np.meshgrid(*along, indexing="ij")):
+            self._values[self.filters + axis, *tile.slices] = values
         self._known[tuple(a // TILE for a in tile.start)] = True
 
 
@@ -162,6 +178,15 @@ class _Scale:
             )[0]
         z, y, x = tile.shape
         return response[:, :z, :y, :x]
+
+
+def _position(shape: Sequence[int], spacing: Sequence[float]) -> list[NDArray[np.float32]]:
+    """Position along each axis, from -POSITION to POSITION along the longest one."""
+    lengths = [n * d for n, d in zip(shape, spacing, strict=True)]
+    return [
+        ((2 * np.arange(n) + 1 - n) * (POSITION * d / max(lengths))).astype(np.float32)
+        for n, d in zip(shape, spacing, strict=True)
+    ]
 
 
 def _power_of_two(value: float) -> int:
