@@ -42,14 +42,14 @@ class FirstGuess:
 
     def __init__(self, bank: FeatureBank, classes: int, seed: int, threads: int) -> None:
         self.bank, self.seed, self.threads = bank, seed, threads
-        self.forests: list[Forest] = []
+        self._forests: dict[int, Forest] = {}
         self.folds = Folds(np.empty(0, np.int64), bank.shape)
         self.set_classes(classes)
 
     @property
     def fitted(self) -> bool:
         """Whether there is a guess."""
-        return bool(self.forests)
+        return bool(self._forests)
 
     def set_classes(self, count: int) -> None:
         """Answer for that many classes; new ones are unlikely until the next fit."""
@@ -79,25 +79,26 @@ class FirstGuess:
         kept = self._subsample(index)
         where, index, weight = where[kept], index[kept], weight[kept]
         self.folds = _telling_folds(where, index, self.bank.shape)
-        fold, rows = self.folds.at(where), self._rows_at(where)
-        self.forests = []
-        for held_out in range(FOLDS + 1):
-            seen = fold != held_out
-            if np.unique(index[seen]).size < 2:
-                seen = np.ones_like(seen)
-            mass = np.bincount(index[seen], weight[seen], minlength=self.classes)
-            self.forests.append(
-                Forest.fit(
-                    rows[seen],
-                    index[seen],
-                    (weight / np.maximum(mass, 1e-9)[index])[seen],
-                    self.classes,
-                    trees=TREES if held_out == SHOWN else FOLD_TREES,
-                    seed=self.seed + held_out,
-                    threads=self.threads,
-                )
-            )
+        self._rows, self._index, self._weight = self._rows_at(where), index, weight
+        self._fold = self.folds.at(where)
+        self._forests = {SHOWN: self._grow(SHOWN)}
         self._forget()
+
+    def _grow(self, held_out: int) -> Forest:
+        seen = self._fold != held_out
+        if np.unique(self._index[seen]).size < 2:
+            seen[:] = True
+        index, weight = self._index[seen], self._weight[seen]
+        mass = np.bincount(index, weight, minlength=self.classes)
+        return Forest.fit(
+            self._rows[seen],
+            index,
+            weight / mass[index],
+            self.classes,
+            trees=TREES if held_out == SHOWN else FOLD_TREES,
+            seed=self.seed + held_out,
+            threads=self.threads,
+        )
 
     def read(self, box: Box, held_out: int = SHOWN) -> NDArray[np.float16]:
         """Logits of a box inside the volume, a view.
@@ -132,8 +133,11 @@ class FirstGuess:
         rows = [self.bank.read(c).reshape(self.bank.channels, -1) for c in cells]
         joined = np.concatenate(rows, axis=1).T.astype(np.float32, order="C")
         probability = np.zeros((len(joined), self.classes), np.float32)
-        if self.forests:
-            forest = self.forests[held_out]
+        if self._forests:
+            # Those of the folds are grown when the first patch asks: what is shown comes first.
+            if held_out not in self._forests:
+                self._forests[held_out] = self._grow(held_out)
+            forest = self._forests[held_out]
             probability[:, : forest.classes] = forest.probability(joined, self.threads)
         logits = np.log((probability + FLOOR) / np.sqrt(FLOOR))
         ends = np.cumsum([r.shape[1] for r in rows])[:-1]
@@ -162,7 +166,7 @@ class FirstGuess:
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """The shown forest as arrays; the others are fitted again where there is annotation."""
-        return self.forests[SHOWN].state() if self.forests else {}
+        return self._forests[SHOWN].state() if self._forests else {}
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Go on with a forest from `state`, without folds.
@@ -173,7 +177,7 @@ class FirstGuess:
             If it is another bank's or of other classes.
         """
         forest = Forest.from_state(state, self.bank.channels, self.classes)
-        self.forests = [forest] * (FOLDS + 1)
+        self._forests = dict.fromkeys(range(FOLDS + 1), forest)
         self._forget()
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
 LEAF = 5
@@ -48,7 +48,12 @@ class Forest:
         seed: int,
         threads: int,
     ) -> Self:
-        """Grow a forest.
+        """Grow a forest, each tree from as many draws as there are rows.
+
+        Weights decide how often a row is drawn (Chen, Liaw and Breiman 2004, "Using random forest
+        to learn imbalanced data"): frequent classes bring no more rows than rare ones, so that
+        trees grow in half the time of weights that count in the splits. scikit-learn's own
+        forest spends longer on checking its arguments than on small trees.
 
         Parameters
         ----------
@@ -56,15 +61,27 @@ class Forest:
         index : (n,) ints
             Class of each row, below `classes`; some may be missing.
         weight : (n,) floats
-            What each row counts.
+            How often each row is drawn, in proportion.
         classes, trees, seed, threads : ints
         """
-        forest = RandomForestClassifier(
-            trees, min_samples_leaf=LEAF, n_jobs=threads, random_state=seed
-        )
-        forest.fit(rows, index, sample_weight=weight)
-        tables = [_table(t.tree_, forest.classes_, classes) for t in forest.estimators_]
-        return cls(tables, rows.shape[1], classes)
+        columns = np.ascontiguousarray(rows, np.float32)
+        drawn_up_to = np.cumsum(weight, dtype=np.float64)
+
+        def grow(number: int) -> Table:
+            random = np.random.default_rng((seed, number))
+            draws = np.searchsorted(drawn_up_to, random.random(len(rows)) * drawn_up_to[-1])
+            times = np.bincount(draws, minlength=len(rows))
+            drawn = np.flatnonzero(times)
+            tree = DecisionTreeClassifier(
+                min_samples_leaf=LEAF,
+                max_features="sqrt",
+                random_state=int(random.integers(1 << 31)),
+            )
+            tree.fit(columns[drawn], index[drawn], times[drawn], check_input=False)
+            return _table(tree.tree_, tree.classes_, classes)
+
+        with ThreadPoolExecutor(threads) as pool:
+            return cls(list(pool.map(grow, range(trees))), rows.shape[1], classes)
 
     def probability(self, rows: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
         """(n, classes) mean of what the trees say; (n, features) rows."""
