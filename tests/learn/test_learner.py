@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.learn.device import pick_device
 from napari_densify.learn.folds import FOLDS
-from napari_densify.learn.learner import BATCH, Learner, pick_device
+from napari_densify.learn.learner import BATCH, Learner
 from napari_densify.learn.sampler import Patch
 from napari_densify.learn.unet import compact
 from napari_densify.learn.weights import pack, unpack
@@ -180,7 +181,7 @@ def test_any_number_type_can_be_learned_from(dtype: type) -> None:
 
 
 def test_it_trains_on_two_patches_at_least(learner: Learner) -> None:
-    values, target, weight = learner._batch()
+    values, target, weight = learner.patches.draw(BATCH)
     assert values.shape[0] == BATCH >= 2
     assert target.shape == weight.shape
     assert (weight > 0).flatten(1).any(1).all()
@@ -196,7 +197,7 @@ def test_strength_reaches_the_weights_that_are_trained_with(
 
     def ratio() -> float:
         whole = Patch(Box((0, 0, 0), truth.shape), 0)
-        weight = sum(learner._supervision(whole, fold)[1] for fold in range(FOLDS))
+        weight = sum(learner.patches.answers(whole, fold)[1] for fold in range(FOLDS))
         same = learner.annotation.labels == 2
         return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
 

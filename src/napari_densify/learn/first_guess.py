@@ -8,11 +8,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.folds import FOLDS, Folds
 from napari_densify.learn.forest import Forest
+from napari_densify.learn.supervision import Supervision
 
 TREES, FOLD_TREES = 48, 16
 """Trees of the forest that is shown, and of each that has not seen one fold."""
@@ -58,24 +58,9 @@ class FirstGuess:
         self._values = np.empty((FOLDS + 1, count, *self.bank.shape), np.float16)
         self._forget()
 
-    def fit(
-        self, annotation: Annotation, index_of: NDArray[np.uint8], weight_of: NDArray[np.float32]
-    ) -> None:
-        """Fit the forests anew.
-
-        Parameters
-        ----------
-        annotation : Annotation
-        index_of : (256,) uint8
-            Class index by label.
-        weight_of : (256, 256, 2) float32
-            Weight w by label, round and wrong flag.
-        """
-        everything = annotation.everything()
-        where, marks = everything.where, everything.after
-        index = index_of[marks["label"]].astype(np.intp)
-        fields = (marks["label"].astype(np.intp), marks["round"].astype(np.intp))
-        weight = weight_of[*fields, marks["wrong"].astype(np.intp)]
+    def fit(self, supervision: Supervision) -> None:
+        """Fit the forests anew, to all that is annotated now."""
+        where, index, weight = supervision.all()
         kept = self._subsample(index)
         where, index, weight = where[kept], index[kept], weight[kept]
         self.folds = _telling_folds(where, index, self.bank.shape)

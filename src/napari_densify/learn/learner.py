@@ -16,13 +16,15 @@ from torch.optim.swa_utils import AveragedModel
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.problem import Problem
-from napari_densify.learn import augment
+from napari_densify.learn.device import pick_device
 from napari_densify.learn.features import FeatureBank, normalise
 from napari_densify.learn.first_guess import FirstGuess
 from napari_densify.learn.inputs import Inputs
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
+from napari_densify.learn.patches import Patches
 from napari_densify.learn.prediction import guess_probability, network_probability
-from napari_densify.learn.sampler import Patch, Sampler
+from napari_densify.learn.sampler import Sampler
+from napari_densify.learn.supervision import Supervision
 from napari_densify.learn.unet import COMPACT, Level, UNet3D, fit_spacing
 
 RATE = 1e-3
@@ -96,9 +98,8 @@ class Learner:
         self.classes = sorted({1, *classes})
         self.steps = 0
         self.seconds = 0.0
-        self.loss = float("nan")
+        self.loss = self._guess_loss = float("nan")
         torch.manual_seed(seed)
-        self._random = torch.Generator().manual_seed(seed)
         self.bank = FeatureBank(normalise(image), spacing, self.device)
         count = len(self.classes)
         self.guess = FirstGuess(self.bank, count, seed, torch.get_num_threads())
@@ -114,10 +115,10 @@ class Learner:
         self.annotation = Annotation(self.bank.shape)
         rng = np.random.default_rng(seed)
         self.sampler = Sampler(self.annotation, self.net.stride, PATCH, rng)
-        self._balance = np.ones(256, np.float32)
-        self._tell_apart(self.classes)
+        self.supervision = Supervision(self.annotation, self.classes, strength)
+        random = torch.Generator().manual_seed(seed)
+        self.patches = Patches(self.sampler, self.inputs, self.supervision, self.spacing, random)
         self._last_edit = 0
-        self._weigh()
 
     @property
     def ready(self) -> bool:
@@ -132,14 +133,14 @@ class Learner:
         new = sorted(set(self.annotation.classes) - set(self.classes))
         if new:
             self._tell_apart([*self.classes, *new])
-        self._weigh()
+        self.supervision.weigh(self.strength)
 
     def guess_anew(self) -> None:
         """Fit the first guess to the annotation as it is now."""
         if not self.ready:
             raise ValueError("a guess needs two annotated classes")
         start = time.perf_counter()
-        self.guess.fit(self.annotation, self._index_of, self._weight_of)
+        self.guess.fit(self.supervision)
         self.seconds += time.perf_counter() - start
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
@@ -164,7 +165,8 @@ class Learner:
                 return Progress(self.steps, self.loss)
 
     def _step(self) -> None:
-        values, target, weight = self._batch()
+        values, target, weight = self.patches.draw(BATCH)
+        target, weight = target.to(self.device), weight.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
@@ -177,8 +179,9 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
-        value = float(entropy.detach())
-        self.loss = value if np.isnan(self.loss) else 0.95 * self.loss + 0.05 * value
+        by_guess = weighted_cross_entropy(self._guess_in(values), target, weight)
+        self.loss = _smoothed(self.loss, entropy)
+        self._guess_loss = _smoothed(self._guess_loss, by_guess)
         self.steps += 1
 
     def _logits(self, net: torch.nn.Module, values: Tensor) -> Tensor:
@@ -186,7 +189,10 @@ class Learner:
         values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with self._precision():
             correction: Tensor = net(values)
-        return correction.float() + values[:, self.bank.channels :]
+        return correction.float() + self._guess_in(values)
+
+    def _guess_in(self, values: Tensor) -> Tensor:
+        return values[:, self.bank.channels :].to(self.device)
 
     def _precision(self) -> AbstractContextManager[object]:
         """Half precision where it pays: bfloat16 is slower than float32 on most CPUs."""
@@ -197,33 +203,6 @@ class Learner:
     def _rate(self) -> float:
         since = self.steps - self._last_edit
         return RATE * min(1.0, (self.steps + 1) / WARM_UP) / (1 + since / SETTLE)
-
-    def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        patches = self.sampler.draw(BATCH)
-        folds = self.guess.folds.at(np.array([patch.voxel for patch in patches]))
-        held_out = list(zip(patches, map(int, folds), strict=True))
-        values = torch.stack([self.inputs.read(p.box, fold) for p, fold in held_out])
-        labels = torch.stack([self._supervision(p, fold) for p, fold in held_out])
-        values, labels = augment.warp(values, labels, self.spacing, self._random)
-        values = augment.recolour(values, self.bank.filters, self._random)
-        labels = labels.to(self.device)
-        return values, labels[:, 0].long(), labels[:, 1]
-
-    def _supervision(self, patch: Patch, fold: int) -> Tensor:
-        """(2, z, y, x): class index and weight w; w = 0 outside the fold and beyond the volume."""
-        inside = Box.cut(patch.box.start, patch.box.shape, self.annotation.shape)
-        marks = self.annotation.read(inside)
-        index = self._index_of[marks["label"]]
-        weight = self._weight_of[
-            marks["label"].astype(np.intp),
-            marks["round"].astype(np.intp),
-            marks["wrong"].astype(np.intp),
-        ]
-        weight = np.where(self.guess.folds.read(inside) == fold, weight, 0.0)
-        out = np.zeros((2, *patch.box.shape), np.float32)
-        z, y, x = marks.shape
-        out[0, :z, :y, :x], out[1, :z, :y, :x] = index, weight
-        return torch.from_numpy(out)
 
     def predict(self, box: Box) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.
@@ -252,24 +231,23 @@ class Learner:
         Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations
         of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
         """
-        bias = UNBIAS * np.log(self._balance[self.classes])[:, None, None, None]
+        bias = UNBIAS * np.log(self.supervision.balance)[:, None, None, None]
         return self._logits(self.averaged, values) - torch.from_numpy(bias).to(self.device)
 
     @property
     def trust(self) -> float:
-        """Share of the network in the prediction; the rest is the guess's."""
-        return TRUST * min(self.steps / RAMP, 1.0)
+        """Share of the network in the prediction; the rest is the guess's.
+
+        It has none where its loss on annotation that the guess has not seen is twice the guess's:
+        both are taken before a step learns from it.
+        """
+        worse = 0.0 if np.isnan(self.loss) else max(self.loss / self._guess_loss - 1.0, 0.0)
+        return TRUST * min(self.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""
         self.strength = strength
-        self._weigh()
-
-    def _weigh(self) -> None:
-        self._weight_of = self.annotation.weight_table(self.strength)
-        # In round 0 an edit's weight is 1; 0 for classes that are not annotated.
-        balance = self._weight_of[self.classes, 0, 0]
-        self._balance[self.classes] = np.where(balance > 0, balance, self._balance[self.classes])
+        self.supervision.weigh(strength)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, averaged weights and optimiser as flat, named tensors; see `load`."""
@@ -283,7 +261,7 @@ class Learner:
             "steps": torch.tensor(self.steps),
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
-            "balance": torch.from_numpy(self._balance[self.classes]),
+            "balance": torch.from_numpy(self.supervision.balance),
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -304,7 +282,7 @@ class Learner:
             self.averaged.load_state_dict(_part(state, "averaged."))
             self._load_optimiser(_part(state, "optimiser."))
             self.guess.load({k: v.numpy() for k, v in _part(state, "guess.").items()})
-            self._balance[classes] = state["balance"].numpy()
+            self.supervision.balance = state["balance"].numpy()
             self.steps = int(state["steps"])
             self.seconds = float(state.get("seconds", 0.0))
         except (KeyError, RuntimeError, ValueError) as error:
@@ -338,27 +316,7 @@ class Learner:
                 if kept.get(id(p)):
                     self.optimiser.state[p] = kept[id(p)]
         self.classes = classes
-        self._index_of = np.zeros(256, np.uint8)
-        self._index_of[self.classes] = np.arange(len(self.classes))
-
-
-def pick_device(name: str) -> torch.device:
-    """The torch device of that name; "auto" is CUDA or MPS where present, else the CPU.
-
-    Raises
-    ------
-    Problem
-        If this machine has no such device.
-    """
-    if name != "auto":
-        try:
-            torch.empty(0, device=name)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise Problem(f"There is no device “{name}” here; choose auto or cpu.") from error
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        self.supervision.tell_apart(classes)
 
 
 @torch.no_grad()
@@ -370,6 +328,11 @@ def _moving_average(averaged: Tensors, current: Tensors, count: Tensor | int) ->
             mean.lerp_(value, 1 - decay)
         else:
             mean.copy_(value)
+
+
+def _smoothed(before: float, value: Tensor) -> float:
+    now = float(value.detach())
+    return now if np.isnan(before) else 0.95 * before + 0.05 * now
 
 
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
