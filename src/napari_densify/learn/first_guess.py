@@ -43,13 +43,14 @@ class FirstGuess:
     def __init__(self, bank: FeatureBank, classes: int, seed: int, threads: int) -> None:
         self.bank, self.seed, self.threads = bank, seed, threads
         self._forests: dict[int, Forest] = {}
+        self._fold = np.empty(0, np.uint8)
         self.folds = Folds(np.empty(0, np.int64), bank.shape)
         self.set_classes(classes)
 
     @property
     def fitted(self) -> bool:
-        """Whether there is a guess."""
-        return bool(self._forests)
+        """Whether it was fitted to an annotation, not only loaded."""
+        return self._fold.size > 0
 
     def set_classes(self, count: int) -> None:
         """Answer for that many classes; new ones are unlikely until the next fit."""
@@ -61,10 +62,10 @@ class FirstGuess:
     def fit(self, supervision: Supervision) -> None:
         """Fit the forests anew, to all that is annotated now."""
         where, index, weight = supervision.all()
-        kept = self._subsample(index)
-        where, index, weight = where[kept], index[kept], weight[kept]
+        kept = self._subsample(index, weight)
+        where, index = where[kept], index[kept]
         self.folds = _telling_folds(where, index, self.bank.shape)
-        self._rows, self._index, self._weight = self._rows_at(where), index, weight
+        self._rows, self._index = self._rows_at(where), index
         self._fold = self.folds.at(where)
         self._forests = {SHOWN: self._grow(SHOWN)}
         self._forget()
@@ -73,12 +74,11 @@ class FirstGuess:
         seen = self._fold != held_out
         if np.unique(self._index[seen]).size < 2:
             seen[:] = True
-        index, weight = self._index[seen], self._weight[seen]
-        mass = np.bincount(index, weight, minlength=self.classes)
+        index = self._index[seen]
         return Forest.fit(
             self._rows[seen],
             index,
-            weight / mass[index],
+            1 / np.bincount(index)[index],
             self.classes,
             trees=TREES if held_out == SHOWN else FOLD_TREES,
             seed=self.seed + held_out,
@@ -140,10 +140,16 @@ class FirstGuess:
             rows[inside] = self.bank.read(cell)[:, z, y, x].T
         return rows
 
-    def _subsample(self, index: NDArray[np.intp]) -> NDArray[np.intp]:
+    def _subsample(self, index: NDArray[np.intp], weight: NDArray[np.float32]) -> NDArray[np.intp]:
+        """Which voxels are learned from; the more they weigh, the more likely they are kept."""
         random = np.random.default_rng(self.seed)
-        each = [np.flatnonzero(index == k) for k in range(self.classes)]
-        kept = [e if e.size <= ROWS else random.choice(e, ROWS, replace=False) for e in each]
+        kept = []
+        for k in range(self.classes):
+            each = np.flatnonzero(index == k)
+            if each.size > ROWS:
+                share = weight[each] / weight[each].sum(dtype=np.float64)
+                each = random.choice(each, ROWS, replace=False, p=share)
+            kept.append(each)
         return np.sort(np.concatenate(kept))
 
     def _forget(self) -> None:
@@ -154,7 +160,7 @@ class FirstGuess:
         return self._forests[SHOWN].state() if self._forests else {}
 
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on with a forest from `state`, without folds.
+        """Show a forest from `state`; to train, it is fitted anew.
 
         Raises
         ------
@@ -162,7 +168,7 @@ class FirstGuess:
             If it is another bank's or of other classes.
         """
         forest = Forest.from_state(state, self.bank.channels, self.classes)
-        self._forests = dict.fromkeys(range(FOLDS + 1), forest)
+        self._forests, self._fold = {SHOWN: forest}, np.empty(0, np.uint8)
         self._forget()
 
 

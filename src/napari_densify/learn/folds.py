@@ -58,8 +58,7 @@ class Folds:
 
     def by_block(self) -> Folds:
         """The same without planes: for annotations that are one plane only."""
-        folds = Folds(np.empty(0, np.int64), self.shape)
-        return folds
+        return Folds(np.empty(0, np.int64), self.shape)
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(n,) fold of voxels at flat indices."""

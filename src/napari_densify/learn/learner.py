@@ -119,6 +119,7 @@ class Learner:
         random = torch.Generator().manual_seed(seed)
         self.patches = Patches(self.sampler, self.inputs, self.supervision, self.spacing, random)
         self._last_edit = 0
+        self._folded_at = -1
 
     @property
     def ready(self) -> bool:
@@ -221,7 +222,6 @@ class Learner:
         trust = self.trust
         if not trust:
             return guess.numpy()
-        self.averaged.eval()
         network = network_probability(self._unbiased_logits, self.inputs, box, self.net.stride)
         return torch.lerp(guess, network, trust).numpy()
 
@@ -232,7 +232,16 @@ class Learner:
         of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
         """
         bias = UNBIAS * np.log(self.supervision.balance)[:, None, None, None]
-        return self._logits(self.averaged, values) - torch.from_numpy(bias).to(self.device)
+        return self._logits(self._folded(), values) - torch.from_numpy(bias).to(self.device)
+
+    def _folded(self) -> UNet3D:
+        """The averaged network for inference, made once for each step that asks for it."""
+        if self._folded_at != self.steps:
+            averaged = self.averaged.module
+            assert isinstance(averaged, UNet3D)
+            self._inference = averaged.folded()
+            self._folded_at = self.steps
+        return self._inference
 
     @property
     def trust(self) -> float:
@@ -280,6 +289,7 @@ class Learner:
             self._tell_apart(classes)
             self.net.load_state_dict(_part(state, "net."))
             self.averaged.load_state_dict(_part(state, "averaged."))
+            self._folded_at = -1
             self._load_optimiser(_part(state, "optimiser."))
             self.guess.load({k: v.numpy() for k, v in _part(state, "guess.").items()})
             self.supervision.balance = state["balance"].numpy()
@@ -303,6 +313,7 @@ class Learner:
 
     def _tell_apart(self, classes: list[int]) -> None:
         """Give the network's outputs to these classes; what it learned of the first ones stays."""
+        self._folded_at = -1
         if len(classes) != len(self.classes):
             kept = {id(p): self.optimiser.state.get(p) for p in self.net.parameters()}
             self.guess.set_classes(len(classes))

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Size = tuple[int, int, int]
 
@@ -174,6 +177,15 @@ class UNet3D(nn.Module):
             head.bias[:] = old.bias.min()
             head.weight[:kept], head.bias[:kept] = old.weight[:kept], old.bias[:kept]
         self.head = head
+
+    def folded(self) -> Self:
+        """A copy for inference, its normalisation folded into the convolutions before it."""
+        copy = deepcopy(self).eval()
+        for block in [m for m in copy.modules() if isinstance(m, nn.Sequential)]:
+            for i, (conv, norm) in enumerate(pairwise(list(block))):
+                if isinstance(conv, nn.Conv3d) and isinstance(norm, nn.BatchNorm3d):
+                    block[i], block[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+        return copy.requires_grad_(False)
 
     def set_inputs(self, count: int) -> None:
         """Take that many input channels; new ones, behind the old ones, do not count yet."""

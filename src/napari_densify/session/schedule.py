@@ -18,8 +18,8 @@ SLICE = 0.2
 """Seconds of training at a time; an edit ends a slice early."""
 GUESS_SHARE = 0.2
 """Most of the learning that goes to fitting the guess to new edits."""
-FRESH = 0.4
-"""Training after an edit before the viewed slice is predicted again."""
+FRESH = 0.1
+"""Training after an edit before the viewed slice is predicted again: a step at least."""
 EVERY = 2.0
 """Training between refreshes of the viewed slice while nothing is edited."""
 AGE = 4.0
@@ -108,7 +108,7 @@ class Schedule:
         box, age = min(self._view.items(), key=lambda item: item[1])
         if self._view_is_due(age):
             return Predict(box, viewed=True)
-        if self.training and self._guess_is_due():
+        if self.training and self._guess_is_due() and age > self._edited:
             return Guess()
         # What was never predicted comes before everything else: it costs little with a guess.
         whole = bool((self._rest_at > -np.inf).all())
