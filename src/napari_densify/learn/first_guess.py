@@ -16,10 +16,14 @@ from napari_densify.learn.supervision import Supervision
 
 TREES, FOLD_TREES = 48, 16
 """Trees of the forest that is shown, and of each that has not seen one fold."""
-ROWS = 6000
-"""Most voxels of each class that a forest is fitted on."""
+ROWS = 60000
+"""Most voxels of each class that trees are drawn from, to bound the memory. Of fib25's 62,000
+annotated voxels 6000 a class bring .71, all of them .76."""
 FLOOR = 0.01
 """Added to each probability: a forest is never as sure as it says."""
+EVEN = 0.5
+"""How much rare classes are preferred: classes are drawn as often as n^(1 - EVEN). Dice with 0.5
+and 1: fib25 .766 and .743, nuclei .881 and .880, four hippocampi .712 and .714."""
 CELL = 16
 """Side of the cells that are computed at once; a viewed slice is thin."""
 SHOWN = FOLDS
@@ -78,7 +82,7 @@ class FirstGuess:
         return Forest.fit(
             self._rows[seen],
             index,
-            1 / np.bincount(index)[index],
+            1.0 / np.bincount(index)[index] ** EVEN,
             self.classes,
             trees=TREES if held_out == SHOWN else FOLD_TREES,
             seed=self.seed + held_out,

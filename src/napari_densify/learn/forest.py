@@ -15,6 +15,10 @@ LEAF = 5
 """Fewest samples of a leaf: Dice on four hippocampi .725, nuclei .882; leaves of 2 and 10 alike,
 and those of 2 take half as long again."""
 
+DRAWS = 10000
+"""Most rows that a tree is drawn. With 60000 Dice of fib25 is .770 instead of .761 and nuclei .883
+instead of .881, but to fit takes 6.1 s of one thread instead of 1.3 s."""
+
 Table = dict[str, NDArray[Any]]
 """One tree: left_child, right_child, feature, threshold (nodes,), values (nodes, classes)."""
 
@@ -48,12 +52,12 @@ class Forest:
         seed: int,
         threads: int,
     ) -> Self:
-        """Grow a forest, each tree from as many draws as there are rows.
+        """Grow a forest, each tree from as many draws as there are rows, up to `DRAWS`.
 
         Weights decide how often a row is drawn (Chen, Liaw and Breiman 2004, "Using random forest
-        to learn imbalanced data"): frequent classes bring no more rows than rare ones, so that
-        trees grow in half the time of weights that count in the splits. scikit-learn's own
-        forest spends longer on checking its arguments than on small trees.
+        to learn imbalanced data"): trees grow from fewer different rows, in half the time of
+        weights that count in the splits. scikit-learn's own forest spends longer on checking its
+        arguments than on small trees.
 
         Parameters
         ----------
@@ -69,7 +73,8 @@ class Forest:
 
         def grow(number: int) -> Table:
             random = np.random.default_rng((seed, number))
-            draws = np.searchsorted(drawn_up_to, random.random(len(rows)) * drawn_up_to[-1])
+            chance = random.random(min(len(rows), DRAWS))
+            draws = np.searchsorted(drawn_up_to, chance * drawn_up_to[-1])
             times = np.bincount(draws, minlength=len(rows))
             drawn = np.flatnonzero(times)
             tree = DecisionTreeClassifier(
