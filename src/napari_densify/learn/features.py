@@ -23,7 +23,7 @@ PER_SCALE = 5
 TRUNCATE = 3.0
 POSITION = 2.0
 """Half the extent of the longest axis in the position's channels: about the range of the others.
-Dice of a random forest on four hippocampi .73 with the position, .54 without; nuclei alike."""
+Dice of a random forest on three hippocampi .73 with the position, .54 without; nuclei alike."""
 SAMPLES = 1.5
 """Grid points per standard deviation at least: a coarser grid would miss what the filter sees."""
 TILE = 64
@@ -113,8 +113,8 @@ class _Scale:
     """The filters of one scale, on a grid that is as coarse as the scale allows.
 
     Every `steps`-th voxel of the volume is a point of that grid, so that neighbouring tiles
-    agree; in between, responses are interpolated. The whole bank takes a tenth of the time of
-    filters at full resolution, and Dice of trees and networks stays the same (docs/method.md).
+    agree; in between, responses are interpolated. The whole bank of fib25 takes a third of the time
+    of filters at full resolution (docs/method.md).
 
     Parameters
     ----------
@@ -153,7 +153,7 @@ class _Scale:
     ) -> tuple[NDArray[np.float32], slice]:
         """A Gaussian along one axis as a matrix, and the voxels that it is to be applied to.
 
-        As a matrix product it is ten times faster than torch's convolution of one channel, and
+        As a matrix product it is several times faster than torch's convolution of one channel, and
         the volume's last voxels repeat beyond its ends without a copy of them.
         """
         step, radius, sigma = self.steps[axis], self.radii[axis], self.sigma[axis]

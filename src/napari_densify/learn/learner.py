@@ -40,10 +40,11 @@ AVERAGE = 0.98
 DICE_FROM = 50
 """Step at which the Dice loss sets in: before, there is nothing for it to sharpen."""
 TRUST, RAMP = 0.6, 60
-"""Share of the network in the prediction, the rest being the guess's, and steps until then."""
+"""Share of the network in the prediction, the rest being the guess's, and steps until then. Dice
+of three hippocampi .757, .768 and .766 with a quarter, half and three quarters."""
 UNBIAS = 0.5
-"""How much of the preference for rare classes is taken back in the prediction. At 1e-3 Dice of
-three hippocampi .75, .77 and .73 without, half and all of it."""
+"""How much of the preference for rare classes is taken back in the prediction. Dice of three
+hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
 PATCH = 40**3
