@@ -283,7 +283,7 @@ def print_rounds(run: dict[str, object]) -> None:
 def _machine() -> dict[str, str]:
     import torch
 
-    from napari_densify.learn.learner import pick_device
+    from napari_densify.learn.device import pick_device
 
     return {
         "napari-densify": __version__,
@@ -305,7 +305,7 @@ def _check_classes(classes: list[int], path: Path) -> None:
 
 def _check_device(name: str) -> None:
     """Refuse early to work on a device that is not there."""
-    from napari_densify.learn.learner import pick_device
+    from napari_densify.learn.device import pick_device
 
     pick_device(name)
 

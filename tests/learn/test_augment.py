@@ -35,7 +35,7 @@ def test_no_strength_changes_nothing(still: pytest.MonkeyPatch) -> None:
     warped, moved = augment.warp(values, labels, (2.0, 1.0, 0.5), random())
     torch.testing.assert_close(warped, values, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(moved, labels)
-    torch.testing.assert_close(augment.recolour(values, random()), values)
+    torch.testing.assert_close(augment.recolour(values, 2, random()), values)
 
 
 def test_what_comes_from_outside_has_no_weight(still: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_thin_patch_is_turned_in_its_plane(still: pytest.MonkeyPatch) -> None:
 def test_grey_values_vary_by_patch_and_are_reproducible() -> None:
     values = torch.rand(2, 3, *SIZE, generator=random())
     torch.manual_seed(1)
-    one = augment.recolour(values, random())
+    one = augment.recolour(values, 2, random())
     torch.manual_seed(2)
-    assert torch.equal(one, augment.recolour(values, random()))
+    assert torch.equal(one, augment.recolour(values, 2, random()))
     assert not torch.allclose(one[0] - values[0], one[1] - values[1], atol=0.01)

@@ -38,7 +38,8 @@ def test_there_are_as_many_channels_as_it_says(image: NDArray[np.float32]) -> No
     two = np.concatenate([image, image])
     bank = FeatureBank(two, (1, 1, 1), CPU)
     assert whole(bank).shape == (bank.channels, *image.shape[1:])
-    assert bank.channels == 2 * (1 + PER_SCALE * len(SCALES))
+    assert bank.filters == 2 * (1 + PER_SCALE * len(SCALES))
+    assert bank.channels == bank.filters + 3
 
 
 def test_the_first_channel_is_the_image(image: NDArray[np.float32]) -> None:

@@ -49,7 +49,7 @@ def test_every_patch_holds_annotated_voxels(
     for label in (1, 2):
         paint(annotation, sampler, data.draw(st.lists(st.integers(0, last), min_size=1)), label)
     for _ in range(8):
-        boxes = sampler.draw(2)
+        boxes = [patch.box for patch in sampler.draw(2)]
         assert boxes[0].shape == boxes[1].shape
         for box in boxes:
             assert annotation.labels[box.slices].any()
@@ -108,7 +108,7 @@ def test_slabs_lie_along_the_painted_plane(axis: int) -> None:
     plane = Plane(axis, 20)
     paint(annotation, sampler, on_plane(plane, slice(0, 20)), 1)
     paint(annotation, sampler, on_plane(plane, slice(20, 40)), 2)
-    shapes = [sampler.draw(1)[0].shape for _ in range(100)]
+    shapes = [sampler.draw(1)[0].box.shape for _ in range(100)]
     slabs = [s for s in shapes if len(set(s)) > 1]
     assert 30 < len(slabs) < 70
     assert all(int(np.argmin(s)) == axis for s in slabs)

@@ -60,3 +60,28 @@ def test_a_new_class_is_preferred_nowhere_by_its_bias() -> None:
     old = net.head.bias.detach().clone()
     net.set_classes(3)
     assert net.head.bias[2] == old.min()
+
+
+def test_folding_the_normalisation_changes_no_answer() -> None:
+    torch.manual_seed(0)
+    net = UNet3D(3, 2, compact((16, 32)))
+    for _ in range(3):  # statistics other than those it begins with
+        net(1 + 2 * torch.randn(2, 3, 8, 8, 8))
+    folded = net.eval().folded()
+    assert not any(isinstance(m, torch.nn.BatchNorm3d) for m in folded.modules())
+    x = torch.randn(2, 3, 8, 8, 8)
+    torch.testing.assert_close(folded(x), net(x).detach(), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("levels", [compact((16, 32)), (Level((8,), (8,)), Level((16,)))])
+def test_new_inputs_do_not_count_until_something_is_learned(levels: tuple[Level, ...]) -> None:
+    net = UNet3D(3, 2, levels).eval()
+    x = torch.randn(1, 5, 8, 8, 8)
+    with torch.no_grad():
+        before = net(x[:, :3])
+        net.set_inputs(5)
+        after = net(x)
+        net.set_inputs(3)
+        again = net(x[:, :3])
+    torch.testing.assert_close(after, before)
+    torch.testing.assert_close(again, before)

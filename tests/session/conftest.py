@@ -19,7 +19,7 @@ PLANES = [Plane(0, 9), Plane(1, 19), Plane(2, 16)]
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Predict after hardly any training: what is predicted does not matter."""
-    for name in ("FIRST", "FRESH", "SLICE"):
+    for name in ("FRESH", "SLICE"):
         monkeypatch.setattr(schedule, name, 0.05)
 
 

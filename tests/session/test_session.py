@@ -73,7 +73,7 @@ def test_a_round_begins_with_painting_after_a_complete_prediction(
     for plane in PLANES:
         paint(session, plane, truth)
     session.train()
-    go(lambda: session.status.steps > 0)
+    go(lambda: session.status.train_seconds > 0)
     session.paint(np.arange(3), 1)
     assert session.annotation.round == 0
     go(complete(session))
@@ -278,6 +278,7 @@ def test_a_reset_forgets_the_network_and_keeps_the_annotation(
     session.train()
     go = drive(session)
     go(complete(session))
+    go(lambda: session.status.steps > 0)
     session.pause()
     go(lambda: session.model is not None)
     assert session.status.steps > 0
@@ -326,9 +327,8 @@ def test_the_strength_of_corrections_is_one_setting(phantom: Volume, tiny: Setti
     session.set_strength(0)
     assert session.weights().ravel()[10] == session.weights().ravel()[0]
     go.turns(2)
-    np.testing.assert_array_equal(
-        workers[0]._learner._weight_of[2], workers[0]._learner._weight_of[1]
-    )
+    weight_of = workers[0]._learner.supervision._weight_of
+    np.testing.assert_array_equal(weight_of[2], weight_of[1])
     session.reset()
     go.turns(2)
     assert workers[0]._learner.strength == 0

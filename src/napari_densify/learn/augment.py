@@ -56,18 +56,28 @@ def warp(
     )
 
 
-def recolour(values: Tensor, generator: torch.Generator) -> Tensor:
-    """Change gain and offset and add noise, a draw for each patch."""
+def recolour(values: Tensor, filters: int, generator: torch.Generator) -> Tensor:
+    """Change gain and offset and add noise, a draw for each patch.
+
+    Parameters
+    ----------
+    values : (n, c, z, y, x) float
+    filters : int
+        How many channels are filter responses; those behind them, the position, are only shifted.
+    generator : torch.Generator
+        Source of randomness, on the CPU.
+    """
     n, c = values.shape[:2]
     one = (n, 1, 1, 1, 1)
-    gain = 1 + GAIN * torch.randn(one, generator=generator)
     shift = SHIFT * torch.randn((n, c, 1, 1, 1), generator=generator)
+    gain = 1 + GAIN * torch.randn(one, generator=generator)
+    grey = values[:, :filters]
     noise = (
-        NOISE
-        * torch.rand(one, generator=generator)
-        * torch.randn(values.shape, generator=generator)
+        NOISE * torch.rand(one, generator=generator) * torch.randn(grey.shape, generator=generator)
     )
-    return values * gain.to(values) + shift.to(values) + noise.to(values)
+    changed = values + shift.to(values)
+    changed[:, :filters] += grey * (gain - 1).to(values) + noise.to(values)
+    return changed
 
 
 def _rotations(n: int, extent: Tensor, generator: torch.Generator) -> Tensor:

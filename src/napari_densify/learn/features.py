@@ -1,4 +1,4 @@
-"""A bank of multi-scale filters, fed to the network beside the image.
+"""A bank of multi-scale filters and the position, for the first guess and the network.
 
 Filters at several scales spare the network the first half minute of finding out what an edge
 is: see docs/architecture.md for what they gain.
@@ -21,6 +21,11 @@ SCALES = (0.7, 1.5, 3.0, 6.0)
 PER_SCALE = 5
 """Smoothed value, gradient magnitude, and three Hessian eigenvalues."""
 TRUNCATE = 3.0
+POSITION = 2.0
+"""Half the extent of the longest axis in the position's channels: about the range of the others.
+Dice of a random forest on three hippocampi .73 with the position, .54 without; nuclei alike."""
+SAMPLES = 1.5
+"""Grid points per standard deviation at least: a coarser grid would miss what the filter sees."""
 TILE = 64
 
 
@@ -49,6 +54,9 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
 class FeatureBank:
     """Filter responses of a volume, computed tile by tile where they are asked for.
 
+    Where in the volume a voxel lies comes behind them, as three more channels: texture repeats
+    itself, a structure seldom does.
+
     Parameters
     ----------
     image : (c, z, y, x) float32 array
@@ -57,6 +65,11 @@ class FeatureBank:
         The scales are isotropic in physical space.
     device : torch.device
         Where the filters run.
+
+    Attributes
+    ----------
+    filters, channels : ints
+        Number of filter responses, and with the three of the position.
     """
 
     def __init__(
@@ -65,11 +78,11 @@ class FeatureBank:
         self.image = image
         self.shape = image.shape[1:]
         self.device = device
-        self.channels = image.shape[0] * (1 + PER_SCALE * len(SCALES))
+        self.filters = image.shape[0] * (1 + PER_SCALE * len(SCALES))
+        self.channels = self.filters + 3
         fine = min(spacing)
-        self._sigmas = [[s * fine / d for d in spacing] for s in SCALES]
-        self._steps = [d / fine for d in spacing]
-        self._halo = [int(np.ceil(TRUNCATE * s)) + 2 for s in self._sigmas[-1]]
+        self._position = _position(self.shape, spacing)
+        self._scales = [_Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
         # Only touched pages of this become memory: what is never asked for costs nothing.
         self._values = np.empty((self.channels, *self.shape), np.float16)
         self._known = np.zeros([-(-n // TILE) for n in self.shape], bool)
@@ -86,30 +99,99 @@ class FeatureBank:
 
     @torch.no_grad()
     def _fill(self, tile: Box) -> None:
-        around = tile.grow(self._halo, self.shape)
-        image = torch.from_numpy(self.image[:, *around.slices]).to(self.device)
-        inner = tile.shift(around.start).slices
-        channels = [image]
-        for sigma in self._sigmas:
-            smooth = _gaussian(image, sigma)
-            channels += _responses(smooth, self._steps, float(sigma[int(np.argmax(sigma))]))
-        stack = torch.cat([c[:, *inner] for c in channels])
-        self._values[:, *tile.slices] = stack.half().cpu().numpy()
+        channels = [torch.from_numpy(self.image[:, *tile.slices]).to(self.device)]
+        for scale in self._scales:
+            channels += scale.responses(self.image, tile, self.device)
+        self._values[: self.filters, *tile.slices] = torch.cat(channels).half().cpu().numpy()
+        along = [p[part] for p, part in zip(self._position, tile.slices, strict=True)]
+        for axis, values in enumerate(np.meshgrid(*along, indexing="ij")):
+            self._values[self.filters + axis, *tile.slices] = values
         self._known[tuple(a // TILE for a in tile.start)] = True
 
 
-def _gaussian(image: Tensor, sigma: Sequence[float]) -> Tensor:
-    """Separable Gaussian of a (c, z, y, x) image; edges repeat."""
-    x = image[:, None]
-    for axis, s in enumerate(sigma):
-        radius = max(1, int(np.ceil(TRUNCATE * s)))
-        taps = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
-        kernel = torch.exp(-0.5 * (taps / max(s, 1e-3)) ** 2)
-        kernel = (kernel / kernel.sum()).view([1, 1, *(-1 if a == axis else 1 for a in range(3))])
-        pad = [0] * 6
-        pad[2 * (2 - axis)] = pad[2 * (2 - axis) + 1] = radius
-        x = F.conv3d(F.pad(x, pad, mode="replicate"), kernel)
-    return x[:, 0]
+class _Scale:
+    """The filters of one scale, on a grid that is as coarse as the scale allows.
+
+    Every `steps`-th voxel of the volume is a point of that grid, so that neighbouring tiles
+    agree; in between, responses are interpolated. The whole bank of fib25 takes a third of the time
+    of filters at full resolution (docs/method.md).
+
+    Parameters
+    ----------
+    sigma : (3,) floats
+        Standard deviation along z, y, x, in voxels.
+    spacing : (3,) floats
+    fine : float
+        The finest of the spacings.
+    """
+
+    def __init__(self, sigma: Sequence[float], spacing: Sequence[float], fine: float) -> None:
+        self.sigma = sigma
+        self.steps = [_power_of_two(s / SAMPLES) for s in sigma]
+        self.radii = [max(1, int(np.ceil(TRUNCATE * s))) for s in sigma]
+        self.unit = float(max(sigma))
+        self.distances = [n * d / fine for n, d in zip(self.steps, spacing, strict=True)]
+
+    def responses(
+        self, image: NDArray[np.float32], tile: Box, device: torch.device
+    ) -> list[Tensor]:
+        """Responses of a (c, z, y, x) image in a tile, each (c, z, y, x)."""
+        smoothers, around = [], []
+        axes = zip(tile.start, tile.stop, image.shape[1:], range(3), strict=True)
+        for start, stop, length, axis in axes:
+            matrix, window = self._smoother(start, stop, length, axis)
+            smoothers.append(torch.from_numpy(matrix).to(device))
+            around.append(window)
+        x = torch.from_numpy(image[:, *around]).to(device)
+        for axis, smoother in enumerate(smoothers, start=1):
+            x = torch.tensordot(smoother, x, dims=([1], [axis])).movedim(0, axis)
+        x = x.contiguous()
+        return [self._refine(r, tile) for r in _responses(x, self.distances, self.unit)]
+
+    def _smoother(
+        self, start: int, stop: int, length: int, axis: int
+    ) -> tuple[NDArray[np.float32], slice]:
+        """A Gaussian along one axis as a matrix, and the voxels that it is to be applied to.
+
+        As a matrix product it is several times faster than torch's convolution of one channel, and
+        the volume's last voxels repeat beyond its ends without a copy of them.
+        """
+        step, radius, sigma = self.steps[axis], self.radii[axis], self.sigma[axis]
+        # Two more points on each side: a second derivative is a derivative twice over.
+        points = start + step * np.arange(-2, -(-(stop - 1 - start) // step) + 3)
+        taps = np.arange(-radius, radius + 1)
+        kernel = np.exp(-0.5 * (taps / max(sigma, 1e-3)) ** 2)
+        voxels = np.clip(points[:, None] + taps, 0, length - 1)
+        low, high = int(voxels.min()), int(voxels.max()) + 1
+        matrix = np.zeros((len(points), high - low), np.float32)
+        rows = np.broadcast_to(np.arange(len(points))[:, None], voxels.shape)
+        np.add.at(matrix, (rows, voxels - low), kernel / kernel.sum())
+        return matrix, slice(low, high)
+
+    def _refine(self, response: Tensor, tile: Box) -> Tensor:
+        """From the coarse grid to a tile's voxels."""
+        response = response[:, 2:-2, 2:-2, 2:-2]
+        if max(self.steps) > 1:
+            size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], self.steps, strict=True)]
+            response = F.interpolate(
+                response[None], size=size, mode="trilinear", align_corners=True
+            )[0]
+        z, y, x = tile.shape
+        return response[:, :z, :y, :x]
+
+
+def _position(shape: Sequence[int], spacing: Sequence[float]) -> list[NDArray[np.float32]]:
+    """Position along each axis, from -POSITION to POSITION along the longest one."""
+    lengths = [n * d for n, d in zip(shape, spacing, strict=True)]
+    return [
+        ((2 * np.arange(n) + 1 - n) * (POSITION * d / max(lengths))).astype(np.float32)
+        for n, d in zip(shape, spacing, strict=True)
+    ]
+
+
+def _power_of_two(value: float) -> int:
+    """The largest power of two up to a value, at least 1; tiles begin at multiples of it."""
+    return 1 << max(0, int(np.log2(max(value, 1.0))))
 
 
 def _responses(smooth: Tensor, steps: Sequence[float], sigma: float) -> list[Tensor]:

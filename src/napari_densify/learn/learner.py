@@ -16,14 +16,20 @@ from torch.optim.swa_utils import AveragedModel
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.problem import Problem
-from napari_densify.learn import augment
+from napari_densify.learn.device import pick_device
 from napari_densify.learn.features import FeatureBank, normalise
+from napari_densify.learn.first_guess import FirstGuess
+from napari_densify.learn.inputs import Inputs
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
+from napari_densify.learn.patches import Patches
+from napari_densify.learn.prediction import guess_probability, network_probability
 from napari_densify.learn.sampler import Sampler
+from napari_densify.learn.supervision import Supervision
 from napari_densify.learn.unet import COMPACT, Level, UNet3D, fit_spacing
 
-RATE = 5e-3
-"""Highest learning rate of AdamW."""
+RATE = 1e-3
+"""Highest learning rate of AdamW. The network begins with the guess as it is; at 5e-3 it is worse
+than the guess for the first hundred steps (Dice .03 after 17 of them), at 1e-3 hardly ever."""
 WEIGHT_DECAY = 1e-2
 WARM_UP = 10
 """Steps from 0 to the highest rate."""
@@ -33,12 +39,16 @@ AVERAGE = 0.98
 """Decay of the averaged weights once there are many steps."""
 DICE_FROM = 50
 """Step at which the Dice loss sets in: before, there is nothing for it to sharpen."""
+TRUST, RAMP = 0.6, 60
+"""Share of the network in the prediction, the rest being the guess's, and steps until then. Dice
+of three hippocampi .757, .768 and .766 with a quarter, half and three quarters."""
+UNBIAS = 0.5
+"""How much of the preference for rare classes is taken back in the prediction. Dice of three
+hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
 PATCH = 40**3
 """Voxels a patch."""
-HALO = 16
-"""Voxels around a block that the network sees but does not answer for."""
 
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
@@ -89,11 +99,16 @@ class Learner:
         self.classes = sorted({1, *classes})
         self.steps = 0
         self.seconds = 0.0
-        self.loss = float("nan")
+        self.loss = self._guess_loss = float("nan")
         torch.manual_seed(seed)
-        self._random = torch.Generator().manual_seed(seed)
         self.bank = FeatureBank(normalise(image), spacing, self.device)
-        net = UNet3D(self.bank.channels, len(self.classes), fit_spacing(levels, spacing))
+        count = len(self.classes)
+        self.guess = FirstGuess(self.bank, count, seed, torch.get_num_threads())
+        self.inputs = Inputs(self.bank, self.guess)
+        net = UNet3D(self.inputs.channels, count, fit_spacing(levels, spacing))
+        # It begins with the guess as it is.
+        torch.nn.init.zeros_(net.head.weight)
+        torch.nn.init.zeros_(net.head.bias)  # type: ignore[arg-type]
         self.net = net.to(self.device)
         self.net.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged = AveragedModel(self.net, multi_avg_fn=_moving_average, use_buffers=True)
@@ -101,9 +116,11 @@ class Learner:
         self.annotation = Annotation(self.bank.shape)
         rng = np.random.default_rng(seed)
         self.sampler = Sampler(self.annotation, self.net.stride, PATCH, rng)
-        self._tell_apart(self.classes)
+        self.supervision = Supervision(self.annotation, self.classes, strength)
+        random = torch.Generator().manual_seed(seed)
+        self.patches = Patches(self.sampler, self.inputs, self.supervision, self.spacing, random)
         self._last_edit = 0
-        self._weight_of = self.annotation.weight_table(strength)
+        self._folded_at = -1
 
     @property
     def ready(self) -> bool:
@@ -114,11 +131,19 @@ class Learner:
         """Learn from an edit from the next step on; the learning rate rises again."""
         self.annotation.apply(edit)
         self.sampler.notice(edit)
-        self._weight_of = self.annotation.weight_table(self.strength)
         self._last_edit = self.steps
         new = sorted(set(self.annotation.classes) - set(self.classes))
         if new:
             self._tell_apart([*self.classes, *new])
+        self.supervision.weigh(self.strength)
+
+    def guess_anew(self) -> None:
+        """Fit the first guess to the annotation as it is now."""
+        if not self.ready:
+            raise ValueError("a guess needs two annotated classes")
+        start = time.perf_counter()
+        self.guess.fit(self.supervision)
+        self.seconds += time.perf_counter() - start
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
         """Train for about `seconds`, at least one step.
@@ -131,6 +156,8 @@ class Learner:
         """
         if not self.ready:
             raise ValueError("training needs two annotated classes")
+        if not self.guess.fitted:
+            self.guess_anew()
         start = time.perf_counter()
         before = self.seconds
         while True:
@@ -140,13 +167,12 @@ class Learner:
                 return Progress(self.steps, self.loss)
 
     def _step(self) -> None:
-        values, target, weight = self._batch()
+        values, target, weight = self.patches.draw(BATCH)
+        target, weight = target.to(self.device), weight.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
-        with self._precision():
-            logits = self.net(values)
-        logits = logits.float()
+        logits = self._logits(self.net, values)
         loss = entropy = weighted_cross_entropy(logits, target, weight)
         if self.steps >= DICE_FROM:
             loss = loss + masked_dice(logits, target, weight)
@@ -155,9 +181,20 @@ class Learner:
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
-        value = float(entropy.detach())
-        self.loss = value if np.isnan(self.loss) else 0.95 * self.loss + 0.05 * value
+        by_guess = weighted_cross_entropy(self._guess_in(values), target, weight)
+        self.loss = _smoothed(self.loss, entropy)
+        self._guess_loss = _smoothed(self._guess_loss, by_guess)
         self.steps += 1
+
+    def _logits(self, net: torch.nn.Module, values: Tensor) -> Tensor:
+        """What a network makes of its input: the guess, which is part of it, and a correction."""
+        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        with self._precision():
+            correction: Tensor = net(values)
+        return correction.float() + self._guess_in(values)
+
+    def _guess_in(self, values: Tensor) -> Tensor:
+        return values[:, self.bank.channels :].to(self.device)
 
     def _precision(self) -> AbstractContextManager[object]:
         """Half precision where it pays: bfloat16 is slower than float32 on most CPUs."""
@@ -169,42 +206,8 @@ class Learner:
         since = self.steps - self._last_edit
         return RATE * min(1.0, (self.steps + 1) / WARM_UP) / (1 + since / SETTLE)
 
-    def _batch(self) -> tuple[Tensor, Tensor, Tensor]:
-        boxes = self.sampler.draw(BATCH)
-        values = torch.stack([self._read(box) for box in boxes]).to(self.device)
-        labels = torch.stack([self._supervision(box) for box in boxes]).to(self.device)
-        values, labels = augment.warp(values, labels, self.spacing, self._random)
-        values = augment.recolour(values, self._random)
-        values = values.contiguous(memory_format=torch.channels_last_3d)
-        return values, labels[:, 0].long(), labels[:, 1]
-
-    def _read(self, box: Box) -> Tensor:
-        """Features of a box; beyond the volume's end its last voxels repeat."""
-        inside = Box.cut(box.start, box.shape, self.bank.shape)
-        values = self.bank.read(inside)
-        beyond = [(0, b - i) for b, i in zip(box.shape, inside.shape, strict=True)]
-        if any(after for _, after in beyond):
-            values = np.pad(values, [(0, 0), *beyond], mode="edge")
-        return torch.from_numpy(values).float()
-
-    def _supervision(self, box: Box) -> Tensor:
-        """(2, z, y, x): class index and weight w; w = 0 beyond the volume's end."""
-        inside = Box.cut(box.start, box.shape, self.annotation.shape)
-        marks = self.annotation.read(inside)
-        index = self._index_of[marks["label"]]
-        weight = self._weight_of[
-            marks["label"].astype(np.intp),
-            marks["round"].astype(np.intp),
-            marks["wrong"].astype(np.intp),
-        ]
-        out = np.zeros((2, *box.shape), np.float32)
-        z, y, x = marks.shape
-        out[0, :z, :y, :x], out[1, :z, :y, :x] = index, weight
-        return torch.from_numpy(out)
-
-    @torch.no_grad()
     def predict(self, box: Box) -> NDArray[np.float32]:
-        """Class probabilities from the averaged weights.
+        """Class probabilities: the averaged network's and the guess's, mixed.
 
         Parameters
         ----------
@@ -216,63 +219,59 @@ class Learner:
         (classes, z, y, x) float32
             In the order of `classes`.
         """
-        self.averaged.eval()
-        halves, size = self._halves(box)
-        starts = [self._start(half, size) for half in halves]
-        values = torch.stack([self._read(Box(a, _end(a, size))) for a in starts])
-        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
-        with self._precision():
-            logits = self.averaged(values)
-        out = np.empty((len(self.classes), *box.shape), np.float32)
-        for half, start, each in zip(halves, starts, logits, strict=True):
-            inner = each[:, *half.shift(start).slices].float().softmax(0)
-            out[:, *half.shift(box.start).slices] = inner.cpu().numpy()
-        return out
+        guess = guess_probability(self.inputs, box)
+        trust = self.trust
+        if not trust:
+            return guess.numpy()
+        network = network_probability(self._unbiased_logits, self.inputs, box, self.net.stride)
+        return torch.lerp(guess, network, trust).numpy()
 
-    def _halves(self, box: Box) -> tuple[list[Box], list[int]]:
-        """Two boxes of one shape that cover a box, and the input size the network needs for them.
+    def _unbiased_logits(self, values: Tensor) -> Tensor:
+        """The averaged network's logits without the preference that class balance brings in.
 
-        Batch 1 takes three quarters of the time of batch 2, so two halves are faster than a whole.
+        Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations
+        of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
         """
-        longest = int(np.argmax(box.shape))
-        length = list(box.shape)
-        length[longest] = -(-length[longest] // 2)
-        second = [b - n for b, n in zip(box.stop, length, strict=True)]
-        halves = [Box.cut(start, length, box.stop) for start in (box.start, second)]
-        size = []
-        for n, step, whole in zip(length, self.net.stride, self.bank.shape, strict=True):
-            wanted = n + 2 * HALO + step - 1
-            size.append(-(-min(wanted, whole) // step) * step)
-        return halves, size
+        bias = UNBIAS * np.log(self.supervision.balance)[:, None, None, None]
+        return self._logits(self._folded(), values) - torch.from_numpy(bias).to(self.device)
 
-    def _start(self, box: Box, size: Sequence[int]) -> tuple[int, int, int]:
-        """Where the network's input for a box begins.
+    def _folded(self) -> UNet3D:
+        """The averaged network for inference, made once for each step that asks for it."""
+        if self._folded_at != self.steps:
+            averaged = self.averaged.module
+            assert isinstance(averaged, UNet3D)
+            self._inference = averaged.folded()
+            self._folded_at = self.steps
+        return self._inference
 
-        On the network's grid, so that neighbouring blocks pool the same voxels.
+    @property
+    def trust(self) -> float:
+        """Share of the network in the prediction; the rest is the guess's.
+
+        It has none where its loss on annotation that the guess has not seen is twice the guess's:
+        both are taken before a step learns from it.
         """
-        z, y, x = (
-            0 if n >= whole else max(a - HALO, 0) // step * step
-            for a, n, step, whole in zip(
-                box.start, size, self.net.stride, self.bank.shape, strict=True
-            )
-        )
-        return z, y, x
+        worse = 0.0 if np.isnan(self.loss) else max(self.loss / self._guess_loss - 1.0, 0.0)
+        return TRUST * min(self.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""
         self.strength = strength
-        self._weight_of = self.annotation.weight_table(strength)
+        self.supervision.weigh(strength)
 
     def state(self) -> dict[str, Tensor]:
         """Weights, averaged weights and optimiser as flat, named tensors; see `load`."""
         optimiser = self.optimiser.state_dict()["state"]
+        forest = self.guess.state()
         return {
+            **{f"guess.{k}": torch.from_numpy(v) for k, v in forest.items()},
             **{f"net.{k}": v for k, v in self.net.state_dict().items()},
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
+            "balance": torch.from_numpy(self.supervision.balance),
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -291,10 +290,13 @@ class Learner:
             self._tell_apart(classes)
             self.net.load_state_dict(_part(state, "net."))
             self.averaged.load_state_dict(_part(state, "averaged."))
+            self._folded_at = -1
             self._load_optimiser(_part(state, "optimiser."))
+            self.guess.load({k: v.numpy() for k, v in _part(state, "guess.").items()})
+            self.supervision.balance = state["balance"].numpy()
             self.steps = int(state["steps"])
             self.seconds = float(state.get("seconds", 0.0))
-        except (KeyError, RuntimeError) as error:
+        except (KeyError, RuntimeError, ValueError) as error:
             raise Problem(
                 "The model belongs to another network; it needs an image with as many channels "
                 "and about the same voxel proportions as the one it learned from."
@@ -312,10 +314,13 @@ class Learner:
 
     def _tell_apart(self, classes: list[int]) -> None:
         """Give the network's outputs to these classes; what it learned of the first ones stays."""
+        self._folded_at = -1
         if len(classes) != len(self.classes):
             kept = {id(p): self.optimiser.state.get(p) for p in self.net.parameters()}
-            self.net.set_classes(len(classes))
-            self.averaged.module.set_classes(len(classes))  # type: ignore[operator]
+            self.guess.set_classes(len(classes))
+            for net in (self.net, self.averaged.module):
+                net.set_classes(len(classes))  # type: ignore[operator]
+                net.set_inputs(self.inputs.channels)  # type: ignore[operator]
             self.optimiser = torch.optim.AdamW(
                 self.net.parameters(), RATE, weight_decay=WEIGHT_DECAY
             )
@@ -323,27 +328,7 @@ class Learner:
                 if kept.get(id(p)):
                     self.optimiser.state[p] = kept[id(p)]
         self.classes = classes
-        self._index_of = np.zeros(256, np.uint8)
-        self._index_of[self.classes] = np.arange(len(self.classes))
-
-
-def pick_device(name: str) -> torch.device:
-    """The torch device of that name; "auto" is CUDA or MPS where present, else the CPU.
-
-    Raises
-    ------
-    Problem
-        If this machine has no such device.
-    """
-    if name != "auto":
-        try:
-            torch.empty(0, device=name)
-        except (RuntimeError, AssertionError, NotImplementedError) as error:
-            raise Problem(f"There is no device “{name}” here; choose auto or cpu.") from error
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+        self.supervision.tell_apart(classes)
 
 
 @torch.no_grad()
@@ -357,10 +342,10 @@ def _moving_average(averaged: Tensors, current: Tensors, count: Tensor | int) ->
             mean.copy_(value)
 
 
+def _smoothed(before: float, value: Tensor) -> float:
+    now = float(value.detach())
+    return now if np.isnan(before) else 0.95 * before + 0.05 * now
+
+
 def _part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
     return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-
-
-def _end(start: Sequence[int], size: Sequence[int]) -> tuple[int, int, int]:
-    z, y, x = (a + n for a, n in zip(start, size, strict=True))
-    return z, y, x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,14 @@ SLABS = 0.5
 """Share of patches that are slabs along the annotated plane rather than cubes."""
 ANY = 3
 """Stands for "no plane" where an axis is expected."""
+
+
+@dataclass(frozen=True)
+class Patch:
+    """A box to train on and the annotated voxel it was drawn for, a flat index."""
+
+    box: Box
+    voxel: int
 
 
 class Sampler:
@@ -62,7 +71,7 @@ class Sampler:
         newest = marks["round"] == marks["round"][marks["label"] > 0].max(initial=0)
         self._newest = _by_class(where[newest], marks["label"][newest])
 
-    def draw(self, count: int) -> list[Box]:
+    def draw(self, count: int) -> list[Patch]:
         """`count` patches of one shape; they may reach out of the volume.
 
         The first patch's voxel decides between a cube and a slab, and the slab's orientation.
@@ -71,7 +80,7 @@ class Sampler:
         axis = self._axis(voxel) if self.rng.random() < SLABS else ANY
         size = self.sizes[axis]
         voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
-        return [self._around(v, size) for v in voxels]
+        return [Patch(self._around(v, size), v) for v in voxels]
 
     def _axis(self, voxel: int) -> int:
         """The axis across the plane that a voxel was painted on."""

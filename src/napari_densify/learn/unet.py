@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Self
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 Size = tuple[int, int, int]
 
@@ -102,6 +105,7 @@ class UNet3D(nn.Module):
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
+        self.in_channels = in_channels
         self.encoders, self.downs = nn.ModuleList(), nn.ModuleList()
         self.ups, self.decoders = nn.ModuleList(), nn.ModuleList()
         width, skips = in_channels, []
@@ -173,6 +177,42 @@ class UNet3D(nn.Module):
             head.bias[:] = old.bias.min()
             head.weight[:kept], head.bias[:kept] = old.weight[:kept], old.bias[:kept]
         self.head = head
+
+    def folded(self) -> Self:
+        """A copy for inference, its normalisation folded into the convolutions before it."""
+        copy = deepcopy(self).eval()
+        for block in [m for m in copy.modules() if isinstance(m, nn.Sequential)]:
+            for i, (conv, norm) in enumerate(pairwise(list(block))):
+                if isinstance(conv, nn.Conv3d) and isinstance(norm, nn.BatchNorm3d):
+                    block[i], block[i + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+        return copy.requires_grad_(False)
+
+    def set_inputs(self, count: int) -> None:
+        """Take that many input channels; new ones, behind the old ones, do not count yet."""
+        old, self.in_channels = self.in_channels, count
+        if self.levels[0].encoder:
+            _set_inputs(self.encoders[0], old, count)
+        else:
+            # The input is handed on to the next level, and is the skip connection, which comes
+            # first in what the decoder gets.
+            self.downs[0] = _with_inputs(self.downs[0], old, count)
+            _set_inputs(self.decoders[-1], old, count)
+
+
+def _set_inputs(block: nn.Module, old: int, count: int) -> None:
+    assert isinstance(block, nn.Sequential)
+    block[0] = _with_inputs(block[0], old, count)
+
+
+def _with_inputs(conv: nn.Module, old: int, count: int) -> nn.Conv3d:
+    """The convolution with `count` instead of its first `old` input channels."""
+    assert isinstance(conv, nn.Conv3d)
+    weight = conv.weight.detach()
+    kept = min(old, count)
+    new = weight.new_zeros(len(weight), count - kept, *weight.shape[2:])
+    conv.weight = nn.Parameter(torch.cat([weight[:, :kept], new, weight[:, old:]], dim=1))
+    conv.in_channels += count - old
+    return conv
 
 
 def _convolutions(

@@ -96,9 +96,9 @@ class Status:
     loss : float
         Smoothed loss; NaN before the first step.
     train_seconds : float
-        Time spent in training steps.
+        Time spent learning: fitting the first guess and training the network.
     first_prediction_seconds : float
-        From the first training step to the first prediction; NaN before.
+        From the beginning of learning to the first prediction; NaN before.
     edits : int
         Edits and resets taken into account so far.
     complete : bool

@@ -1,6 +1,7 @@
-"""What the worker does next: train, predict the viewed slice, predict the rest.
+"""What the worker does next: guess, train, predict the viewed slice, predict the rest.
 
-Time is counted in seconds of training: a prediction is as old as the training since.
+Time is counted in seconds of learning, be it a fit of the first guess or training of the network:
+a prediction is as old as the learning since.
 """
 
 from __future__ import annotations
@@ -15,10 +16,10 @@ from napari_densify.cases.volume import Shape
 
 SLICE = 0.2
 """Seconds of training at a time; an edit ends a slice early."""
-FIRST = 1.5
-"""Training before the first prediction: earlier it would show noise."""
-FRESH = 0.4
-"""Training after an edit before the viewed slice is predicted again."""
+GUESS_SHARE = 0.2
+"""Most of the learning that goes to fitting the guess to new edits."""
+FRESH = 0.1
+"""Training after an edit before the viewed slice is predicted again: a step at least."""
 EVERY = 2.0
 """Training between refreshes of the viewed slice while nothing is edited."""
 AGE = 4.0
@@ -36,6 +37,11 @@ class Learn:
     """Train for that long."""
 
     seconds: float
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Fit the first guess to the annotation as it is now."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +65,8 @@ class Schedule:
         self.training = False
         self.trained = 0.0
         self._edited = 0.0
-        self._spent_on_rest = 0.0
+        self._spent_on_rest = self._spent_on_guesses = 0.0
+        self._guess_is_old = True
         self._rest = list(tiles(shape, [TILE] * 3))
         self._rest_at = np.full(len(self._rest), -np.inf)
         self._doubt = np.ones(len(self._rest))
@@ -80,10 +87,12 @@ class Schedule:
     def edited(self) -> None:
         """An edit came in: what was predicted so far is out of date."""
         self._edited = self.trained
+        self._guess_is_old = True
 
     def forget(self) -> None:
-        """The network starts anew."""
-        self.trained = self._edited = self._spent_on_rest = 0.0
+        """Learning starts anew."""
+        self.trained = self._edited = self._spent_on_rest = self._spent_on_guesses = 0.0
+        self._guess_is_old = True
         self._rest_at[:] = -np.inf
         self._view = dict.fromkeys(self._view, -np.inf)
 
@@ -92,21 +101,30 @@ class Schedule:
         # A second at least: they have something to say at once.
         self.trained = max(seconds, 1.0)
 
-    def next(self) -> Learn | Predict | None:
+    def next(self) -> Learn | Guess | Predict | None:
         """The next piece of work; None if there is none."""
         if not self.trained:
-            # An untrained network has nothing to say.
-            return Learn(SLICE) if self.training else None
+            return Guess() if self.training else None
         box, age = min(self._view.items(), key=lambda item: item[1])
         if self._view_is_due(age):
             return Predict(box, viewed=True)
-        if self.training and (self.trained < FIRST or self._spent_on_rest > SHARE * self.trained):
+        if self.training and self._guess_is_due() and age > self._edited:
+            return Guess()
+        # What was never predicted comes before everything else: it costs little with a guess.
+        whole = bool((self._rest_at > -np.inf).all())
+        if self.training and whole and self._spent_on_rest > SHARE * self.trained:
             return Learn(SLICE)
         urgency = self._urgency()
         worst = int(urgency.argmax())
         if urgency[worst] > 0:
             return Predict(self._rest[worst], viewed=False)
         return Learn(SLICE) if self.training else None
+
+    def guessed(self, seconds: float) -> None:
+        """The guess knows all edits; to fit it took that long."""
+        self.learned(seconds)
+        self._spent_on_guesses += seconds
+        self._guess_is_old = False
 
     def learned(self, seconds: float) -> None:
         """Training went on for that long."""
@@ -118,9 +136,10 @@ class Schedule:
             self._view[task.box] = self.trained
             return
         index = self._rest.index(task.box)
+        if self._rest_at[index] > -np.inf:
+            self._spent_on_rest += seconds
         self._rest_at[index] = self.trained
         self._doubt[index] = doubt
-        self._spent_on_rest += seconds
 
     @property
     def done(self) -> float:
@@ -136,10 +155,13 @@ class Schedule:
         if not self.training:
             return at < self.trained
         if at == -np.inf:
-            return self.trained >= FIRST
+            return True
         if at <= self._edited:
             return self.trained - self._edited >= FRESH
         return self.trained - at >= EVERY
+
+    def _guess_is_due(self) -> bool:
+        return self._guess_is_old and self._spent_on_guesses <= GUESS_SHARE * self.trained
 
     def _urgency(self) -> np.ndarray:
         """Old, uncertain and near to the view comes first; 0 for what is fresh."""
@@ -150,7 +172,7 @@ class Schedule:
             outdated = self._rest_at <= self._edited
             age = np.where(outdated, age + AGE, np.where(age >= AGE, age, 0.0))
             if self.trained - self._edited < FRESH:
-                age = np.zeros_like(age)
+                age = np.where(self._rest_at == -np.inf, age, 0.0)
         middle = [(b.start[self.view.axis] + b.stop[self.view.axis]) / 2 for b in self._rest]
         distance = np.abs(np.array(middle) - self.view.position) / TILE
         urgency: np.ndarray = age * (0.1 + self._doubt) / (1 + distance)

@@ -34,7 +34,7 @@ from napari_densify.session.news import (
     Strength,
     Train,
 )
-from napari_densify.session.schedule import Learn, Predict, Schedule
+from napari_densify.session.schedule import Guess, Learn, Predict, Schedule
 
 SAVE_EVERY = 15.0
 """Seconds of training between models sent home."""
@@ -115,6 +115,8 @@ class Worker:
         task = self._schedule.next() if able else None
         if isinstance(task, Learn):
             news += self._learn(task)
+        elif isinstance(task, Guess):
+            self._guess()
         elif isinstance(task, Predict):
             news.append(self._predict(task))
         elif not self._schedule.training and self._saved_at < self._schedule.trained:
@@ -167,7 +169,7 @@ class Worker:
             elif isinstance(message, Load):
                 news += self._load(message)
             elif isinstance(message, Save):
-                self._asked_for_model = self._learner.steps > 0
+                self._asked_for_model = self._schedule.trained > 0
             elif isinstance(message, Reset):
                 annotation = self._learner.annotation.everything()
                 self._learner = self._new_learner()
@@ -192,10 +194,15 @@ class Worker:
         self._saved_at = self._schedule.trained
         return []
 
-    def _learn(self, task: Learn) -> list[News]:
+    def _guess(self) -> None:
         start = time.perf_counter()
         if np.isnan(self._started):
             self._started = start
+        self._learner.guess_anew()
+        self._schedule.guessed(time.perf_counter() - start)
+
+    def _learn(self, task: Learn) -> list[News]:
+        start = time.perf_counter()
         self._learner.advance(task.seconds, interrupt=lambda: bool(self._inbox))
         self._schedule.learned(time.perf_counter() - start)
         saved_for = self._schedule.trained - self._saved_at
@@ -218,7 +225,7 @@ class Worker:
         self._schedule.predicted(task, now - start, doubt)
         return Block(task.box, labels, task.viewed)
 
-    def _status(self, task: Learn | Predict | None) -> Status:
+    def _status(self, task: Learn | Guess | Predict | None) -> Status:
         import torch
 
         if isinstance(task, Predict):

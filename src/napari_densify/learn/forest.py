@@ -1,0 +1,167 @@
+"""Random forests, fitted by scikit-learn and kept as plain arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.tree import DecisionTreeClassifier
+from sklearn.tree._tree import NODE_DTYPE, Tree
+
+LEAF = 5
+"""Fewest samples of a leaf: Dice on four hippocampi .725, nuclei .882; with 2 .721 and .876, with 10
+alike."""
+
+DRAWS = 10000
+"""Most rows that a tree is drawn. With 60000 Dice of fib25 is .770 instead of .761 and nuclei .883
+instead of .881, but to fit takes 6.1 s of one thread instead of 1.3 s."""
+
+Table = dict[str, NDArray[Any]]
+"""One tree: left_child, right_child, feature, threshold (nodes,), values (nodes, classes)."""
+
+
+class Forest:
+    """Trees that say how probable each class is (Breiman 2001, doi.org/10.1023/A:1010933404324).
+
+    As arrays they can be saved without pickling, so that reading them runs nothing.
+
+    Parameters
+    ----------
+    trees : list of dicts
+        See `Table`.
+    features, classes : ints
+        Columns of what it is asked and of what it answers.
+    """
+
+    def __init__(self, trees: Sequence[Table], features: int, classes: int) -> None:
+        self.trees, self.features, self.classes = list(trees), features, classes
+        self._scikit = [_scikit_tree(t, features, classes) for t in self.trees]
+
+    @classmethod
+    def fit(
+        cls,
+        rows: NDArray[np.float32],
+        index: NDArray[np.integer],
+        weight: NDArray[np.floating],
+        classes: int,
+        *,
+        trees: int,
+        seed: int,
+        threads: int,
+    ) -> Self:
+        """Grow a forest, each tree from as many draws as there are rows, up to `DRAWS`.
+
+        Weights decide how often a row is drawn (Chen, Liaw and Breiman 2004, "Using random forest
+        to learn imbalanced data"): trees grow from fewer different rows, in half the time of
+        weights that count in the splits. scikit-learn's own forest spends longer on checking its
+        arguments than on small trees.
+
+        Parameters
+        ----------
+        rows : (n, features) float32
+        index : (n,) ints
+            Class of each row, below `classes`; some may be missing.
+        weight : (n,) floats
+            How often each row is drawn, in proportion.
+        classes, trees, seed, threads : ints
+        """
+        columns = np.ascontiguousarray(rows, np.float32)
+        drawn_up_to = np.cumsum(weight, dtype=np.float64)
+
+        def grow(number: int) -> Table:
+            random = np.random.default_rng((seed, number))
+            chance = random.random(min(len(rows), DRAWS))
+            draws = np.searchsorted(drawn_up_to, chance * drawn_up_to[-1])
+            times = np.bincount(draws, minlength=len(rows))
+            drawn = np.flatnonzero(times)
+            tree = DecisionTreeClassifier(
+                min_samples_leaf=LEAF,
+                max_features="sqrt",
+                random_state=int(random.integers(1 << 31)),
+            )
+            tree.fit(columns[drawn], index[drawn], times[drawn], check_input=False)
+            return _table(tree.tree_, tree.classes_, classes)
+
+        with ThreadPoolExecutor(threads) as pool:
+            return cls(list(pool.map(grow, range(trees))), rows.shape[1], classes)
+
+    def probability(self, rows: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+        """(n, classes) mean of what the trees say; (n, features) rows."""
+
+        def total(trees: list[Any]) -> NDArray[np.float64]:
+            # scikit-learn lets go of the interpreter's lock in here.
+            return np.sum([tree.predict(rows) for tree in trees], axis=0)  # type: ignore[no-any-return]
+
+        with ThreadPoolExecutor(threads) as pool:
+            parts = pool.map(total, (self._scikit[i::threads] for i in range(threads)))
+            answer = np.sum(list(parts), axis=0) / len(self.trees)
+        return answer.astype(np.float32)  # type: ignore[no-any-return]
+
+    def state(self) -> Table:
+        """The whole forest as a few arrays; see `from_state`."""
+        joined = {k: np.concatenate([t[k] for t in self.trees]) for k in self.trees[0]}
+        return {**joined, "nodes": np.array([len(t["feature"]) for t in self.trees], np.int32)}
+
+    @classmethod
+    def from_state(cls, state: Table, features: int, classes: int) -> Self:
+        """Bring a forest back.
+
+        Raises
+        ------
+        KeyError, ValueError
+            If that is no forest of so many features and classes.
+        """
+        nodes, values = state["nodes"].astype(int), state["values"]
+        ends = np.cumsum(nodes)
+        if (nodes < 1).any() or not nodes.size or values.shape != (ends[-1], classes):
+            raise ValueError("not a forest of these classes")
+        names = ("left_child", "right_child", "feature", "threshold", "values")
+        trees = [
+            {name: state[name][end - n : end] for name in names}
+            for n, end in zip(nodes, ends, strict=True)
+        ]
+        for tree in trees:
+            _check(tree, features)
+        return cls(trees, features, classes)
+
+
+def _table(tree: Any, present: NDArray[np.integer], classes: int) -> Table:
+    """A tree of scikit-learn; columns of classes that it never met are 0."""
+    values = np.zeros((tree.node_count, classes), np.float32)
+    values[:, present] = tree.value[:, 0]
+    return {
+        "left_child": tree.children_left.astype(np.int32),
+        "right_child": tree.children_right.astype(np.int32),
+        "feature": tree.feature.astype(np.int32),
+        "threshold": tree.threshold.copy(),
+        "values": values / values.sum(axis=1, keepdims=True),
+    }
+
+
+def _scikit_tree(table: Table, features: int, classes: int) -> Any:
+    """scikit-learn's tree, which is a hundred times faster than walking down arrays in numpy."""
+    tree = Tree(features, np.array([classes], np.intp), 1)
+    nodes = np.zeros(len(table["feature"]), NODE_DTYPE)
+    for name in ("left_child", "right_child", "feature", "threshold"):
+        nodes[name] = table[name]
+    values = table["values"].astype(np.float64)[:, None, :]
+    state = {"max_depth": 0, "node_count": len(nodes), "nodes": nodes, "values": values}
+    tree.__setstate__(state)
+    return tree
+
+
+def _check(tree: Table, features: int) -> None:
+    """Refuse a tree that would lead out of its own arrays: scikit-learn does not look."""
+    left, right, feature = tree["left_child"], tree["right_child"], tree["feature"]
+    at = np.arange(len(left))
+    leaf = left == -1
+    inner = ~leaf
+    # Children come after their parents, so that every way down ends.
+    for child in (left, right):
+        if ((child <= at) | (child >= len(at)))[inner].any():
+            raise ValueError("a tree leads out of itself")
+    if (right[leaf] != -1).any() or ((feature < 0) | (feature >= features))[inner].any():
+        raise ValueError("a tree asks for what there is not")

@@ -1,0 +1,48 @@
+"""What the network sees: filter responses, position and the first guess."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_densify.cases.box import Box
+from napari_densify.learn.features import FeatureBank
+from napari_densify.learn.first_guess import SHOWN, FirstGuess
+
+
+class Inputs:
+    """Reads the network's input of any box.
+
+    Parameters
+    ----------
+    bank : FeatureBank
+    guess : FirstGuess
+    """
+
+    def __init__(self, bank: FeatureBank, guess: FirstGuess) -> None:
+        self.bank, self.guess = bank, guess
+        self.shape = bank.shape
+
+    @property
+    def channels(self) -> int:
+        """Filter responses, position, and at the end the guess's logits, one of each class."""
+        count: int = self.bank.channels + self.guess.classes
+        return count
+
+    def read(self, box: Box, held_out: int = SHOWN) -> Tensor:
+        """(channels, z, y, x) float32; beyond the volume's end its last voxels repeat.
+
+        Parameters
+        ----------
+        box : Box
+            May reach out of the volume at its end.
+        held_out : int
+            Fold of the annotation that the guess has not seen.
+        """
+        inside = Box.cut(box.start, box.shape, self.shape)
+        values = np.concatenate([self.bank.read(inside), self.guess.read(inside, held_out)])
+        beyond = [(0, b - i) for b, i in zip(box.shape, inside.shape, strict=True)]
+        if any(after for _, after in beyond):
+            values = np.pad(values, [(0, 0), *beyond], mode="edge")
+        return torch.from_numpy(values).float()

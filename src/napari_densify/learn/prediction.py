@@ -1,0 +1,83 @@
+"""Predicting blocks: the network's corrections of the first guess, mixed with the guess."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from napari_densify.cases.box import Box
+from napari_densify.learn.inputs import Inputs
+
+HALO = 8
+"""Voxels around a block that the network sees but does not answer for. Labels of blocks and of the
+whole of nuclei agree on 99.97 % of the voxels, with 16 on 99.98 %, in half the time."""
+
+Size = Sequence[int]
+
+
+def guess_probability(inputs: Inputs, box: Box) -> Tensor:
+    """(classes, z, y, x) probabilities of the first guess."""
+    return torch.from_numpy(inputs.guess.read(box).astype(np.float32)).softmax(0)
+
+
+@torch.no_grad()
+def network_probability(
+    logits_of: Callable[[Tensor], Tensor], inputs: Inputs, box: Box, stride: Size
+) -> Tensor:
+    """(classes, z, y, x) probabilities of the network.
+
+    Parameters
+    ----------
+    logits_of : callable
+        From (n, channels, z, y, x) inputs to (n, classes, z, y, x) logits.
+    inputs : Inputs
+    box : Box
+        Inside the volume, any size.
+    stride : (3,) ints
+        Of the network.
+    """
+    halves, size = _halves(box, inputs.shape, stride)
+    starts = [_start(half, size, inputs.shape, stride) for half in halves]
+    logits = logits_of(torch.stack([inputs.read(Box(a, _end(a, size))) for a in starts]))
+    out = torch.empty(logits.shape[1], *box.shape)
+    for half, start, each in zip(halves, starts, logits, strict=True):
+        inner = each[:, *half.shift(start).slices].float().softmax(0)
+        out[:, *half.shift(box.start).slices] = inner.cpu()
+    return out
+
+
+def _halves(box: Box, shape: Size, stride: Size) -> tuple[list[Box], list[int]]:
+    """Two boxes of one shape that cover a box, and the input size the network needs for them.
+
+    Batch 1 takes three quarters of the time of batch 2, so two halves are faster than a whole.
+    """
+    longest = int(np.argmax(box.shape))
+    length = list(box.shape)
+    length[longest] = -(-length[longest] // 2)
+    second = [b - n for b, n in zip(box.stop, length, strict=True)]
+    halves = [Box.cut(start, length, box.stop) for start in (box.start, second)]
+    size = []
+    for n, step, whole in zip(length, stride, shape, strict=True):
+        wanted = n + 2 * HALO + step - 1
+        size.append(-(-min(wanted, whole) // step) * step)
+    return halves, size
+
+
+def _start(box: Box, size: Size, shape: Size, stride: Size) -> tuple[int, int, int]:
+    """Where the network's input for a box begins.
+
+    On the network's grid, so that neighbouring blocks pool the same voxels.
+    """
+    z, y, x = (
+        0 if n >= whole else max(a - HALO, 0) // step * step
+        for a, n, step, whole in zip(box.start, size, stride, shape, strict=True)
+    )
+    return z, y, x
+
+
+def _end(start: Size, size: Size) -> tuple[int, int, int]:
+    z, y, x = (a + n for a, n in zip(start, size, strict=True))
+    return z, y, x
