@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import product
 from typing import Any, Self
 
 import numpy as np
@@ -104,7 +105,7 @@ class DigitalPlane:
     depend neither on zoom nor on offset. A pixel stands for the voxel that its centre lies in; a
     voxel of which the plane cuts so little that no pixel's centre lies in it goes with the pixel
     where its diagonal along the normal meets the plane, which is inside the cell just because of
-    the thickness.
+    the thickness; and with the pixels beside that, where that one's centre is outside the volume.
 
     Parameters
     ----------
@@ -136,8 +137,8 @@ class DigitalPlane:
         self.step = float(np.abs(normal) @ self._spacing)
         self._normal = normal * self._spacing / self.step
         self._across = np.array(across)
-        ends = np.array(np.meshgrid(*zip(np.full(3, -0.5), np.array(shape) - 0.5, strict=True)))
-        corners = (ends.reshape(3, -1).T - self.middle) * self._spacing @ self._across.T
+        ends = np.array(list(product(*((-0.5, n - 0.5) for n in shape))))
+        corners = (ends - self.middle) * self._spacing @ self._across.T
         first = np.floor(corners.min(axis=0) / self.pixel).astype(int)
         rows, columns = np.ceil(corners.max(axis=0) / self.pixel).astype(int) - first + 1
         self.size = int(rows), int(columns)
@@ -163,7 +164,7 @@ class DigitalPlane:
         return flat
 
     def reslice(self, image: NDArray[Any]) -> NDArray[np.float32]:
-        """The plane's picture of a (z, y, x) image, interpolated linearly; 0 outside.
+        """The plane's picture of a (z, y, x) image, interpolated linearly; NaN outside.
 
         Returns
         -------
@@ -173,7 +174,7 @@ class DigitalPlane:
             image = image.astype(np.float32)  # scipy takes no halves
         where = np.nonzero(self.nearest >= 0)
         points = self._start[:, None] + self._steps.T @ np.array(where)
-        picture = np.zeros(self.size, np.float32)
+        picture = np.full(self.size, np.nan, np.float32)
         # Between the outermost voxel centres and the volume's edge the outermost values go on.
         picture[where] = ndimage.map_coordinates(image, points, np.float32, order=1, mode="nearest")
         return picture
@@ -186,8 +187,8 @@ class DigitalPlane:
     def voxels(self, mask: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Flat indices (C order, sorted, each once) of the voxels that go with marked pixels.
 
-        All pixels together go with the whole digital plane, and the voxels of a stroke are those
-        of its parts.
+        All pixels together go with the whole digital plane. A stroke's voxels are those of its
+        parts, and those of all the pixels that show the stroke once it is painted.
 
         Parameters
         ----------
@@ -196,23 +197,35 @@ class DigitalPlane:
         pixels = np.argwhere(mask)
         if not pixels.size:
             return np.empty(0, np.int64)
-        # Whichever pixel's centre lies in the cell of a voxel: it is no further from its place.
-        reach = int(np.linalg.norm(self._spacing) / self.pixel) + 2
-        low, high = pixels.min(axis=0) - reach, pixels.max(axis=0) + reach + 1
-        around = self.nearest[max(low[0], 0) : high[0], max(low[1], 0) : high[1]]
-        cut, places = self._cut(pixels)
-        small = np.setdiff1d(cut[mask[tuple(places.T)]], around)
-        voxels = np.union1d(self.nearest[mask], small)
-        return voxels[voxels >= 0]
+        # From a stroke's pixel to the others of its voxel, and on to the others of the next.
+        reach = 2 * int(np.linalg.norm(self._spacing) / self.pixel) + 3
+        low = np.maximum(pixels.min(axis=0) - reach, 0)
+        high = np.minimum(pixels.max(axis=0) + reach + 1, self.size)
+        part = slice(low[0], high[0]), slice(low[1], high[1])
+        around, stroke = self.nearest[part], mask[part]
+        large = np.setdiff1d(around[stroke], -1)
+        stroke = stroke | np.isin(around, large)
+        stroke |= (around < 0) & ndimage.binary_dilation(stroke, np.ones((3, 3)))
+        cut, places = self._cut(low, high)
+        small = cut[stroke[tuple((places - low).T)]]
+        return np.union1d(large, np.setdiff1d(small, around))
 
-    def _cut(self, pixels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """The digital plane's voxels in the box around pixels: flat indices, places as pixels."""
-        ends = self._start + pixels @ self._steps
-        low = np.maximum(np.floor(ends.min(axis=0)).astype(int) - 1, 0)
-        high = np.minimum(np.ceil(ends.max(axis=0)).astype(int) + 2, self.shape)
+    def _cut(
+        self, low: NDArray[np.int64], high: NDArray[np.int64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The digital plane's voxels that go with some pixels: flat indices, places as pixels.
+
+        Parameters
+        ----------
+        low, high : (2,) ints
+            The first of the pixels, down and along the rows, and the first after the last.
+        """
+        ends = self._start + np.array(list(product(*zip(low, high, strict=True)))) @ self._steps
+        start = np.maximum(np.floor(ends.min(axis=0)).astype(int) - 1, 0)
+        stop = np.minimum(np.ceil(ends.max(axis=0)).astype(int) + 2, self.shape)
         axis = int(np.abs(self._normal).argmax())
         rest = [a for a in range(3) if a != axis]
-        grid = np.meshgrid(*(np.arange(low[a], high[a]) for a in rest), indexing="ij")
+        grid = np.meshgrid(*(np.arange(start[a], stop[a]) for a in rest), indexing="ij")
         columns = np.stack([g.ravel() for g in grid], axis=1)
         # Along its steepest axis a column holds at most three: the thickness is 1, n there ≥ ⅓.
         slope = self._normal[axis]
@@ -223,9 +236,10 @@ class DigitalPlane:
         zyx[:, rest] = np.tile(columns, (3, 1))
         zyx[:, axis] = np.concatenate([first, first + 1, first + 2])
         height = self._depth - zyx @ self._normal
-        kept = (np.abs(height) <= 0.5) & ((zyx >= 0) & (zyx < self.shape)).all(axis=1)
-        zyx, height = zyx[kept], height[kept]
         place = zyx + height[:, None] * np.sign(self._normal)
         at = ((place - self.middle) * self._spacing @ self._across.T - self.corner) / self.pixel
-        flat: NDArray[np.int64] = np.ravel_multi_index(tuple(zyx.T), self.shape).astype(np.int64)
-        return flat, np.floor(at + 0.5).astype(np.int64)
+        pixels = np.floor(at + 0.5).astype(np.int64)
+        kept = (np.abs(height) <= 0.5) & ((zyx >= 0) & (zyx < self.shape)).all(axis=1)
+        kept &= ((pixels >= low) & (pixels < high)).all(axis=1)
+        flat = np.ravel_multi_index(tuple(zyx[kept].T), self.shape).astype(np.int64)
+        return flat, pixels[kept]

@@ -174,6 +174,7 @@ class SegmentWidget(QWidget):
         self.classes.removeRequested.connect(self._remove_class)
         self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
         self.planes.orthogonalToggled.connect(self._show_orthogonal)
+        self.planes.obliqueToggled.connect(self._show_oblique)
         self.strength.sliderReleased.connect(self._strength_changed)
         self.weights.toggled.connect(self._show_weights)
         self.opening.found.connect(self._open)
@@ -228,6 +229,7 @@ class SegmentWidget(QWidget):
         session.snapshot_taken.connect(self._snapshot_taken)
         case.classPicked.connect(self.classes.pick)
         case.ended.connect(self._case_ended)
+        case.obliqueToggled.connect(self.planes.oblique.setChecked)
         self._say_place(project)
         self.progress.setPast(session.past)
         if found.view is not None and found.from_project:
@@ -390,6 +392,10 @@ class SegmentWidget(QWidget):
     def _show_orthogonal(self, on: bool) -> None:
         if self.case is not None:
             self.case.show_orthogonal(on)
+
+    def _show_oblique(self, on: bool) -> None:
+        if self.case is not None:
+            self.case.show_oblique(on)
 
     def _strength_changed(self) -> None:
         self._settings = replace(self._settings, strength=self.strength.value())
