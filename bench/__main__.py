@@ -10,9 +10,10 @@ from bench.compare import compare
 from bench.corrections import corrections
 from bench.faults.run import faults
 from bench.learning import learning
+from bench.oblique import oblique
 from bench.window import window
 
-PARTS = ("window", "learning", "faults", "compare", "corrections")
+PARTS = ("window", "oblique", "learning", "faults", "compare", "corrections")
 SHORT = "hippocampus_004,nuclei"
 """Volumes of the short comparison; `make bench-full` takes all of them."""
 
@@ -30,6 +31,8 @@ def main(
         raise typer.BadParameter(f"there is no part “{only}”; choose from {', '.join(PARTS)}")
     if only in ("", "window"):
         window()
+    if only in ("", "oblique"):
+        oblique()
     if only in ("", "learning"):
         learning(seeds)
     unharmed = only not in ("", "faults") or faults()

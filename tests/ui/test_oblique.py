@@ -104,7 +104,8 @@ def test_the_same_stroke_paints_the_same_voxels_whatever_the_zoom(case, qtbot):
     oblique.annotation.brush_size = 5
     where = paint(case, oblique, qtbot, [(0.5, 0.5)] * 2)
     case.annotation.undo()
-    qtbot.waitUntil(lambda: not case.session.annotation.annotated, timeout=LONG)
+    qtbot.waitUntil(lambda: not oblique.annotation.data.any(), timeout=LONG)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
     oblique.model.camera.zoom *= 3
     again = paint(case, oblique, qtbot, [(0.5, 0.5)] * 2)
     np.testing.assert_array_equal(again, where)
@@ -164,7 +165,7 @@ def test_the_wheel_moves_the_plane_and_with_control_it_zooms(case, qtbot):
     zoom = oblique.model.camera.zoom
     paint(case, oblique, qtbot)
     before = plane_of_all(case, oblique)
-    turn_wheel(oblique, 1)
+    turn_wheel(oblique, -1)
     expected = PLANE.offset + oblique.digital.step
     qtbot.waitUntil(lambda: oblique.digital.plane.offset == pytest.approx(expected), timeout=LONG)
     assert oblique.model.camera.zoom == zoom
@@ -172,7 +173,7 @@ def test_the_wheel_moves_the_plane_and_with_control_it_zooms(case, qtbot):
     assert not oblique.annotation.data.any(), "the stroke is on the plane before"
     turn_wheel(oblique, 1, Qt.KeyboardModifier.ControlModifier)
     assert oblique.model.camera.zoom > zoom
-    turn_wheel(oblique, -1)
+    turn_wheel(oblique, 1)
     qtbot.waitUntil(lambda: bool(oblique.annotation.data.any()), timeout=LONG)
     assert agrees(case)()
 
@@ -219,6 +220,9 @@ def test_the_plane_that_faces_the_camera(viewer, case, qtbot):
     np.testing.assert_allclose(np.abs(normal), np.array([1, 1, 0]) / np.sqrt(2), atol=1e-6)
     middle = np.array([24, 14, 16])  # of 24 slices, 2 apart: the 12th
     assert oblique.value().offset == pytest.approx(([23, 14, 16] - middle) @ normal)
+    qtbot.waitUntil(lambda: oblique.digital.plane == oblique.value(), timeout=LONG)
+    paint(case, oblique, qtbot)
+    assert (np.flatnonzero(plane_of_all(case, oblique) & (case.annotation.data == 2))).size > 5
 
 
 def test_closing_the_dock_unchecks_the_button_and_it_opens_again(viewer, case, qtbot):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -17,6 +18,8 @@ from napari_densify.cases.volume import Shape, Triple
 NUDGE = 1e-6
 """Share of a step by which planes are moved: one that ran exactly along the face between two
 slices would belong to both."""
+BAND = 32
+"""Rows of pixels at a time: what is in between stays in the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,7 @@ class DigitalPlane:
         self._spacing = np.array(spacing)
         self.middle = np.array(shape) // 2
         self.pixel = float(min(spacing))
+        self._strides = shape[1] * shape[2], shape[2], 1
         normal, *across = plane.axes
         self.step = float(np.abs(normal) @ self._spacing)
         self._normal = normal * self._spacing / self.step
@@ -151,32 +155,32 @@ class DigitalPlane:
     @cached_property
     def nearest(self) -> NDArray[np.int64]:
         """(rows, columns) flat index (C order) of each pixel's voxel; −1 outside the volume."""
-        rows, columns = (np.arange(n) for n in self.size)
-        flat = np.zeros(self.size, np.int64)
-        inside = np.ones(self.size, bool)
-        for axis, length in enumerate(self.shape):
-            down, along = self._steps[:, axis]
-            line = self._start[axis] + 0.5 + down * rows[:, None]
-            index = np.floor(line + along * columns).astype(np.int64)
-            inside &= (index >= 0) & (index < length)
-            flat = flat * length + index
-        flat[~inside] = -1
-        return flat
+        nearest = np.empty(self.size, np.int64)
+        lengths = np.array(self.shape)[:, None, None]
+        for rows, points in self._bands():
+            index = np.floor(points + 0.5).astype(np.int64)
+            inside = ((index >= 0) & (index < lengths)).all(axis=0)
+            nearest[rows] = np.where(inside, self._flat(index), -1)
+        return nearest
 
     def reslice(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """The plane's picture of a (z, y, x) image, interpolated linearly; NaN outside.
+
+        Twice as fast as scipy's map_coordinates, which the canvas would lag behind the wheel with.
 
         Returns
         -------
         (rows, columns) float32
         """
-        if image.dtype == np.float16:
-            image = image.astype(np.float32)  # scipy takes no halves
-        where = np.nonzero(self.nearest >= 0)
-        points = self._start[:, None] + self._steps.T @ np.array(where)
-        picture = np.full(self.size, np.nan, np.float32)
-        # Between the outermost voxel centres and the volume's edge the outermost values go on.
-        picture[where] = ndimage.map_coordinates(image, points, np.float32, order=1, mode="nearest")
+        picture = np.empty(self.size, np.float32)
+        flat, last = image.reshape(-1), np.array(self.shape)[:, None, None] - 1
+        for rows, points in self._bands():
+            # Beyond the outermost voxel centres the outermost values go on.
+            inside = np.clip(points, 0, last)
+            index = np.minimum(inside.astype(np.int64), np.maximum(last - 1, 0))
+            shares = (inside - index).astype(np.float32)
+            picture[rows] = _between(flat, self._flat(index), self._strides, shares)
+        picture[self.nearest < 0] = np.nan
         return picture
 
     def take(self, labels: NDArray[Any]) -> NDArray[Any]:
@@ -210,6 +214,20 @@ class DigitalPlane:
         small = cut[stroke[tuple((places - low).T)]]
         return np.union1d(large, np.setdiff1d(small, around))
 
+    def _bands(self) -> Iterator[tuple[slice, NDArray[np.float64]]]:
+        """Some rows of pixels at a time, and where they lie: (3, rows, columns) in voxels."""
+        start, down, along = (a[:, None, None] for a in (self._start, *self._steps))
+        columns = np.arange(self.size[1])
+        for first in range(0, self.size[0], BAND):
+            rows = np.arange(first, min(first + BAND, self.size[0]))[:, None]
+            yield slice(first, first + BAND), start + down * rows + along * columns
+
+    def _flat(self, index: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Flat indices (C order) of (3, …) voxel indices."""
+        z, y, x = index
+        flat: NDArray[np.int64] = z * self._strides[0] + y * self._strides[1] + x
+        return flat
+
     def _cut(
         self, low: NDArray[np.int64], high: NDArray[np.int64]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -241,5 +259,21 @@ class DigitalPlane:
         pixels = np.floor(at + 0.5).astype(np.int64)
         kept = (np.abs(height) <= 0.5) & ((zyx >= 0) & (zyx < self.shape)).all(axis=1)
         kept &= ((pixels >= low) & (pixels < high)).all(axis=1)
-        flat = np.ravel_multi_index(tuple(zyx[kept].T), self.shape).astype(np.int64)
-        return flat, pixels[kept]
+        return self._flat(zyx[kept].T), pixels[kept]
+
+
+def _between(
+    flat: NDArray[Any],
+    first: NDArray[np.int64],
+    strides: Sequence[int],
+    shares: NDArray[np.float32],
+) -> NDArray[np.float32]:
+    """Values between the voxels at `first` and their next along each axis, by the shares."""
+    if not strides:
+        return flat.take(first, mode="clip").astype(np.float32)
+    low = _between(flat, first, strides[1:], shares[1:])
+    high = _between(flat, first + strides[0], strides[1:], shares[1:])
+    high -= low
+    high *= shares[0]
+    high += low
+    return high

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,27 +14,18 @@ from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
-from scipy import ndimage
 
 from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import REFRESH_MS
+from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke
 from napari_densify.ui.plane_controls import PlaneControls
-from napari_densify.ui.three_points import ThreePoints
+from napari_densify.ui.plane_picking import ThreePoints, facing
 
 if TYPE_CHECKING:
     import napari
 
-LOOKS = {
-    Image: ("contrast_limits", "gamma", "colormap", "visible", "opacity"),
-    Labels: ("colormap", "contour", "visible", "opacity"),
-}
-"""What the canvas takes over from the layers that it shows."""
-TOOL = ("mode", "brush_size", "selected_label", "contiguous", "preserve_labels")
-"""What is the same for painting here and in the main canvas, whichever it was chosen in."""
-GAP = 3
-"""Pixels between parts of a stroke that had the stroke's label before, at most."""
 ZOOM = 1.15
 """By how much a notch of the wheel zooms."""
 
@@ -71,15 +62,19 @@ class ObliqueView(QWidget):
         super().__init__()
         self.viewer, self.session = viewer, session
         self.image3d, self.annotation3d = image, annotation
+        self._voxels = np.ascontiguousarray(session.volume.channels[0])
         self._closed = self._docked = False
+        self._scrolled = 0.0
         self._picking: ThreePoints | None = None
         self._connected: list[tuple[Any, Any]] = []
         self.digital = self._digital(plane)
-        self.image = _picture(image, self.digital, self._greys())
-        self.prediction = _picture(prediction, self.digital, self.digital.take(session.prediction))
+        self.image = picture_of(image, self.digital, self._greys())
+        self.prediction = picture_of(
+            prediction, self.digital, self.digital.take(session.prediction)
+        )
         self.prediction.editable = False
         self._drawn = self.digital.take(annotation.data)
-        self.annotation = _picture(annotation, self.digital, self._drawn.copy())
+        self.annotation = picture_of(annotation, self.digital, self._drawn.copy())
         self.model = ViewerModel("oblique plane")
         for layer in (self.image, self.prediction, self.annotation):
             self.model.layers.append(layer)
@@ -90,10 +85,10 @@ class ObliqueView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.controls)
         layout.addWidget(self.canvas, 1)
-        self._moves, self._strokes, self._changes = (
-            self._timer(wait, what)
-            for wait, what in ((0, self._move), (0, self._follow), (REFRESH_MS, self._draw_labels))
-        )
+        self._moves = self._timer(0, self._move)
+        self._strokes = self._timer(0, self._follow)
+        self._edits = self._timer(0, self._draw_edits)
+        self._news = self._timer(REFRESH_MS, self._draw_prediction)
         self.controls.setReach(self._reach(), self.digital.step)
         self.controls.setValue(plane)
         self._connect(prediction)
@@ -109,7 +104,7 @@ class ObliqueView(QWidget):
         """Show another plane."""
         self.controls.setValue(plane)
 
-    def scroll(self, steps: float) -> None:
+    def scroll(self, steps: int) -> None:
         """Move along the normal; a step takes every voxel to the next plane."""
         plane = self.value()
         reach = self._reach()
@@ -131,7 +126,7 @@ class ObliqueView(QWidget):
             return
         self._follow()
         self._closed = True
-        for timer in (self._moves, self._strokes, self._changes):
+        for timer in (self._moves, self._strokes, self._edits, self._news):
             timer.stop()
         if self._picking is not None:
             self._picking.stop()
@@ -148,14 +143,16 @@ class ObliqueView(QWidget):
 
     def _connect(self, prediction: Labels) -> None:
         source = self.annotation3d
-        self._mirror(self.image3d, self.image, LOOKS[Image])
-        self._mirror(prediction, self.prediction, LOOKS[Labels])
-        self._mirror(source, self.annotation, (*LOOKS[Labels], *TOOL))
-        self._mirror(self.annotation, source, TOOL)
+        self._connected = [
+            *mirror(self.image3d, self.image, LOOKS[Image]),
+            *mirror(prediction, self.prediction, LOOKS[Labels]),
+            *mirror(source, self.annotation, (*LOOKS[Labels], *TOOL)),
+            *mirror(self.annotation, source, TOOL),
+        ]
         for event in (source.events.paint, source.events.set_data, source.events.data):
-            self._listen(event, self._changed)
-        self._listen(self.session.prediction_changed, self._changed)
-        self._listen(self.session.edited, self._changed)
+            self._listen(event, self._edited)
+        self._listen(self.session.prediction_changed, self._predicted)
+        self._listen(self.session.edited, self._predicted)
         # napari announces some strokes before they are in the array.
         self.annotation.events.paint.connect(lambda event: self._strokes.start())
         undo, redo = KeyMod.CtrlCmd | KeyCode.KeyZ, KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
@@ -170,23 +167,11 @@ class ObliqueView(QWidget):
         signal.connect(slot)
         self._connected.append((signal, slot))
 
-    def _mirror(self, source: Layer, target: Layer, names: Iterable[str]) -> None:
-        """Give the target what the source has, now and whenever it changes."""
-        for name in names:
-
-            def follow(event: Any = None, name: str = name) -> None:
-                value = getattr(source, name)
-                if not np.array_equal(getattr(target, name), value):
-                    setattr(target, name, value)
-
-            follow()
-            self._listen(getattr(source.events, name), follow)
-
     def _digital(self, plane: ObliquePlane) -> DigitalPlane:
         return DigitalPlane(plane, self.session.volume.shape, self.session.volume.spacing)
 
     def _greys(self) -> NDArray[np.float32]:
-        return self.digital.reslice(self.session.volume.channels[0])
+        return self.digital.reslice(self._voxels)
 
     def _reach(self) -> float:
         """How far from the middle the last plane is that still meets the volume."""
@@ -203,7 +188,7 @@ class ObliqueView(QWidget):
             return
         with self.annotation3d.block_history():  # one stroke, one undo
             for label in np.unique(painted[changed]):
-                stroke = _close(changed & (painted == label)) & (painted == label)
+                stroke = whole_stroke(changed & (painted == label)) & (painted == label)
                 where = np.unravel_index(self.digital.voxels(stroke), self.annotation3d.data.shape)
                 self.annotation3d.data_setitem(where, int(label))
         self._draw_annotation()
@@ -228,16 +213,21 @@ class ObliqueView(QWidget):
             self._show(layer, data)
         self._draw_annotation()
 
-    def _changed(self, event: Any = None) -> None:
-        self._changes.start()
+    def _edited(self, event: Any = None) -> None:
+        self._edits.start()
 
-    def _draw_labels(self) -> None:
-        prediction = self.digital.take(self.session.prediction)
-        if self.prediction.visible and not np.array_equal(prediction, self.prediction.data):
-            self._show(self.prediction, prediction)
+    def _draw_edits(self) -> None:
         # In the midst of a stroke it has to wait: the stroke's end draws anyway.
         if np.array_equal(self._drawn, self.annotation.data):
             self._draw_annotation()
+
+    def _predicted(self, event: Any = None) -> None:
+        self._news.start()
+
+    def _draw_prediction(self) -> None:
+        prediction = self.digital.take(self.session.prediction)
+        if not np.array_equal(prediction, self.prediction.data):
+            self._show(self.prediction, prediction)
 
     def _draw_annotation(self) -> None:
         self._drawn = self.digital.take(self.annotation3d.data)
@@ -263,8 +253,13 @@ class ObliqueView(QWidget):
             model.camera.center = tuple(here + (centre - here) / factor)
             model.camera.zoom *= factor
         elif not event.modifiers:
-            self.scroll(notches)
             event.handled = True  # or the canvas zooms as well
+            # As napari moves its sliders; a touch pad sends parts of notches.
+            self._scrolled += notches if event.native.inverted() else -notches
+            steps = int(self._scrolled)
+            if steps:
+                self._scrolled -= steps
+                self.scroll(steps)
 
     def _pick_points(self, on: bool) -> None:
         if on and self._picking is None:
@@ -288,15 +283,9 @@ class ObliqueView(QWidget):
         if self.viewer.dims.ndisplay != 3:
             show_warning("Switch the main canvas to 3-D and turn the volume first.")
             return
-        shown = list(self.viewer.dims.displayed)
-        centre, towards = (np.zeros(self.viewer.dims.ndim) for _ in range(2))
-        centre[shown] = self.viewer.camera.center
-        towards[shown] = self.viewer.camera.view_direction
-        here, there = (
-            np.array(self.image3d.world_to_data(world[-3:])) for world in (centre, centre + towards)
-        )
-        normal = (there - here) * self.session.volume.spacing
-        self.setValue(ObliquePlane.across(normal, self._physical(here)))
+        centre, towards = facing(self.viewer, self.image3d)
+        normal = towards * self.session.volume.spacing
+        self.setValue(ObliquePlane.across(normal, self._physical(centre)))
 
     def _physical(self, voxels: NDArray[np.float64]) -> NDArray[np.float64]:
         """Physical positions from the volume's middle of positions in voxels."""
@@ -316,33 +305,3 @@ def show_oblique(
     dock = viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
     window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
     return view
-
-
-def _picture(layer: Layer, digital: DigitalPlane, data: NDArray[Any]) -> Any:
-    """A 2-D layer like a 3-D one, with the plane's picture of it."""
-    make = Image if isinstance(layer, Image) else Labels
-    options: dict[str, Any] = {name: getattr(layer, name) for name in LOOKS[make]}
-    contour = options.pop("contour", None)
-    picture = make(
-        data,
-        name=layer.name,
-        scale=(digital.pixel, digital.pixel),
-        translate=digital.corner,
-        **options,
-    )
-    if contour is not None:
-        picture.contour = contour
-    return picture
-
-
-def _close(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """A stroke's changed pixels, and those between them.
-
-    napari tells only what changed. Pixels under the brush that had its label already belong to the
-    stroke as well: other voxels may go with them that had not.
-    """
-    rows, columns = ndimage.find_objects(mask.astype(np.uint8))[0]
-    part = np.pad(mask[rows, columns], GAP)
-    closed = mask.copy()
-    closed[rows, columns] |= ndimage.binary_closing(part, iterations=GAP)[GAP:-GAP, GAP:-GAP]
-    return closed

@@ -1,4 +1,4 @@
-"""Three clicks in the main canvas that say where a plane lies."""
+"""Where a plane lies, shown in the main canvas: by three clicks, or by the way it is looked at."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 if TYPE_CHECKING:
     import napari
+    from numpy.typing import NDArray
 
 
 class ThreePoints(QObject):
@@ -73,3 +74,13 @@ class ThreePoints(QObject):
             if self._active in self.viewer.layers:
                 self.viewer.layers.selection.active = self._active
             self.ended.emit()
+
+
+def facing(viewer: napari.Viewer, layer: Layer) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Where the 3-D view's camera looks at, and in which direction, in a 3-D layer's voxels."""
+    shown = list(viewer.dims.displayed)
+    centre, towards = np.zeros(viewer.dims.ndim), np.zeros(viewer.dims.ndim)
+    centre[shown] = viewer.camera.center
+    towards[shown] = viewer.camera.view_direction
+    here, there = (np.array(layer.world_to_data(w[-3:])) for w in (centre, centre + towards))
+    return here, there - here
