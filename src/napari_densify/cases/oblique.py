@@ -166,7 +166,7 @@ class DigitalPlane:
     def reslice(self, image: NDArray[Any]) -> NDArray[np.float32]:
         """The plane's picture of a (z, y, x) image, interpolated linearly; NaN outside.
 
-        Twice as fast as scipy's map_coordinates, which the canvas would lag behind the wheel with.
+        Nearly twice as fast as scipy's map_coordinates, with which it would lag behind the wheel.
 
         Returns
         -------

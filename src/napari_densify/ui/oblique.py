@@ -303,5 +303,9 @@ def show_oblique(
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     dock = viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
+    # In a window of its own the canvas would get another OpenGL context and stay black.
+    feature = dock.DockWidgetFeature
+    dock.setFeatures(dock.features() & ~(feature.DockWidgetFloatable | feature.DockWidgetMovable))
+    dock.title.float_button.hide()
     window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
     return view
