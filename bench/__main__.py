@@ -11,9 +11,10 @@ from bench.corrections import corrections
 from bench.cost import cost
 from bench.faults.run import faults
 from bench.learning import learning
+from bench.oblique import oblique
 from bench.window import window
 
-PARTS = ("window", "learning", "cost", "faults", "compare", "corrections")
+PARTS = ("window", "oblique", "learning", "cost", "faults", "compare", "corrections")
 SHORT = "hippocampus_004,nuclei"
 """Volumes of the short comparison; `make bench-full` takes all of them."""
 
@@ -31,6 +32,8 @@ def main(
         raise typer.BadParameter(f"there is no part “{only}”; choose from {', '.join(PARTS)}")
     if only in ("", "window"):
         window()
+    if only in ("", "oblique"):
+        oblique()
     if only in ("", "learning"):
         learning(seeds)
     if only in ("", "cost"):

@@ -27,6 +27,7 @@ from napari_densify.ui.layers import (
     remember,
 )
 from napari_densify.ui.loop import LoopThread
+from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
 from napari_densify.ui.slices import ACTIONS, SliceAction
 from napari_densify.ui.view import view_of
@@ -57,6 +58,7 @@ class CaseView(QObject):
     """
 
     ended = Signal(str)
+    obliqueToggled = Signal(bool)
     classPicked = Signal(int)
 
     def __init__(
@@ -79,6 +81,7 @@ class CaseView(QObject):
         if earlier is not None:
             viewer.layers.remove(earlier)
         self.annotation = self._find_layer("annotation") or self._new_annotation()
+        self.oblique: ObliqueView | None = None
         for layer in (self.prediction, self.annotation):
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
@@ -133,6 +136,7 @@ class CaseView(QObject):
             return
         self._closed = True
         self._note_view()
+        self.show_oblique(False)
         self.loop.stop()
         self._listener.stop()
         self._view_timer.stop()
@@ -234,6 +238,22 @@ class CaseView(QObject):
             manager.show()
         else:
             manager.hide()
+
+    def show_oblique(self, on: bool) -> None:
+        """Show an oblique plane in a canvas of its own, or close that."""
+        if on and self.oblique is None:
+            self.oblique = show_oblique(
+                self.viewer, self.image, self.annotation, self.prediction, self.session
+            )
+            self._bind_keys(self.oblique.annotation)
+            self.oblique.closed.connect(self._oblique_closed)
+            self.obliqueToggled.emit(True)
+        elif not on and self.oblique is not None:
+            self.viewer.window.remove_dock_widget(self.oblique)
+
+    def _oblique_closed(self) -> None:
+        self.oblique = None
+        self.obliqueToggled.emit(False)
 
     def _find_layer(self, role: str) -> Labels | None:
         """The layer that an earlier session on this image left behind."""

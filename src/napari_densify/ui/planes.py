@@ -1,4 +1,4 @@
-"""Which way the volume is looked at: orientation buttons and orthogonal views."""
+"""Which way the volume is looked at: orientation buttons, orthogonal views, the oblique plane."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ _NAMES = {"xy": "axial", "xz": "coronal", "yz": "sagittal"}
 
 
 class PlaneButtons(QWidget):
-    """Buttons xy, xz, yz, and one for all three side by side."""
+    """Buttons xy, xz, yz, and one each for an oblique plane and all three side by side."""
 
     valueChanged = Signal(str)
+    obliqueToggled = Signal(bool)
     orthogonalToggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -37,6 +38,11 @@ class PlaneButtons(QWidget):
             self._group.addButton(button)
             self._buttons[name] = button
             layout.addWidget(button)
+        self.oblique = QPushButton("oblique")
+        self.oblique.setCheckable(True)
+        self.oblique.setToolTip("Paint on a plane at any angle, in a canvas of its own")
+        self.oblique.toggled.connect(self.obliqueToggled)
+        layout.addWidget(self.oblique)
         self.orthogonal = QPushButton("side by side")
         self.orthogonal.setCheckable(True)
         self.orthogonal.setToolTip("Show all three orientations; paint in each")

@@ -180,6 +180,7 @@ class SegmentWidget(QWidget):
         self.classes.removeRequested.connect(self._remove_class)
         self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
         self.planes.orthogonalToggled.connect(self._show_orthogonal)
+        self.planes.obliqueToggled.connect(self._show_oblique)
         self.strength.sliderReleased.connect(self._strength_changed)
         self.weights.toggled.connect(self._show_weights)
         self.opening.found.connect(self._open)
@@ -231,6 +232,7 @@ class SegmentWidget(QWidget):
         case.classPicked.connect(self.classes.pick)
         self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
+        case.obliqueToggled.connect(self.planes.oblique.setChecked)
         for panel in (self.project, self.volumes, self.check):
             panel.follow(case, self._name_of)
         self._say_notes(project)
@@ -351,6 +353,10 @@ class SegmentWidget(QWidget):
     def _show_orthogonal(self, on: bool) -> None:
         if self.case is not None:
             self.case.show_orthogonal(on)
+
+    def _show_oblique(self, on: bool) -> None:
+        if self.case is not None:
+            self.case.show_oblique(on)
 
     def _strength_changed(self) -> None:
         self._settings = replace(self._settings, strength=self.strength.value())

@@ -1,0 +1,250 @@
+"""The oblique plane in a real window: what is painted there becomes voxels."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Points
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
+from qtpy.QtWidgets import QApplication
+from scipy import ndimage
+
+from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.ui.plane_controls import PlaneControls
+
+from .conftest import LONG, drag, phantom
+from .test_painting import agrees
+
+PLANE = ObliquePlane(30, -25, 1.5)
+STROKE = [(0.42, 0.45), (0.5, 0.5), (0.58, 0.52)]
+
+
+@pytest.fixture
+def case(open_case, qtbot):
+    """A case with its oblique plane open; nobody else may hold on to that view."""
+    case = open_case(scale=(2, 1, 1))
+    case.dock.planes.oblique.click()
+    view = case.oblique
+    view.setValue(PLANE)
+    qtbot.waitUntil(lambda: view.digital.plane == PLANE, timeout=LONG)
+    view.model.reset_view()
+    qtbot.waitUntil(view.canvas.canvas.native.isVisible, timeout=LONG)
+    return case
+
+
+def stroke(view, qtbot, points=STROKE, pressed=Qt.MouseButton.LeftButton) -> None:
+    """Drag the mouse over the oblique canvas; points in shares of its width and height."""
+    native = view.canvas.canvas.native
+    at = [QPoint(int(u * native.width()), int(v * native.height())) for u, v in points]
+    qtbot.mouseMove(native, at[0])
+    qtbot.mousePress(native, pressed, pos=at[0])
+    for point in at[1:]:
+        qtbot.mouseMove(native, point)
+        qtbot.wait(20)
+    qtbot.mouseRelease(native, pressed, pos=at[-1])
+
+
+def paint(case, view, qtbot, points=STROKE) -> np.ndarray:
+    """Drag a stroke, wait until the session has it; the voxels that it changed."""
+    edits = []
+    case.session.edited.connect(edits.append)
+    stroke(view, qtbot, points)
+    qtbot.waitUntil(lambda: bool(edits) and agrees(case)(), timeout=LONG)
+    case.session.edited.disconnect(edits.append)
+    assert len(edits) == 1
+    return edits[0].where
+
+
+def turn_wheel(view, notches: int, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
+    native = view.canvas.canvas.native
+    middle = QPointF(native.rect().center())
+    event = QWheelEvent(
+        middle,
+        QPointF(native.mapToGlobal(native.rect().center())),
+        QPoint(),
+        QPoint(0, 120 * notches),
+        Qt.MouseButton.NoButton,
+        modifiers,
+        Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )
+    QApplication.sendEvent(native, event)
+
+
+def plane_of_all(case, view) -> np.ndarray:
+    """All voxels of the view's plane, as a mask."""
+    mask = np.zeros(case.session.volume.shape, bool)
+    mask.reshape(-1)[view.digital.voxels(np.ones(view.digital.size, bool))] = True
+    return mask
+
+
+def test_a_stroke_paints_the_plane_without_holes_and_erasing_takes_it_away(case, qtbot):
+    oblique = case.oblique
+    where = paint(case, oblique, qtbot)
+    painted = case.session.annotation.labels == 2
+    assert painted.sum() == where.size > 10
+    sheet = plane_of_all(case, oblique)
+    assert not (painted & ~sheet).any(), "a voxel off the plane"
+    assert ndimage.label(painted, np.ones((3, 3, 3)))[1] == 1, "the stroke fell apart"
+    # Nothing is left out inside: each free part of the plane reaches its edge.
+    shown = oblique.digital.take(case.annotation.data) == 2
+    np.testing.assert_array_equal(ndimage.binary_fill_holes(shown), shown)
+    assert np.isin(oblique.digital.voxels(shown), where).all()
+    np.testing.assert_array_equal(oblique.annotation.data == 2, shown)
+    oblique.annotation.mode = "erase"
+    assert case.annotation.mode == "erase"
+    np.testing.assert_array_equal(paint(case, oblique, qtbot), where)
+    assert not case.annotation.data.any()
+    assert case.session.annotation.annotated == 0
+
+
+def test_the_same_stroke_paints_the_same_voxels_whatever_the_zoom(case, qtbot):
+    oblique = case.oblique
+    oblique.annotation.brush_size = 5
+    where = paint(case, oblique, qtbot, [(0.5, 0.5)] * 2)
+    case.annotation.undo()
+    qtbot.waitUntil(lambda: not oblique.annotation.data.any(), timeout=LONG)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    oblique.model.camera.zoom *= 3
+    again = paint(case, oblique, qtbot, [(0.5, 0.5)] * 2)
+    np.testing.assert_array_equal(again, where)
+
+
+def test_undo_and_redo_by_key(case, qtbot):
+    oblique = case.oblique
+    paint(case, oblique, qtbot)
+    painted = case.session.annotation.marks
+    native = oblique.canvas.canvas.native
+    qtbot.keyClick(native, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: not case.session.annotation.annotated, timeout=LONG)
+    qtbot.waitUntil(lambda: not oblique.annotation.data.any(), timeout=LONG)
+    both = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    qtbot.keyClick(native, Qt.Key.Key_Z, both)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated > 0, timeout=LONG)
+    np.testing.assert_array_equal(case.session.annotation.marks, painted)
+    assert (oblique.annotation.data == oblique.digital.take(case.annotation.data)).all()
+
+
+def test_filling_paints_the_whole_plane(case, qtbot):
+    oblique = case.oblique
+    case.annotation.mode = "fill"
+    where = paint(case, oblique, qtbot, [(0.5, 0.5)] * 2)
+    np.testing.assert_array_equal(where, np.flatnonzero(plane_of_all(case, oblique)))
+
+
+def test_painting_over_what_another_slice_shows_leaves_no_hole(case, qtbot):
+    oblique = case.oblique
+    case.annotation.data_setitem(np.nonzero(np.indices(case.annotation.data.shape)[0] == 12), 2)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    qtbot.waitUntil(lambda: bool(oblique.annotation.data.any()), timeout=LONG)
+    case.annotation.mode = "polygon"
+    corners = np.array(oblique.digital.size) * [[0, 0], [0, 1], [1, 1], [1, 0]]
+    oblique.annotation.paint_polygon(corners, 2)
+    sheet = plane_of_all(case, oblique)
+    qtbot.waitUntil(lambda: bool((case.session.annotation.labels[sheet] == 2).all()), timeout=LONG)
+
+
+def test_picking_a_class_on_the_plane_picks_it_everywhere(case, qtbot):
+    oblique = case.oblique
+    oblique.annotation.selected_label = 1
+    paint(case, oblique, qtbot)
+    case.annotation.selected_label = 2
+    assert oblique.annotation.selected_label == 2
+    oblique.annotation.mode = "pick"
+    stroke(oblique, qtbot, [(0.5, 0.5)])
+    qtbot.waitUntil(lambda: case.annotation.selected_label == 1, timeout=LONG)
+    qtbot.keyClick(oblique.canvas.canvas.native, Qt.Key.Key_1)
+    qtbot.keyClick(oblique.canvas.canvas.native, Qt.Key.Key_2)
+    assert case.dock.classes.current() == 2
+    assert case.annotation.selected_label == 2
+
+
+def test_the_wheel_moves_the_plane_and_with_control_it_zooms(case, qtbot):
+    oblique = case.oblique
+    zoom = oblique.model.camera.zoom
+    paint(case, oblique, qtbot)
+    before = plane_of_all(case, oblique)
+    turn_wheel(oblique, -1)
+    expected = PLANE.offset + oblique.digital.step
+    qtbot.waitUntil(lambda: oblique.digital.plane.offset == pytest.approx(expected), timeout=LONG)
+    assert oblique.model.camera.zoom == zoom
+    assert not (before & plane_of_all(case, oblique)).any()
+    assert not oblique.annotation.data.any(), "the stroke is on the plane before"
+    turn_wheel(oblique, 1, Qt.KeyboardModifier.ControlModifier)
+    assert oblique.model.camera.zoom > zoom
+    turn_wheel(oblique, 1)
+    qtbot.waitUntil(lambda: bool(oblique.annotation.data.any()), timeout=LONG)
+    assert agrees(case)()
+
+
+def test_what_is_painted_and_predicted_elsewhere_appears(case, qtbot):
+    oblique = case.oblique
+    case.annotation.data_setitem(np.nonzero(phantom()[1]), 2)
+    truth = oblique.digital.take(phantom()[1])
+    for layer in (oblique.annotation, oblique.prediction):
+        qtbot.waitUntil(lambda a=layer: np.array_equal(a.data == 2, truth == 1), timeout=LONG)
+
+
+def test_three_clicks_define_a_plane(viewer, case, qtbot):
+    oblique = case.oblique
+    for _ in range(2):  # and given up
+        oblique.controls.points.click()
+        given_up = viewer.layers.selection.active
+    assert given_up is case.annotation
+    assert oblique.value() == PLANE
+    oblique.controls.points.click()
+    layer = viewer.layers.selection.active
+    assert isinstance(layer, Points)
+    for k, at in enumerate([(0.3, 0.3), (0.7, 0.35), (0.5, 0.7)]):
+        viewer.dims.set_current_step(0, 8 + 3 * k)
+        drag(viewer, qtbot, [at])
+        points = layer.data.copy()
+    qtbot.waitUntil(lambda: layer not in viewer.layers, timeout=LONG)
+    assert len(points) == 3
+    assert not oblique.controls.points.isChecked()
+    assert viewer.layers.selection.active is case.annotation
+    shape, spacing = case.session.volume.shape, case.session.volume.spacing
+    digital = DigitalPlane(oblique.value(), shape, spacing)
+    inside = (points - digital.middle) * spacing @ oblique.value().normal
+    np.testing.assert_allclose(inside, oblique.value().offset, atol=1e-6)
+
+
+def test_the_plane_that_faces_the_camera(viewer, case, qtbot):
+    oblique = case.oblique
+    viewer.dims.ndisplay = 3
+    viewer.camera.center = (23, 14, 16)
+    viewer.camera.set_view_direction((1, 1, 0))
+    oblique.controls.camera.click()
+    normal = oblique.value().normal
+    np.testing.assert_allclose(np.abs(normal), np.array([1, 1, 0]) / np.sqrt(2), atol=1e-6)
+    middle = np.array([24, 14, 16])  # of 24 slices, 2 apart: the 12th
+    assert oblique.value().offset == pytest.approx(([23, 14, 16] - middle) @ normal)
+    qtbot.waitUntil(lambda: oblique.digital.plane == oblique.value(), timeout=LONG)
+    paint(case, oblique, qtbot)
+    assert (np.flatnonzero(plane_of_all(case, oblique) & (case.annotation.data == 2))).size > 5
+
+
+def test_closing_the_dock_unchecks_the_button_and_it_opens_again(viewer, case, qtbot):
+    oblique = case.oblique
+    with qtbot.waitSignal(oblique.closed, timeout=LONG):
+        viewer.window.remove_dock_widget(oblique)
+    assert not case.dock.planes.oblique.isChecked()
+    case.dock.planes.oblique.click()
+    again = case.oblique
+    assert again is not None
+    assert again is not oblique
+    case.dock.close_case()
+    assert not case.dock.planes.oblique.isChecked()
+
+
+def test_controls_tell_what_was_set_exactly(qtbot):
+    controls = PlaneControls()
+    qtbot.addWidget(controls)
+    plane = ObliquePlane(12.345678, -80.1, 3.25)
+    with qtbot.waitSignal(controls.valueChanged) as changed:
+        controls.setValue(plane)
+    assert changed.args == [plane] == [controls.value()]
+    with qtbot.waitSignal(controls.valueChanged):
+        controls.turn.setValue(10)
+    assert controls.value().turn == 10
