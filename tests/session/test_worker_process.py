@@ -14,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
+from napari_densify.session import process
 from napari_densify.session.news import Lost, Phase
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
@@ -88,6 +89,27 @@ def test_a_killed_worker_costs_no_edit(
     np.testing.assert_array_equal(theirs, session.annotation.labels)
     go.end()
     assert not workers()
+
+
+def test_a_worker_that_hangs_is_noticed_and_replaced(
+    session: Session,
+    drive: MakeDrive,
+    truth: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(process, "SILENCE", 2.0)
+    go = drive(session)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go(lambda: session.status.steps > 2)
+    assert session.drive.link is not None
+    first = session.drive.link.pid
+    os.kill(first, signal.SIGSTOP)
+    news = go(lambda: session.status.phase == Phase.STARTING)
+    assert any(isinstance(item, Lost) for item in news)
+    go(lambda: session.status.phase == Phase.TRAINING)
+    assert session.drive.link.pid != first
+    assert not psutil.pid_exists(first)
 
 
 def test_the_worker_ends_when_its_owner_is_killed() -> None:

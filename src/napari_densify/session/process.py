@@ -20,7 +20,10 @@ from napari_densify.session.worker import Settings, Worker, WorkerLost
 PATIENCE = 120.0
 """Seconds a worker process has to come up."""
 LOOK_UP = 1.0
-"""Seconds after which a waiting turn sees whether the program is ending."""
+"""Seconds after which a waiting turn sees whether worker and program are still there."""
+SILENCE = 60.0
+"""Seconds without a heartbeat after which a worker counts as lost: one that hangs where memory ran
+out lives on, and nobody would notice that nothing is learned any more."""
 GRACE = 5.0
 """Seconds a worker process has to end by itself."""
 
@@ -65,7 +68,7 @@ class WorkerProcess:
         settings: Settings,
         address: str | None = None,
     ) -> None:
-        from distributed import Client, LocalCluster
+        from distributed import Client, LocalCluster, wait
         from distributed.gc import disable_gc_diagnosis
 
         self._cluster: Any = None
@@ -76,6 +79,7 @@ class WorkerProcess:
                 processes=True,
                 dashboard_address=":0",
                 silence_logs=logging.CRITICAL,
+                scheduler_kwargs={"worker_ttl": SILENCE},
             )
             # What goes on on the way out when a connection closes first is nobody's concern.
             for part in ("batched", "comm", "core"):
@@ -89,7 +93,9 @@ class WorkerProcess:
         self._client.wait_for_workers(1, timeout=PATIENCE)
         remote = self._client.scatter(volume, hash=False)
         made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
-        # An actor belongs to the client that is current when its first method is looked up.
+        # An actor belongs to the client that is current when it arrives. That client also computes
+        # all dask arrays then, napari's image layers too: so only for a moment, once it is made.
+        wait(made)
         with self._client.as_current():
             self._actor: Any = made.result()
             self._post = self._actor.post
@@ -122,6 +128,8 @@ class WorkerProcess:
                     news: list[News] = pending.result(timeout=LOOK_UP)
                     return news
                 except TimeoutError as error:
+                    if self._cluster is not None and not self._cluster.scheduler.workers:
+                        raise WorkerLost("it does not answer any more") from error
                     # Large answers need Python's thread pools, which end with the main thread.
                     if not pending.done() and not threading.main_thread().is_alive():
                         raise WorkerLost("the program is ending") from error
