@@ -17,6 +17,7 @@ from .conftest import LONG, drag, phantom
 from .test_painting import agrees
 
 PLANE = ObliquePlane(30, -25, 1.5)
+CORNERS = np.array([[0, 0], [0, 1], [1, 1], [1, 0]])
 STROKE = [(0.42, 0.45), (0.5, 0.5), (0.58, 0.52)]
 
 
@@ -139,10 +140,33 @@ def test_painting_over_what_another_slice_shows_leaves_no_hole(case, qtbot):
     qtbot.waitUntil(agrees(case), timeout=LONG)
     qtbot.waitUntil(lambda: bool(oblique.annotation.data.any()), timeout=LONG)
     case.annotation.mode = "polygon"
-    corners = np.array(oblique.digital.size) * [[0, 0], [0, 1], [1, 1], [1, 0]]
-    oblique.annotation.paint_polygon(corners, 2)
+    oblique.annotation.paint_polygon(np.array(oblique.digital.size) * CORNERS, 2)
     sheet = plane_of_all(case, oblique)
     qtbot.waitUntil(lambda: bool((case.session.annotation.labels[sheet] == 2).all()), timeout=LONG)
+
+
+def test_labels_are_preserved_if_wanted(case, qtbot):
+    oblique = case.oblique
+    before = (np.indices(case.annotation.data.shape)[0] == 12).astype(np.uint8)
+    case.annotation.data_setitem(np.nonzero(before), 1)
+    qtbot.waitUntil(lambda: bool(oblique.annotation.data.any()), timeout=LONG)
+    case.annotation.preserve_labels = True
+    oblique.annotation.paint_polygon(np.array(oblique.digital.size) * CORNERS, 2)
+    seen = oblique.digital.nearest[oblique.digital.nearest >= 0]
+    qtbot.waitUntil(lambda: bool(case.annotation.data.ravel()[seen].all()), timeout=LONG)
+    assert (case.annotation.data[before > 0] == 1).all()
+
+
+def test_what_cannot_be_edited_stays_so_when_the_plane_moves(case, qtbot):
+    oblique = case.oblique
+    oblique.annotation.editable = False
+    oblique.setValue(ObliquePlane(-10, 70))
+    qtbot.waitUntil(lambda: oblique.digital.plane.turn == 70, timeout=LONG)
+    assert oblique.annotation.data.shape == oblique.digital.size
+    assert not oblique.annotation.editable
+    assert not oblique.prediction.editable
+    for layer in oblique.model.layers:
+        np.testing.assert_allclose(layer.translate, oblique.digital.corner)
 
 
 def test_picking_a_class_on_the_plane_picks_it_everywhere(case, qtbot):

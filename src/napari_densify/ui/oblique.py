@@ -19,7 +19,7 @@ from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import REFRESH_MS
-from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke
+from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke, write
 from napari_densify.ui.plane_controls import PlaneControls
 from napari_densify.ui.plane_picking import ThreePoints, facing
 
@@ -150,9 +150,9 @@ class ObliqueView(QWidget):
             *mirror(self.annotation, source, TOOL),
         ]
         for event in (source.events.paint, source.events.set_data, source.events.data):
-            self._listen(event, self._edited)
-        self._listen(self.session.prediction_changed, self._predicted)
-        self._listen(self.session.edited, self._predicted)
+            self._listen(event, lambda event: self._edits.start())
+        for news in (self.session.prediction_changed, self.session.edited):
+            self._listen(news, lambda news: self._news.start())
         # napari announces some strokes before they are in the array.
         self.annotation.events.paint.connect(lambda event: self._strokes.start())
         undo, redo = KeyMod.CtrlCmd | KeyCode.KeyZ, KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
@@ -163,7 +163,7 @@ class ObliqueView(QWidget):
         self.controls.pointsToggled.connect(self._pick_points)
         self.controls.cameraRequested.connect(self._face_camera)
 
-    def _listen(self, signal: Any, slot: Any) -> None:
+    def _listen(self, signal: Any, slot: Callable[[Any], None]) -> None:
         signal.connect(slot)
         self._connected.append((signal, slot))
 
@@ -189,8 +189,7 @@ class ObliqueView(QWidget):
         with self.annotation3d.block_history():  # one stroke, one undo
             for label in np.unique(painted[changed]):
                 stroke = whole_stroke(changed & (painted == label)) & (painted == label)
-                where = np.unravel_index(self.digital.voxels(stroke), self.annotation3d.data.shape)
-                self.annotation3d.data_setitem(where, int(label))
+                write(self.annotation3d, self.digital.voxels(stroke), int(label))
         self._draw_annotation()
 
     def _retrace(self, undo: Callable[[], None]) -> None:
@@ -212,17 +211,13 @@ class ObliqueView(QWidget):
         ):
             self._show(layer, data)
         self._draw_annotation()
-
-    def _edited(self, event: Any = None) -> None:
-        self._edits.start()
+        for layer in self.model.layers:
+            layer.translate = self.digital.corner
 
     def _draw_edits(self) -> None:
         # In the midst of a stroke it has to wait: the stroke's end draws anyway.
         if np.array_equal(self._drawn, self.annotation.data):
             self._draw_annotation()
-
-    def _predicted(self, event: Any = None) -> None:
-        self._news.start()
 
     def _draw_prediction(self) -> None:
         prediction = self.digital.take(self.session.prediction)
@@ -235,12 +230,13 @@ class ObliqueView(QWidget):
             self._show(self.annotation, self._drawn.copy())
 
     def _show(self, layer: Layer, data: NDArray[Any]) -> None:
-        layer.translate = self.digital.corner
         if layer.data.shape == data.shape:
             layer.data[...] = data
             layer.refresh(thumbnail=False, highlight=False, extent=False)
         else:
+            editable = layer.editable
             layer.data = data
+            layer.editable = editable  # new data make napari forget
 
     # Where the plane lies.
 

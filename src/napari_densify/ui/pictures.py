@@ -69,3 +69,17 @@ def whole_stroke(changed: NDArray[np.bool_]) -> NDArray[np.bool_]:
     whole = changed.copy()
     whole[rows, columns] |= ndimage.binary_closing(part, iterations=GAP)[GAP:-GAP, GAP:-GAP]
     return whole
+
+
+def write(layer: Labels, voxels: NDArray[np.int64], label: int) -> None:
+    """Give voxels of a 3-D layer a label, but for those whose labels the user wants preserved.
+
+    Parameters
+    ----------
+    voxels : (n,) int64
+        Flat indices (C order); not all of them have a pixel that shows them.
+    """
+    if layer.preserve_labels:
+        free = layer.selected_label if label == 0 else 0
+        voxels = voxels[layer.data.reshape(-1)[voxels] == free]
+    layer.data_setitem(np.unravel_index(voxels, layer.data.shape), label)
