@@ -12,8 +12,8 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.tree._tree import NODE_DTYPE, Tree
 
 LEAF = 5
-"""Fewest samples of a leaf: Dice on four hippocampi .725, nuclei .882; with 2 .721 and .876, with 10
-alike."""
+"""Fewest samples of a leaf: Dice on four hippocampi .725, nuclei .882; with 2 .721 and .876, with
+10 alike."""
 
 DRAWS = 10000
 """Most rows that a tree is drawn. With 60000 Dice of fib25 is .770 instead of .761 and nuclei .883
