@@ -68,7 +68,7 @@ class WorkerProcess:
         settings: Settings,
         address: str | None = None,
     ) -> None:
-        from distributed import Client, LocalCluster, wait
+        from distributed import Client, LocalCluster
         from distributed.gc import disable_gc_diagnosis
 
         self._cluster: Any = None
@@ -95,7 +95,7 @@ class WorkerProcess:
         made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
         # An actor belongs to the client that is current when it arrives. That client also computes
         # all dask arrays then, napari's image layers too: so only for a moment, once it is made.
-        wait(made)
+        made.exception()  # waits
         with self._client.as_current():
             self._actor: Any = made.result()
             self._post = self._actor.post
