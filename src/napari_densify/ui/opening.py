@@ -110,7 +110,12 @@ class Opening(QObject):
         case = work()
         if isinstance(case, Missing):
             return case
-        session = self.begin(case.volume, case.project)
+        try:
+            session = self.begin(case.volume, case.project)
+        except BaseException:
+            if case.project is not None:
+                case.project.close()
+            raise
         view = read_view(case.project.path) if case.project else None
         return Found(session, case.layer, case.source, view, case.from_project)
 
