@@ -66,6 +66,7 @@ class ClassTable(QWidget):
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        self._table.setMinimumHeight(95)  # three classes
         self._table.setMaximumHeight(150)
         add, remove = QPushButton("Add class"), QPushButton("Remove")
         add.clicked.connect(self.add)

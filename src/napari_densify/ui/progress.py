@@ -29,6 +29,9 @@ class ProgressPanel(QWidget):
         self.hint = QLabel("")
         self.hint.setWordWrap(True)
         self.plots = QTabWidget()
+        # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
+        self.plots.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.plots.setFixedHeight(150)
         self._curve = self._add_plot("loss", "seconds of training")
         self._points = self._add_plot("agreement", "round")
         self.plots.setTabToolTip(
@@ -93,9 +96,6 @@ class ProgressPanel(QWidget):
 
     def _add_plot(self, name: str, along: str) -> pyqtgraph.PlotDataItem:
         plot = pyqtgraph.PlotWidget(background=None)
-        plot.setFixedHeight(110)
-        # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
-        plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         plot.setLabel("left", name)
         plot.setLabel("bottom", along)
         plot.setMenuEnabled(False)
