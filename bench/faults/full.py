@@ -16,13 +16,13 @@ from bench.faults.stage import (
     SHAPE,
     Story,
     act,
-    open_project,
+    look,
     phantom,
     same,
     told,
 )
 from bench.faults.system import FULL, Refusing
-from bench.faults.tally import Lost, Tally, Wrong
+from bench.faults.tally import Tally, Wrong
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
@@ -80,8 +80,8 @@ def one_session(folder: Path, disk: Refusing, seed: int) -> int:
                 with suppress(Problem):
                     act(session, rng)
             with suppress(Problem):
-                _describe(project, turn)
-            _keep(project, turn)
+                describe_anew(project, turn)
+            keep_all(project, turn)
         if not same(session.annotation, story.sure):
             raise Wrong("a stroke that was refused counts all the same")
     # The window is closed just so, or there is room again and more is painted and kept.
@@ -92,32 +92,11 @@ def one_session(folder: Path, disk: Refusing, seed: int) -> int:
     return disk.seen
 
 
-def look(folder: Path, story: Story) -> None:
-    """Open a project and compare it with what was told.
-
-    Raises
-    ------
-    Lost or Wrong
-    """
-    project = open_project(folder)
-    try:
-        for snapshot in project.snapshots.list():
-            project.snapshots.read(snapshot)
-        project.learned.read_model()
-        project.learned.read_prediction(np.zeros(SHAPE, np.uint8))
-        if [note for note in project.notes if "half written" not in note]:
-            raise Wrong(" ".join(project.notes))
-        if not same(project.annotation, story.sure):
-            raise Lost(f"number {project.number}, told of {story.strokes}")
-    finally:
-        project.close()
-
-
-def _describe(project: ProjectFolder, turn: int) -> None:
+def describe_anew(project: ProjectFolder, turn: int) -> None:
     project.describe(classes=CLASSES[: 1 + turn])
 
 
-def _keep(project: ProjectFolder, turn: int) -> None:
+def keep_all(project: ProjectFolder, turn: int) -> None:
     """Each by itself, as `session.keeping` does."""
     prediction = np.full(SHAPE, 1 + turn, np.uint8)
     learned = project.learned
@@ -140,4 +119,4 @@ def _paint_on(session: Session, project: ProjectFolder, rng: np.random.Generator
     session.paint(np.arange(5), 7)
     project.fold()
     project.take_snapshot("later")
-    _describe(project, 2)
+    describe_anew(project, 2)

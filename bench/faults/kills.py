@@ -15,8 +15,8 @@ from typing import IO
 import numpy as np
 import psutil
 
-from bench.faults.stage import SHAPE, Story, open_project
-from bench.faults.tally import Lost, Tally, Wrong
+from bench.faults.stage import SHAPE, Story, look
+from bench.faults.tally import Tally
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.journal import MAGIC, read_journal
 
@@ -162,31 +162,6 @@ def one_kill(folder: Path, story: Story, rng: np.random.Generator, target: str) 
     finally:
         life.bury()
     look(folder, story)
-
-
-def look(folder: Path, story: Story) -> None:
-    """Open a project after the worst, and compare it with what was told.
-
-    Raises
-    ------
-    Lost or Wrong
-    """
-    project = open_project(folder)
-    try:
-        if not project.writable:
-            raise Wrong(f"it {project.holder}")
-        for snapshot in project.snapshots.list():
-            if project.snapshots.read(snapshot).annotated != snapshot.voxels:
-                raise Wrong(f"snapshot {snapshot.number} is not what it was")
-        project.learned.read_model()
-        project.learned.read_prediction(np.zeros(SHAPE, np.uint8))
-        alarming = [note for note in project.notes if "half written" not in note]
-        if alarming:
-            raise Wrong(" ".join(alarming))
-        if not story.settle(project.annotation):
-            raise Lost(f"number {project.number}, told of {story.strokes}")
-    finally:
-        project.close()
 
 
 def _descendants(pid: int) -> list[psutil.Process]:

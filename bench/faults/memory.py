@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from bench.faults.kills import Life, look
-from bench.faults.stage import Story
+from bench.faults.kills import Life
+from bench.faults.stage import Story, look
 from bench.faults.tally import Tally
 
 ROOM = (0, 1 << 20, 8 << 20)

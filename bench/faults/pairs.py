@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.faults.kills import ROOT, Life, look
-from bench.faults.stage import SHAPE, Story, open_project
+from bench.faults.kills import ROOT, Life
+from bench.faults.stage import SHAPE, Story, look, open_project
 from bench.faults.tally import Lost, Tally, Wrong
 from napari_densify.cases.annotation import Annotation
 

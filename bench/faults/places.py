@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.faults.full import _describe, _keep, look
-from bench.faults.stage import LABELS, Story, act, open_project, phantom, same, told
+from bench.faults.full import describe_anew, keep_all
+from bench.faults.stage import LABELS, Story, act, look, open_project, phantom, same, told
 from bench.faults.system import Refusing
 from bench.faults.tally import Lost, Tally, Wrong
 from napari_densify.cases.problem import Problem
@@ -109,8 +109,8 @@ def keep_trying(session: Session) -> None:
     assert session.project is not None
     for turn in range(2):
         with suppress(Problem):
-            _describe(session.project, turn)
-        _keep(session.project, turn)
+            describe_anew(session.project, turn)
+        keep_all(session.project, turn)
         with suppress(Problem):
             session.undo()
 

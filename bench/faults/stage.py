@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.faults.tally import Lost, Wrong
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import ImageReference, Label, describe
@@ -177,3 +178,28 @@ def told(path: Path, story: Story) -> ToldFolder:
     project = ToldFolder(path, reference(), CLASSES)
     project.story = story
     return project
+
+
+def look(folder: Path, story: Story) -> None:
+    """Open a project after the worst, and compare it with what was told.
+
+    Raises
+    ------
+    Lost or Wrong
+    """
+    project = open_project(folder)
+    try:
+        if project.read_only:
+            raise Wrong(f"it {project.holder}")
+        for snapshot in project.snapshots.list():
+            if project.snapshots.read(snapshot).annotated != snapshot.voxels:
+                raise Wrong(f"snapshot {snapshot.number} is not what it was")
+        project.learned.read_model()
+        project.learned.read_prediction(np.zeros(SHAPE, np.uint8))
+        alarming = [note for note in project.notes if "half written" not in note]
+        if alarming:
+            raise Wrong(" ".join(alarming))
+        if not story.settle(project.annotation):
+            raise Lost(f"number {project.number}, told of {story.strokes}")
+    finally:
+        project.close()

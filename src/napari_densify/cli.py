@@ -20,13 +20,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from napari_densify import __version__
-from napari_densify.cases.folder import ProjectFolder, read_annotation
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_labels
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.log import log_file, start_log
 from napari_densify.cases.place import check_target
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label, Project, describe, schema_of
+from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.news import Notice, Phase, Status
 from napari_densify.session.session import Session

@@ -13,6 +13,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.session import slices
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.news import Block, Model, News, Phase, Status
 from napari_densify.session.score import dice
@@ -102,15 +103,15 @@ def test_repainting_ones_own_stroke_is_no_wrong_prediction(session: Session) -> 
 
 def test_a_slice_is_accepted_as_it_was_predicted(session: Session) -> None:
     plane = Plane(1, 5)
-    assert session.accept(plane) is None, "nothing was predicted yet"
+    assert slices.accept(session, plane) is None, "nothing was predicted yet"
     session.take(block(2))
     session.paint(plane.to_volume(np.array([[3, 4], [3, 5]]), WHOLE.shape), 3)
-    assert session.accept(plane) is not None
+    assert slices.accept(session, plane) is not None
     labels = plane.take(session.annotation.labels)
     assert (labels == 3).sum() == 2
     assert (labels == 2).sum() == labels.size - 2
     assert session.annotation.annotated == labels.size
-    assert session.accept(plane) is None, "all of it is annotated"
+    assert slices.accept(session, plane) is None, "all of it is annotated"
     session.undo()
     assert session.annotation.annotated == 2
 

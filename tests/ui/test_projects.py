@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import tifffile
 from napari import Viewer
-from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QInputDialog
@@ -66,10 +65,6 @@ def check(dock: SegmentWidget, viewer: Viewer) -> None:
 def dock_in(viewer: Viewer) -> SegmentWidget:
     docks = viewer.window.dock_widgets.values()
     return next(w for w in docks if isinstance(w, SegmentWidget))
-
-
-def messages(seen: int) -> str:
-    return "\n".join(str(record.message) for record in notification_manager.records[seen:])
 
 
 def test_it_opens_from_the_docks_menu(viewer, project, qtbot, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pint
 import pytest
 from qtpy.QtGui import QGuiApplication
@@ -23,6 +24,8 @@ def test_it_follows_the_prediction_and_can_be_copied(open_case, qtbot):
     first = QGuiApplication.clipboard().text().splitlines()[1].split("\t")
     assert first[:3] == ["structure 1", f"{voxels * 2 / 1000:.3f} ml", f"{voxels:,}"]
     paint_slice(case, Plane(0, 12), phantom()[1])
+    case.annotation.data_setitem(tuple(np.array([[20], [3], [4]])), 3)
+    qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=LONG)
     painted = int((phantom()[1][12] == 1).sum())
     qtbot.waitUntil(
         lambda: panel.table.item(0, 2).text() != f"{voxels:,}" and painted > 0, timeout=LONG

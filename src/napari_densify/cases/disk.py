@@ -8,6 +8,7 @@ synced, a name once its folder was, and a rename is whole or has not happened.
 
 from __future__ import annotations
 
+import errno
 import itertools
 import os
 import sys
@@ -35,6 +36,14 @@ def replace(file: Path, content: bytes) -> None:
             os.unlink(partial)
         raise
     sync_folder(file.parent)
+
+
+def vanished(path: Path) -> FileNotFoundError:
+    """The error of writing into a folder that is gone.
+
+    It is not made anew: who puts it back must find its place free.
+    """
+    return FileNotFoundError(errno.ENOENT, "No such file or directory", str(path))
 
 
 def make_folder(folder: Path) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,7 +11,7 @@ import numpy as np
 from napari_densify.cases import disk, place
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.hold import Hold
-from napari_densify.cases.journal import Found, Journal, history, read_journal
+from napari_densify.cases.journal import Journal, history, read_journal
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.migrate import migrate
 from napari_densify.cases.problem import Problem
@@ -28,8 +26,8 @@ from napari_densify.cases.project import (
     schema_of,
 )
 from napari_densify.cases.snapshot import Snapshot, Snapshots
-from napari_densify.cases.store import MARKS, LabelStore, read_marks, write_marks
-from napari_densify.cases.volume import Shape
+from napari_densify.cases.store import MARKS, LabelStore, write_marks
+from napari_densify.cases.stored import notes_on, read_annotation
 
 FOLD_EDITS = 256
 """Edits after which the journal is folded into the store: opening a project takes 0.4 s for each
@@ -161,8 +159,7 @@ class ProjectFolder:
             if self._journal is None or not self._unfolded:
                 return
             if not self._journal.there:
-                # What is put back must find its place free.
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.path))
+                raise disk.vanished(self.path)
             number, edits = self._journal.begin_rewrite(), self._unfolded
             past, round_ = self.annotation.history(), self.annotation.round
             self._unfolded = []
@@ -264,11 +261,7 @@ class ProjectFolder:
             If its voxels are others, or its new place cannot be written down.
         """
         self._check_image(image)
-        here = self.description.model_copy(update={"image": beside(image, self.path)})
-        if here != self.description:
-            self.description = here
-            if self.writable:
-                self._write_description()
+        self._note_place(image)
 
     def close(self) -> None:
         """Let go of the files; another window may open the project then."""
@@ -291,7 +284,7 @@ class ProjectFolder:
                 self._check_image(image)
             self._read()
             if image is not None:
-                self.recognise(image)
+                self._note_place(image)
         except Problem:
             self._release()
             raise
@@ -310,6 +303,14 @@ class ProjectFolder:
                 "rename the project to begin a new one."
             )
 
+    def _note_place(self, image: ImageReference) -> None:
+        """Write down where the image is now."""
+        here = self.description.model_copy(update={"image": beside(image, self.path)})
+        if here != self.description:
+            self.description = here
+            if self.writable:
+                self._write_description()
+
     def _read(self) -> None:
         """Bring the annotation to the stored state, and the journal in order if it is ours."""
         path = self.path / "journal"
@@ -321,7 +322,7 @@ class ProjectFolder:
                 f"{self.path / 'annotation.zarr'} is missing, and with it what was painted first; "
                 "put it back from a backup. The project was left as it is."
             )
-        self.notes += _notes(found) if found else []
+        self.notes += notes_on(found) if found else []
         if self.read_only:
             self.number = found.number if found else 0
             return
@@ -383,40 +384,3 @@ class ProjectFolder:
 
     def _store(self) -> LabelStore:
         return LabelStore(self.path / "annotation.zarr", self.annotation.shape, MARKS)
-
-
-def _notes(found: Found) -> list[str]:
-    """What is wrong with a journal, in sentences."""
-    kept = "the damaged file is kept as journal.damaged."
-    if found.past_lost and not found.missing and not found.torn:
-        return [f"Earlier strokes are there but can no longer be undone; {kept}"]
-    if found.damaged:
-        lost = f"{found.missing} strokes" if found.missing else "Some strokes"
-        return [f"{lost} in the journal cannot be read and were left out; {kept}"]
-    if found.torn:
-        return ["The journal ends too early: the last stroke, only half written, or more is gone."]
-    return []
-
-
-def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | None]:
-    """The stored annotation of a project, whoever may have it open, and what its journal holds.
-
-    Raises
-    ------
-    Problem
-        If it is damaged.
-    """
-    path, voxels = folder / "journal", int(np.prod(shape, dtype=np.int64))
-    while True:
-        # Whoever has it open may fold the journal into the store between the two readings.
-        before = path.stat().st_ino if path.exists() else 0
-        annotation = Annotation(shape)
-        read_marks(LabelStore(folder / "annotation.zarr", shape, MARKS), annotation)
-        found = read_journal(path, voxels) if path.exists() else None
-        if before == (path.stat().st_ino if path.exists() else 0):
-            break
-    for record in found.current if found else ():
-        if record.edit.where.size:
-            annotation.apply(record.edit)
-        annotation.round = record.edit.round_after
-    return annotation, found

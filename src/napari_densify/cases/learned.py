@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import logging
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
+from napari_densify.cases.disk import vanished
 from napari_densify.cases.history import Entry, append_history, read_history
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.ring import ModelRing
@@ -100,9 +99,8 @@ class Learned:
             return []
 
     def _require_there(self) -> None:
-        # A folder that vanished is not made anew: what is put back must find its place free.
         if not self.folder.is_dir():
-            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(self.folder))
+            raise vanished(self.folder)
 
     @property
     def _ring(self) -> ModelRing:

@@ -47,8 +47,8 @@ class Disagreements:
 
     def __init__(self, annotation: Annotation) -> None:
         self._annotation = annotation
-        self._where = np.empty(0, np.int64)
-        self._predicted = np.empty(0, np.uint8)
+        # One attribute, for they are listed in another thread than they are noted in.
+        self._found = np.empty(0, np.int64), np.empty(0, np.uint8)
 
     def note(self, box: Box, painted: NDArray[np.uint8], predicted: NDArray[np.uint8]) -> None:
         """Take over a predicted block.
@@ -59,21 +59,26 @@ class Disagreements:
         painted, predicted : (z, y, x) uint8
             Labels in the box; 0 where nothing is painted.
         """
-        zyx = np.stack(np.unravel_index(self._where, self._annotation.shape), axis=1)
+        where, earlier = self._found
+        zyx = np.stack(np.unravel_index(where, self._annotation.shape), axis=1)
         outside = ((zyx < box.start) | (zyx >= box.stop)).any(axis=1)
         differ = np.argwhere((painted > 0) & (painted != predicted))
         there = tuple((differ + box.start).T)
         new = np.ravel_multi_index(there, self._annotation.shape)
-        self._where = np.concatenate([self._where[outside], new])
-        self._predicted = np.concatenate([self._predicted[outside], predicted[tuple(differ.T)]])
+        now = predicted[tuple(differ.T)]
+        self._found = (
+            np.concatenate([where[outside], new]),
+            np.concatenate([earlier[outside], now]),
+        )
 
     def forget(self) -> None:
         """Nothing is predicted any more."""
-        self._where, self._predicted = self._where[:0], self._predicted[:0]
+        where, predicted = self._found
+        self._found = where[:0], predicted[:0]
 
     def places(self, count: int) -> list[Place]:
         """The largest places, at most `count`."""
-        where, predicted = self._where, self._predicted
+        where, predicted = self._found
         painted = self._annotation.at(where)["label"]
         still = (painted > 0) & (painted != predicted)
         where, predicted, painted = where[still], predicted[still], painted[still]

@@ -149,34 +149,27 @@ class Session:
         edit = self.annotation.change(
             where, labels, wrong=predicted & (shown != labels), new_round=self._shown
         )
-        if edit is not None:
-            self._commit(edit)
-        return edit
+        return self.commit(edit)
 
-    def accept(self, plane: Plane) -> Edit | None:
-        """Annotate a slice as it was predicted; what was painted on it stays.
-
-        Returns
-        -------
-        Edit or None
-            None if all of it is annotated or nothing was predicted there yet.
+    def commit(self, edit: Edit | None) -> Edit | None:
+        """Bring an edit of the annotation into force, and hand it back; None is none.
 
         Raises
         ------
         Problem
             If the edit cannot be kept in the project; it does not count then.
         """
-        predicted = plane.take(self.prediction)
-        where = plane.voxels(predicted > 0, self.volume.shape)
-        return self._commit_if(self.annotation.accept(where, predicted[predicted > 0]))
+        if edit is not None:
+            self._commit(edit)
+        return edit
 
     def undo(self) -> Edit | None:
         """Take the last edit back."""
-        return self._commit_if(self.annotation.undo())
+        return self.commit(self.annotation.undo())
 
     def redo(self) -> Edit | None:
         """Bring the last undone edit back."""
-        return self._commit_if(self.annotation.redo())
+        return self.commit(self.annotation.redo())
 
     def follow(self, labels: NDArray[np.uint8], box: Box) -> list[Edit]:
         """Bring the annotation to the state of somebody else's labels.
@@ -267,7 +260,7 @@ class Session:
             If the edit cannot be kept in the project; it does not count then.
         """
         earlier = then.everything()
-        return self._commit_if(self.annotation.turn_into(earlier.where, earlier.after))
+        return self.commit(self.annotation.turn_into(earlier.where, earlier.after))
 
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
@@ -386,11 +379,6 @@ class Session:
         if self._keeping is not None:
             self._keeping.changed(box)
         self.prediction_changed.emit(box)
-
-    def _commit_if(self, edit: Edit | None) -> Edit | None:
-        if edit is not None:
-            self._commit(edit)
-        return edit
 
     def _commit(self, edit: Edit) -> None:
         with self.drive.lock:

@@ -30,7 +30,9 @@ def accept(session: Session, plane: Plane) -> Edit | None:
 
     None if all of it is annotated, or nothing was predicted there yet.
     """
-    return session.accept(plane)
+    predicted = plane.take(session.prediction)
+    where = plane.voxels(predicted > 0, session.volume.shape)
+    return session.commit(session.annotation.accept(where, predicted[predicted > 0]))
 
 
 def clear(session: Session, plane: Plane) -> Edit | None:

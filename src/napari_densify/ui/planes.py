@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
@@ -87,9 +88,7 @@ def viewed_plane(viewer: napari.Viewer, layer: Layer) -> Plane | None:
     axis = viewer.dims.not_displayed[-1] - (viewer.dims.ndim - layer.ndim)
     if not 0 <= axis < 3:
         return None
-    world = viewer.dims.point[-layer.ndim :]
-    position = round(float(layer.world_to_data(world)[axis]))
-    return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
+    return _plane_at(layer, axis, viewer.dims.point[-layer.ndim :])
 
 
 def shown_plane(layer: Layer) -> Plane | None:
@@ -100,8 +99,12 @@ def shown_plane(layer: Layer) -> Plane | None:
     hidden = layer._slice_input.not_displayed
     if len(hidden) != 1:
         return None
-    position = round(float(layer.world_to_data(layer._slice_input.world_slice.point)[hidden[0]]))
-    return Plane(hidden[0], min(max(position, 0), layer.data.shape[hidden[0]] - 1))
+    return _plane_at(layer, hidden[0], layer._slice_input.world_slice.point)
+
+
+def _plane_at(layer: Layer, axis: int, world: Sequence[float]) -> Plane:
+    position = round(float(layer.world_to_data(world)[axis]))
+    return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
 
 
 def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import pyqtgraph
 from napari.utils import progress
@@ -33,7 +34,8 @@ class ProgressPanel(QWidget):
         self.plots.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.plots.setFixedHeight(150)
         self._curve = self._add_plot("loss", "seconds of training")
-        self._points = self._add_plot("agreement", "round")
+        dots = {"symbol": "o", "symbolSize": 6, "symbolBrush": CURVE}
+        self._points = self._add_plot("agreement", "round", **dots)
         self.plots.setTabToolTip(
             1, "How much of each slice you corrected was right before you did, round by round"
         )
@@ -94,7 +96,7 @@ class ProgressPanel(QWidget):
         self.phase.setText(sentence)
         self._end_activity()
 
-    def _add_plot(self, name: str, along: str) -> pyqtgraph.PlotDataItem:
+    def _add_plot(self, name: str, along: str, **dots: Any) -> pyqtgraph.PlotDataItem:
         plot = pyqtgraph.PlotWidget(background=None)
         plot.setLabel("left", name)
         plot.setLabel("bottom", along)
@@ -102,7 +104,6 @@ class ProgressPanel(QWidget):
         plot.setMouseEnabled(False, False)
         plot.hideButtons()
         self.plots.addTab(plot, name)
-        dots = {"symbol": "o", "symbolSize": 6, "symbolBrush": CURVE} if along == "round" else {}
         return plot.plot(pen=pyqtgraph.mkPen(CURVE, width=2), **dots)
 
     def _show_activity(self, status: Status) -> None:

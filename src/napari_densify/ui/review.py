@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from napari.qt.threading import create_worker
-from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem
-from superqt import QCollapsible
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QWidget
 
 from napari_densify.session.disagreements import Place
+from napari_densify.session.session import Session
+from napari_densify.ui.panel import LivePanel
 from napari_densify.ui.view import go_to
 
 if TYPE_CHECKING:
@@ -22,11 +22,11 @@ EVERY_MS = 2000
 """How long news are gathered before the list is made again."""
 
 
-class CheckPanel(QCollapsible):
-    """Lists the places; a click goes there. Looks for them only while it is unfolded."""
+class CheckPanel(LivePanel):
+    """Lists the places; a click goes there."""
 
-    def __init__(self, parent: Any = None) -> None:
-        super().__init__("Check these", parent)
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Check these", EVERY_MS, parent)
         self.note = QLabel("")
         self.note.setWordWrap(True)
         self.list = QListWidget()
@@ -34,30 +34,22 @@ class CheckPanel(QCollapsible):
         self.list.itemClicked.connect(self._go)
         self.addWidget(self.note)
         self.addWidget(self.list)
-        self._case: CaseView | None = None
-        self._name_of: Callable[[int], str] = str
-        self._timer = QTimer(self, singleShot=True, interval=EVERY_MS)
-        self._timer.timeout.connect(self._look)
-        self.toggled.connect(self._changed)
+        self.setValue([])
 
     def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
         """List the places of a running case from now on; None: of none."""
-        if self._case is not None:
-            self._case.session.prediction_changed.disconnect(self._changed)
-            self._case.session.edited.disconnect(self._changed)
-        self._case, self._name_of = case, name_of
-        self._timer.stop()
-        self.setPlaces([])
-        if case is not None:
-            case.session.prediction_changed.connect(self._changed)
-            case.session.edited.connect(self._changed)
-            self._changed()
+        super().follow(case, name_of)
+        self.setValue([])
 
-    def setPlaces(self, places: list[Place]) -> None:
+    def look(self, session: Session) -> list[Place]:
+        """The largest places; called in a thread."""
+        return session.disagreements.places(SHOWN)
+
+    def setValue(self, seen: list[Place]) -> None:
         """Show these places, the largest first."""
         self.list.clear()
-        for place in places:
-            painted, predicted = self._name_of(place.painted), self._name_of(place.predicted)
+        for place in seen:
+            painted, predicted = self.name_of(place.painted), self.name_of(place.predicted)
             z, y, x = place.at
             item = QListWidgetItem(
                 f"{place.voxels:,} voxels painted {painted}, predicted {predicted} ({z}, {y}, {x})"
@@ -66,21 +58,11 @@ class CheckPanel(QCollapsible):
             self.list.addItem(item)
         self.note.setText(
             "The network says otherwise than you painted here: look whether your hand slipped."
-            if places
+            if seen
             else "The network contradicts nothing that you painted."
         )
 
-    def _changed(self, _: Any = None) -> None:
-        if self._case is not None and self.isExpanded() and not self._timer.isActive():
-            self._timer.start()
-
-    def _look(self) -> None:
-        if self._case is not None:
-            worker = create_worker(self._case.session.disagreements.places, SHOWN)
-            worker.returned.connect(self.setPlaces)
-            worker.start()
-
     def _go(self, item: QListWidgetItem) -> None:
-        if self._case is not None:
+        if self.case is not None:
             place = item.data(Qt.ItemDataRole.UserRole)
-            go_to(self._case.viewer, self._case.annotation, place.at)
+            go_to(self.case.viewer, self.case.annotation, place.at)
