@@ -45,13 +45,13 @@ class WeightsLayer(QObject):
         self.layer: Image | None = None
         self._timer = QTimer(self, singleShot=True, interval=GATHER_MS)
         self._timer.timeout.connect(self._draw)
-        session.edited.connect(self._edited)
+        session.edited.connect(self.renew)
         viewer.layers.events.removed.connect(self._removed)
 
     def close(self) -> None:
         """Let go of the session; the layer stays."""
         self._timer.stop()
-        self.session.edited.disconnect(self._edited)
+        self.session.edited.disconnect(self.renew)
         self.viewer.layers.events.removed.disconnect(self._removed)
 
     def show(self, on: bool) -> None:
@@ -74,7 +74,8 @@ class WeightsLayer(QObject):
             self.layer.visible = on
             self._timer.start()
 
-    def _edited(self, edit: Any) -> None:
+    def renew(self, edit: Any = None) -> None:
+        """Show them as they are now, if they are shown."""
         if self.layer is not None and self.layer.visible:
             self._timer.start()
 
