@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -28,6 +28,7 @@ from napari_densify.ui.layers import (
 )
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
+from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
 from napari_densify.ui.slices import SliceAction
 from napari_densify.ui.view import view_of
@@ -38,10 +39,10 @@ if TYPE_CHECKING:
 
 VIEW_MS = 500
 """How long the view must rest before it is kept."""
+FAINTER = 0.1
+"""What a key press takes from the prediction's opacity, and the least that is left of it."""
 LISTEN_MS = 20
 """How often news from the loop's thread is looked for."""
-FADE = 0.1
-"""How much opacity a key press takes or gives."""
 
 
 class CaseView(QObject):
@@ -101,6 +102,7 @@ class CaseView(QObject):
             self._prediction_copies, self.session, self._show_edit, self.annotation, self
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
+        self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
         self._annotation_copies.each(bind_keys)
         self._prediction_copies.each(bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -155,6 +157,7 @@ class CaseView(QObject):
         self._prediction_bond.close()
         self._correction_bond.close()
         self.weights.close()
+        self.uncertainty.close()
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.camera.events.disconnect(self._looked)
         for layer in (self.annotation, self.prediction):
@@ -254,8 +257,8 @@ class CaseView(QObject):
 
     def fade(self, steps: int) -> None:
         """Make the prediction that many steps stronger, or fainter below 0."""
-        opacity = min(max(self.prediction.opacity + steps * FADE, FADE), 1.0)
-        self._prediction_copies.each_now(lambda layer: setattr(layer, "opacity", opacity))
+        opacity = round(self.prediction.opacity + steps * FAINTER, 2)
+        self.prediction.opacity = min(max(opacity, FAINTER), 1.0)
 
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
@@ -263,8 +266,10 @@ class CaseView(QObject):
         for name, copies in (
             ("densify_annotation", self._annotation_copies),
             ("densify_prediction", self._prediction_copies),
+            ("densify_weights", self.weights.copies),
+            ("densify_uncertainty", self.uncertainty.copies),
         ):
-            manager.register_layer_hook(Labels, copies.hook, name)
+            manager.register_layer_hook(Layer, copies.hook, name)
         if on:
             manager.show()
         else:

@@ -29,13 +29,13 @@ from napari_densify.ui.classes import ClassRow, ClassTable, palette
 from napari_densify.ui.layers import check_layer
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.opening import Found, Opening, Place
+from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.shortcuts import bind_keys
-from napari_densify.ui.showing import ShowBar
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_view
 from napari_densify.ui.volumes import VolumesPanel
@@ -91,7 +91,7 @@ class SegmentWidget(QWidget):
         self.planes = PlaneButtons()
         self.slices = SliceButtons()
         self.learning = LearningBar(self._settings.strength)
-        self.showing = ShowBar()
+        self.overlays = OverlayBoxes()
         self.progress = ProgressPanel()
         self.volumes = VolumesPanel()
         self.check = CheckPanel()
@@ -101,7 +101,7 @@ class SegmentWidget(QWidget):
             self.planes,
             self.slices,
             self.learning,
-            self.showing,
+            self.overlays,
             self.progress,
             self.volumes,
             self.check,
@@ -143,7 +143,7 @@ class SegmentWidget(QWidget):
             self.planes,
             self.slices,
             self.learning,
-            self.showing,
+            self.overlays,
             self.progress,
             self.volumes,
             self.check,

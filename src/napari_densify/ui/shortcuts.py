@@ -88,7 +88,7 @@ ACTIONS = (
     *map(_paint, CLASS_KEYS),
     Action("add_class", "", "Add a class", lambda dock, _: dock.classes.add(), needs_case=False),
     _slice("complete", "Q", "This slice is complete: what is not painted on it is background"),
-    _slice("accept", "A", "This slice is right as predicted, but for what you painted on it"),
+    _slice("accept", "A", "This slice is right as predicted, all but what you painted on it"),
     _slice("copy", "C", "Paint like the nearest annotated slice where nothing is painted yet"),
     _slice("clear", "D", "Erase all that is painted on this slice"),
     _plane("xy", "Shift-Z", "axial"),
@@ -122,10 +122,16 @@ ACTIONS = (
     Action("fainter", ",", "Make the prediction fainter", lambda dock, _: dock.case.fade(-1)),
     Action("stronger", ".", "Make the prediction stronger", lambda dock, _: dock.case.fade(1)),
     Action(
+        "uncertainty",
+        "U",
+        "Show where the prediction is not sure",
+        lambda dock, _: dock.overlays.uncertainty.toggle(),
+    ),
+    Action(
         "weights",
-        "",
+        "W",
         "Show how much each painted voxel counts",
-        lambda dock, _: dock.showing.weights.toggle(),
+        lambda dock, _: dock.overlays.weights.toggle(),
     ),
     Action("train", "T", "Pause learning, or go on", lambda dock, _: dock.learning.toggle()),
     Action(
