@@ -1,0 +1,26 @@
+"""What is refused before any work is done."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from napari_densify.cases.problem import Problem
+
+
+def check_device(name: str) -> None:
+    """Refuse early to work on a device that is not there."""
+    from napari_densify.learn.device import pick_device
+
+    pick_device(name)
+
+
+def check_file_target(path: Path) -> None:
+    """Refuse early to write a file where that cannot work."""
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):
+            writable = not path.is_dir()
+    except OSError:
+        writable = False
+    if not writable:
+        raise Problem(f"Cannot write {path}; choose a file in a folder that can be written.")

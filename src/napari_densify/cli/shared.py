@@ -1,0 +1,27 @@
+"""What the commands share: their words for arguments, and the progress bar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+console = Console(stderr=True)
+
+Image = Annotated[Path, typer.Argument(help="NIfTI, NRRD, MHA, TIFF or npy volume.")]
+Seconds = Annotated[float, typer.Option(min=0.1, help="How long to train.")]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
+Seed = Annotated[int, typer.Option(help="Same seed, same slices and starting weights.")]
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show a bar on stderr while the work goes on."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        yield bar
