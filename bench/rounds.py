@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.volumes import Task
 from napari_densify.cases import weight
 from napari_densify.cases.plane import Plane
-from napari_densify.learn import learner, sampler
+from napari_densify.learn import learner, sampler, trainer
 from napari_densify.session import schedule
 from napari_densify.session.news import Status
 from napari_densify.session.robot import Robot, Stroke
@@ -56,7 +56,7 @@ ARMS = {
     "mild-weights": Arm(constants=((weight, "FRESH", 2.0), (weight, "WRONG", 1.0))),
     "guess-alone": Arm(constants=((learner, "TRUST", 0.0),)),
     "network-alone": Arm(constants=((learner, "TRUST", 1.0),)),
-    "rate-5e-3": Arm(constants=((learner, "RATE", 5e-3),)),
+    "rate-5e-3": Arm(constants=((trainer, "RATE", 5e-3),)),
     "biased": Arm(constants=((learner, "UNBIAS", 0.0),)),
     "unbiased": Arm(constants=((learner, "UNBIAS", 1.0),)),
 }

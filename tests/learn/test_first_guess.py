@@ -42,7 +42,7 @@ def test_three_slices_give_a_dense_segmentation_without_training(
 def test_the_network_begins_with_the_guess_as_it_is(learner: Learner) -> None:
     values = torch.randn(2, learner.inputs.channels, 8, 8, 8)
     with torch.no_grad():
-        logits = learner._logits(learner.net, values)
+        logits = learner.trainer.logits(values)
     torch.testing.assert_close(logits, values[:, learner.bank.channels :])
 
 

@@ -92,8 +92,8 @@ def test_a_restored_learner_predicts_and_goes_on_the_same(
     assert (restored.steps, restored.classes) == (90, [1, 2, 3])
     np.testing.assert_array_equal(everywhere(restored), everywhere(learner))
     assert pack(restored) == trained
-    assert restored.optimiser.state_dict()["state"].keys() == (
-        learner.optimiser.state_dict()["state"].keys()
+    assert restored.trainer.optimiser.state_dict()["state"].keys() == (
+        learner.trainer.optimiser.state_dict()["state"].keys()
     )
 
 
