@@ -7,6 +7,7 @@ from pathlib import Path
 from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, Learning, Project, beside
+from napari_densify.cases.volume import Triple
 
 
 class Description:
@@ -20,10 +21,12 @@ class Description:
     folder : Path
         The case's folder.
     value : Project
+    spacing : (3,) floats
+        Voxel size along z, y, x of the project's first image.
     """
 
-    def __init__(self, folder: Path, value: Project) -> None:
-        self.folder, self.value = folder, value
+    def __init__(self, folder: Path, value: Project, spacing: Triple) -> None:
+        self.folder, self.value, self.spacing = folder, value, spacing
 
     @classmethod
     def read(cls, folder: Path) -> Description:
@@ -36,14 +39,15 @@ class Description:
         """
         own = Project.read(folder)
         shared = Project.read(home_of(folder))
-        return cls(folder, _sharing(own, shared))
+        return cls(folder, _sharing(own, shared), shared.image.spacing)
 
     @classmethod
     def of(cls, folder: Path, image: ImageReference, classes: tuple[Label, ...]) -> Description:
         """The description of a case that is not there yet; a further one takes its project's."""
         home = home_of(folder)
         own = Project(image=beside(image, home), classes=classes)
-        return cls(folder, own if home == folder else _sharing(own, Project.read(home)))
+        shared = own if home == folder else Project.read(home)
+        return cls(folder, _sharing(own, shared), shared.image.spacing)
 
     @property
     def home(self) -> Path:

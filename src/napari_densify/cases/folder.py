@@ -29,6 +29,7 @@ from napari_densify.cases.project import (
 from napari_densify.cases.snapshot import Snapshot, Snapshots
 from napari_densify.cases.store import MARKS, LabelStore, write_marks
 from napari_densify.cases.stored import notes_on, read_annotation
+from napari_densify.cases.volume import Triple
 
 FOLD_EDITS = 256
 """Edits after which the journal is folded into the store: opening a project takes 0.4 s for each
@@ -108,6 +109,11 @@ class ProjectFolder:
     def description(self) -> Project:
         """The image it is for; classes and settings."""
         return self._described.value
+
+    @property
+    def spacing(self) -> Triple:
+        """Voxel size along z, y, x that the project's network works on: its first image's."""
+        return self._described.spacing
 
     @property
     def exists(self) -> bool:
