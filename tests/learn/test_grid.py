@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_densify.cases.annotation import Annotation
@@ -49,6 +49,7 @@ def test_nearly_the_same_voxels_are_taken_as_they_are() -> None:
     assert grid.spacing == (1.0, 1.2, 0.9)
 
 
+@settings(deadline=None)
 @given(paintings())
 def test_what_they_become_depends_on_what_is_painted_not_on_how(
     painting: tuple[Grid, list[tuple[np.ndarray, int]]],
@@ -63,6 +64,7 @@ def test_what_they_become_depends_on_what_is_painted_not_on_how(
     np.testing.assert_array_equal(inner.marks, at_once.marks)
 
 
+@settings(deadline=None)
 @given(paintings())
 def test_no_structure_is_lost_and_none_appears(
     painting: tuple[Grid, list[tuple[np.ndarray, int]]],
@@ -81,6 +83,7 @@ def test_no_structure_is_lost_and_none_appears(
         assert reached[tuple(voxel)] in around
 
 
+@settings(deadline=None)
 @given(shapes, ratios, st.data())
 def test_answers_come_back_to_where_they_belong(
     shape: tuple[int, int, int], ratio: tuple[float, float, float], data: st.DataObject
