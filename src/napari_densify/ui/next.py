@@ -114,10 +114,11 @@ class NextPanel(LivePanel):
                 show_info(NOTHING)
                 return
             planes = [each.plane for each in seen]
-            here = shown_plane(case.annotation)
+            turn = 0
             # Chance may have brought the user to a runner-up; that is no reason to pass the best.
-            again = here == self._went and here in planes
-            self._go(seen[(planes.index(here) + 1) % len(seen) if again else 0])
+            if self._went in planes and self._went == shown_plane(case.annotation):
+                turn = planes.index(self._went) + 1
+            self._go(seen[turn % len(seen)])
 
         worker = create_worker(self.look, case.session)
         worker.returned.connect(go)
