@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.plane import Plane
@@ -37,6 +38,7 @@ from napari_densify.session.news import (
     News,
     Notice,
     Phase,
+    Replay,
     Reset,
     Status,
     Strength,
@@ -69,12 +71,16 @@ class Session:
         A saved model to start from.
     project : ProjectFolder, optional
         Where edits and models are kept; what it holds already is the state to begin with.
+    others : sequence of Replay
+        The project's other cases, which are learned from too.
 
     Attributes
     ----------
     uncertainty : (z, y, x) uint8
         How little sure the prediction is, see `Block`; 0 where something is painted and where
         nothing is predicted.
+    checked : Checked
+        The slices that the user has looked at and found right.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
@@ -86,6 +92,7 @@ class Session:
     edited = Signal(Edit)
     round_changed = Signal(int)
     training_changed = Signal(bool)
+    checked_changed = Signal(Checked)
     scored = Signal(int, float)
     worker_lost = Signal(str)
     noticed = Signal(str)
@@ -100,20 +107,21 @@ class Session:
         open_worker: OpenWorker = Worker,
         model: bytes | None = None,
         project: ProjectFolder | None = None,
+        others: Sequence[Replay] = (),
     ) -> None:
-        self.volume = volume
+        self.volume, self.others = volume, others
         self.classes = sorted({1, 2, *classes})
         self.settings = settings or Settings()
         self.annotation = project.annotation if project else Annotation(volume.shape)
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.uncertainty: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
+        self.checked = Checked()
         self.past: list[Entry] = []
         self.model = model
         self.project = project
-        self.drive = Drive(
-            lambda: open_worker(self.volume, self.classes, self.settings), self._greet
-        )
+        self._open_worker = open_worker
+        self.drive = Drive(self._meet_worker, self._greet)
         self._training = False
         self._view: Plane | None = None
         self._shown = False
@@ -216,6 +224,14 @@ class Session:
         if plane != self._view:
             self._view = plane
             self.drive.post(Look(plane))
+
+    def check(self, plane: Plane, on: bool = True) -> None:
+        """The user has looked at a slice and found it right, or takes that back."""
+        if (plane in self.checked) != on and not self.read_only:
+            self.checked = self.checked.mark(plane, on)
+            if self._keeping is not None:
+                self._keeping.check(self.checked)
+            self.checked_changed.emit(self.checked)
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""
@@ -358,8 +374,14 @@ class Session:
         self.model = self.model or learned.read_model()
         learning = project.description.learning
         widths = learning.widths or self.settings.widths
-        self.settings = replace(self.settings, strength=learning.strength, widths=widths)
+        self.settings = replace(
+            self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
+        )
         self.past = learned.read_history()
+        try:
+            self.checked = read_checked(project.path, self.volume.shape)
+        except Problem as problem:
+            project.notes.append(str(problem))
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
 
@@ -412,6 +434,13 @@ class Session:
             if self._keeping is not None:
                 self._keeping.scored(self.status, ended, score)
             self.scored.emit(ended, score)
+
+    def _meet_worker(self) -> Link:
+        """Start a worker; it is told of the other cases at once, as they do not change."""
+        link = self._open_worker(self.volume, self.classes, self.settings)
+        for case in self.others:
+            link.deliver(case)
+        return link
 
     def _greet(self) -> Iterator[Message]:
         """What a new worker has to know, and from where edits are counted for it."""

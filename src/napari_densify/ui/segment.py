@@ -28,6 +28,7 @@ from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable, palette
 from napari_densify.ui.layers import check_layer
 from napari_densify.ui.learning import LearningBar
+from napari_densify.ui.next import NextPanel
 from napari_densify.ui.opening import Found, Opening, Place
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
@@ -93,6 +94,7 @@ class SegmentWidget(QWidget):
         self.learning = LearningBar(self._settings.strength)
         self.overlays = OverlayBoxes()
         self.progress = ProgressPanel()
+        self.next = NextPanel()
         self.volumes = VolumesPanel()
         self.check = CheckPanel()
         self.project = ProjectBar()
@@ -103,6 +105,7 @@ class SegmentWidget(QWidget):
             self.learning,
             self.overlays,
             self.progress,
+            self.next,
             self.volumes,
             self.check,
             self.project,
@@ -145,6 +148,7 @@ class SegmentWidget(QWidget):
             self.learning,
             self.overlays,
             self.progress,
+            self.next,
             self.volumes,
             self.check,
             self.project,
@@ -155,6 +159,7 @@ class SegmentWidget(QWidget):
     def _connect(self) -> None:
         self.choice.requested.connect(self._start)
         self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
+        self.viewer.dims.events.order.connect(self._turned)
         self.learning.strengthChanged.connect(self._strength_changed)
         self.learning.forgotten.connect(self.progress.clear)
         self.opening.found.connect(self._open)
@@ -171,6 +176,10 @@ class SegmentWidget(QWidget):
             return
         self._wait_for(f"“{image.name}”")
         self.opening.annotate(image, self._labels())
+
+    def _turned(self, event: Any) -> None:
+        if self.viewer.dims.ndim >= 3:
+            self.planes.mark(orientation_of(self.viewer))
 
     def _labels(self) -> list[Label]:
         rows = self.classes.value()
