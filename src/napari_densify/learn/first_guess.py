@@ -5,13 +5,17 @@ It is what ilastik and Labkit do, and what the network then learns to correct.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from typing import Literal
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.folds import FOLDS, Folds
-from napari_densify.learn.forest import Forest
+from napari_densify.learn.forest import Forest, Table, grow
+from napari_densify.learn.forest_map import ForestMap
 from napari_densify.learn.supervision import Supervision
 
 TREES, FOLD_TREES = 48, 16
@@ -19,15 +23,14 @@ TREES, FOLD_TREES = 48, 16
 ROWS = 60000
 """Most voxels of each class that trees are drawn from, to bound the memory. Of fib25's 62,000
 annotated voxels 6000 a class bring .71, all of them .76."""
-FLOOR = 0.01
-"""Added to each probability: a forest is never as sure as it says."""
 EVEN = 0.5
 """How much rare classes are preferred: classes are drawn as often as n^(1 - EVEN). Dice with 0.5
 and 1: fib25 .766 and .743, nuclei .881 and .880, four hippocampi .712 and .714."""
-CELL = 16
-"""Side of the cells that are computed at once; a viewed slice is thin."""
 SHOWN = FOLDS
 """Stands for the forest that has seen all of the annotation."""
+
+Stage = Literal["growing", "shown", "done"]
+"""How far a fit is: trees grow, what is shown is new, what the network learns from is new too."""
 
 
 class FirstGuess:
@@ -42,52 +45,97 @@ class FirstGuess:
     classes : int
         How many classes there are.
     seed, threads : ints
+
+    Attributes
+    ----------
+    folds : Folds
+        What each of the forests for the network has not seen.
+    fitted : bool
+        Whether there are such forests; not where a guess was only loaded.
     """
 
     def __init__(self, bank: FeatureBank, classes: int, seed: int, threads: int) -> None:
         self.bank, self.seed, self.threads = bank, seed, threads
-        self._forests: dict[int, Forest] = {}
-        self._fold = np.empty(0, np.uint8)
         self.folds = Folds(np.empty(0, np.int64), bank.shape)
+        self.fitted = False
+        self._forests: dict[int, Forest] = {}
         self.set_classes(classes)
-
-    @property
-    def fitted(self) -> bool:
-        """Whether it was fitted to an annotation, not only loaded."""
-        return self._fold.size > 0
 
     def set_classes(self, count: int) -> None:
         """Answer for that many classes; new ones are unlikely until the next fit."""
         self.classes = count
-        # Only touched pages of this become memory.
-        self._values = np.empty((FOLDS + 1, count, *self.bank.shape), np.float16)
-        self._forget()
+        self._fit: Generator[Stage] | None = None
+        self._maps = [ForestMap(self.bank, count, self.threads) for _ in range(FOLDS + 1)]
+        for number, forest in self._forests.items():
+            self._maps[number].show(forest)
 
-    def fit(self, supervision: Supervision) -> None:
-        """Fit the forests anew, to all that is annotated now."""
+    def fit(
+        self, supervision: Supervision, interrupt: Callable[[], bool] = lambda: False
+    ) -> Stage:
+        """Go on with fitting the forests to what was annotated when that fit began.
+
+        Until new forests are grown the old ones answer.
+
+        Parameters
+        ----------
+        supervision : Supervision
+            Looked at if no fit is under way: then one begins.
+        interrupt : callable
+            Asked after every few trees; True ends this call early.
+
+        Returns
+        -------
+        Stage
+            "shown" once in each fit, as soon as the shown forest is new; "done" at its end.
+        """
+        if self._fit is None:
+            self._fit = self._fitting(supervision)
+        for stage in self._fit:
+            if stage == "shown" or interrupt():
+                return stage
+        self._fit = None
+        return "done"
+
+    def _fitting(self, supervision: Supervision) -> Generator[Stage]:
         where, index, weight = supervision.all()
         kept = self._subsample(index, weight)
         where, index = where[kept], index[kept]
-        self.folds = _telling_folds(where, index, self.bank.shape)
-        self._rows, self._index = self._rows_at(where), index
-        self._fold = self.folds.at(where)
-        self._forests = {SHOWN: self._grow(SHOWN)}
-        self._forget()
+        rows = self.bank.at(where).astype(np.float32)
+        folds = _telling_folds(where, index, self.bank.shape)
+        fold = folds.at(where)
+        yield "growing"
+        self._show(SHOWN, (yield from self._grow(rows, index, SHOWN)))
+        yield "shown"
+        forests = []
+        for held_out in range(FOLDS):
+            seen = fold != held_out
+            if np.unique(index[seen]).size < 2:
+                seen[:] = True
+            forests.append((yield from self._grow(rows[seen], index[seen], held_out)))
+        for held_out, forest in enumerate(forests):
+            self._show(held_out, forest)
+        self.folds, self.fitted = folds, True
 
-    def _grow(self, held_out: int) -> Forest:
-        seen = self._fold != held_out
-        if np.unique(self._index[seen]).size < 2:
-            seen[:] = True
-        index = self._index[seen]
-        return Forest.fit(
-            self._rows[seen],
+    def _grow(
+        self, rows: NDArray[np.float32], index: NDArray[np.intp], number: int
+    ) -> Generator[Stage, None, Forest]:
+        trees: list[Table] = []
+        for more in grow(
+            rows,
             index,
             1.0 / np.bincount(index)[index] ** EVEN,
             self.classes,
-            trees=TREES if held_out == SHOWN else FOLD_TREES,
-            seed=self.seed + held_out,
+            trees=TREES if number == SHOWN else FOLD_TREES,
+            seed=self.seed + number,
             threads=self.threads,
-        )
+        ):
+            trees += more
+            yield "growing"
+        return Forest(trees, self.bank.channels, self.classes)
+
+    def _show(self, number: int, forest: Forest) -> None:
+        self._forests[number] = forest
+        self._maps[number].show(forest)
 
     def read(self, box: Box, held_out: int = SHOWN) -> NDArray[np.float16]:
         """Logits of a box inside the volume, a view.
@@ -100,49 +148,14 @@ class FirstGuess:
 
         Returns
         -------
-        (classes, z, y, x) float16
+        (z, y, x, classes) float16
             Logarithms of probabilities, plus a constant that brings them around 0.
         """
-        grid = tuple(
-            slice(a // CELL, -(-b // CELL)) for a, b in zip(box.start, box.stop, strict=True)
-        )
-        known = self._known[held_out][grid]
-        unknown = [
-            Box.cut([int(o + g.start) * CELL for o, g in zip(offset, grid, strict=True)],
-                    [CELL] * 3, self.bank.shape)
-            for offset in np.argwhere(~known)
-        ]  # fmt: skip
-        if unknown:
-            self._fill(unknown, held_out)
-            known[...] = True
-        logits: NDArray[np.float16] = self._values[held_out][:, *box.slices]
-        return logits
+        return self._maps[held_out].read(box)
 
-    def _fill(self, cells: list[Box], held_out: int) -> None:
-        rows = [self.bank.read(c).reshape(self.bank.channels, -1) for c in cells]
-        joined = np.concatenate(rows, axis=1).T.astype(np.float32, order="C")
-        probability = np.zeros((len(joined), self.classes), np.float32)
-        if self._forests:
-            # Those of the folds are grown when the first patch asks: what is shown comes first.
-            if held_out not in self._forests:
-                self._forests[held_out] = self._grow(held_out)
-            forest = self._forests[held_out]
-            probability[:, : forest.classes] = forest.probability(joined, self.threads)
-        logits = np.log((probability + FLOOR) / np.sqrt(FLOOR))
-        ends = np.cumsum([r.shape[1] for r in rows])[:-1]
-        for cell, part in zip(cells, np.split(logits, ends), strict=True):
-            self._values[held_out][:, *cell.slices] = part.T.reshape(-1, *cell.shape)
-
-    def _rows_at(self, where: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n, channels) filter responses and positions of voxels."""
-        zyx = np.stack(np.unravel_index(where, self.bank.shape))
-        rows = np.empty((where.size, self.bank.channels), np.float32)
-        for each in np.unique(zyx // CELL, axis=1).T:
-            cell = Box.cut([int(c) * CELL for c in each], [CELL] * 3, self.bank.shape)
-            inside = (zyx // CELL == each[:, None]).all(axis=0)
-            z, y, x = zyx[:, inside] - np.array(cell.start)[:, None]
-            rows[inside] = self.bank.read(cell)[:, z, y, x].T
-        return rows
+    def at(self, where: NDArray[np.int64], held_out: int = SHOWN) -> NDArray[np.float16]:
+        """(n, classes) logits of voxels at flat indices (C order), a copy; see `read`."""
+        return self._maps[held_out].at(where)
 
     def _subsample(self, index: NDArray[np.intp], weight: NDArray[np.float32]) -> NDArray[np.intp]:
         """Which voxels are learned from; the more they weigh, the more likely they are kept."""
@@ -155,9 +168,6 @@ class FirstGuess:
                 each = random.choice(each, ROWS, replace=False, p=share)
             kept.append(each)
         return np.sort(np.concatenate(kept))
-
-    def _forget(self) -> None:
-        self._known = np.zeros((FOLDS + 1, *(-(-n // CELL) for n in self.bank.shape)), bool)
 
     def state(self) -> dict[str, NDArray[np.generic]]:
         """The shown forest as arrays; the others are fitted again where there is annotation."""
@@ -172,8 +182,8 @@ class FirstGuess:
             If it is another bank's or of other classes.
         """
         forest = Forest.from_state(state, self.bank.channels, self.classes)
-        self._forests, self._fold = {SHOWN: forest}, np.empty(0, np.uint8)
-        self._forget()
+        self._forests, self._fit, self.fitted = {}, None, False
+        self._show(SHOWN, forest)
 
 
 def _telling_folds(

@@ -16,7 +16,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.problem import Problem
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.features import FeatureBank, normalise
-from napari_densify.learn.first_guess import FirstGuess
+from napari_densify.learn.first_guess import FirstGuess, Stage
 from napari_densify.learn.inputs import Inputs
 from napari_densify.learn.patches import Patches
 from napari_densify.learn.prediction import guess_probability, network_probability
@@ -120,13 +120,23 @@ class Learner:
             self._tell_apart([*self.classes, *new])
         self.supervision.weigh(self.strength)
 
-    def guess_anew(self) -> None:
-        """Fit the first guess to the annotation as it is now."""
+    def guess_anew(self, interrupt: Callable[[], bool] | None = None) -> Stage:
+        """Fit the first guess to the annotation as it is now, or go on with that.
+
+        Parameters
+        ----------
+        interrupt : callable
+            Asked after every few trees; True ends this call early, as does a new guess that can be
+            shown. Without it the fit is brought to its end.
+        """
         if not self.ready:
             raise ValueError("a guess needs two annotated classes")
         start = time.perf_counter()
-        self.guess.fit(self.supervision)
+        stage = self.guess.fit(self.supervision, interrupt or (lambda: False))
+        while interrupt is None and stage != "done":
+            stage = self.guess.fit(self.supervision)
         self.seconds += time.perf_counter() - start
+        return stage
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
         """Train for about `seconds`, at least one step.
