@@ -43,7 +43,8 @@ def resting(session: Session) -> Callable[[], bool]:
 
 def block(label: int) -> Block:
     """A prediction that says the same everywhere."""
-    return Block(WHOLE, np.full(WHOLE.shape, label, np.uint8))
+    values = np.full(WHOLE.shape, label, np.uint8)
+    return Block(WHOLE, values, values)
 
 
 def test_three_slices_become_a_dense_segmentation(
@@ -328,7 +329,7 @@ def test_the_strength_of_corrections_is_one_setting(phantom: Volume, tiny: Setti
     session.set_strength(0)
     assert session.weights().ravel()[10] == session.weights().ravel()[0]
     go.turns(2)
-    weight_of = workers[0]._learner.supervision._weight_of
+    weight_of = workers[0]._learner.case.supervision._weight_of
     np.testing.assert_array_equal(weight_of[2], weight_of[1])
     session.reset()
     go.turns(2)

@@ -6,9 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_densify.cases.volume import Shape
 
 
@@ -24,12 +21,6 @@ class Box:
         """A box of at most `size` at `start`, cut off at the end of a volume of `shape`."""
         stop = [min(int(a + n), int(s)) for a, n, s in zip(start, size, shape, strict=True)]
         return cls(_three(start), _three(stop))
-
-    @classmethod
-    def around(cls, where: NDArray[np.int64], shape: Sequence[int]) -> Self:
-        """The smallest box that holds voxels at flat indices (C order), of which there are some."""
-        zyx = np.unravel_index(where, tuple(shape))
-        return cls(_three([a.min() for a in zyx]), _three([a.max() + 1 for a in zyx]))
 
     @property
     def shape(self) -> Shape:

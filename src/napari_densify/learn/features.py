@@ -103,7 +103,7 @@ class FeatureBank:
         asked = np.zeros(self._known.shape, bool)
         asked[tuple(along // TILE for along in np.unravel_index(where, self.shape))] = True
         for each in np.argwhere(asked & ~self._known):
-            self._fill(Box.cut(each * TILE, [TILE] * 3, self.shape))
+            self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
         return self._values.reshape(-1, self.channels)[where]
 
     @torch.no_grad()

@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
-from napari_densify.learn.forest import Forest
+from napari_densify.learn.forests import Forests
 
 FLOOR = 0.01
 """Added to each probability: a forest is never as sure as it says."""
@@ -28,28 +28,32 @@ class ForestMap:
     Parameters
     ----------
     bank : FeatureBank
-    classes : int
-        Of the answers; those that the forest does not know are improbable.
-    threads : int
+    forests : Forests
+    number : int
+        Which of the forests; while there is none all classes are alike.
     """
 
-    def __init__(self, bank: FeatureBank, classes: int, threads: int) -> None:
-        self.bank, self.classes, self.threads = bank, classes, threads
-        # Only touched pages of these become memory.
-        self._logits = np.empty((*bank.shape, classes), np.float16)
-        self._coarse = np.empty((*(-(-n // 2) for n in bank.shape), classes), np.float16)
-        self.show(None)
+    def __init__(self, bank: FeatureBank, forests: Forests, number: int) -> None:
+        self.bank, self._forests, self._number = bank, forests, number
+        self._classes = 0
+        self._begin()
 
-    def show(self, forest: Forest | None) -> None:
-        """Answer by that forest from now on; without one all classes are alike."""
-        self._forest = forest
-        cells = [-(-n // CELL) for n in self.bank.shape]
-        self._known, self._coarsely_known = np.zeros((2, *cells), bool)
+    def _begin(self) -> None:
+        """Nothing is known of what the forest says now."""
+        self._forest = self._forests[self._number]
+        shape = self.bank.shape
+        if self._classes != self._forests.classes:
+            self._classes = self._forests.classes
+            # Only touched pages of these become memory.
+            self._logits = np.empty((*shape, self._classes), np.float16)
+            self._coarse = np.empty((*(-(-n // 2) for n in shape), self._classes), np.float16)
+        self._known, self._coarsely_known = np.zeros((2, *(-(-n // CELL) for n in shape)), bool)
 
     def read(self, box: Box) -> NDArray[np.float16]:
         """(z, y, x, classes) logits of a box inside the volume, a view."""
         asked = np.zeros(self._known.shape, bool)
-        z, y, x = (slice(a // CELL, -(-b // CELL)) for a, b in zip(box.start, box.stop, strict=True))
+        ends = zip(box.start, box.stop, strict=True)
+        z, y, x = (slice(a // CELL, -(-b // CELL)) for a, b in ends)
         asked[z, y, x] = True
         self._fill(asked)
         return self._logits[box.slices]
@@ -59,10 +63,14 @@ class ForestMap:
         asked = np.zeros(self._known.shape, bool)
         asked[tuple(along // CELL for along in np.unravel_index(where, self.bank.shape))] = True
         self._fill(asked)
-        return self._logits.reshape(-1, self.classes)[where]
+        return self._logits.reshape(-1, self._classes)[where]
 
     def _fill(self, asked: NDArray[np.bool_]) -> None:
         """Compute those of the cells that are asked for and not known yet."""
+        if self._forest is not self._forests[self._number] or (
+            self._classes != self._forests.classes
+        ):
+            self._begin()
         unknown = asked & ~self._known
         if not unknown.any():
             return
@@ -105,11 +113,11 @@ class ForestMap:
 
     def _ask(self, zyx: list[Where]) -> NDArray[np.float32]:
         """(n, classes) logits of voxels by the forest."""
-        probability = np.zeros((len(zyx[0]), self.classes), np.float32)
+        probability = np.zeros((len(zyx[0]), self._classes), np.float32)
         if self._forest and len(zyx[0]):
             rows = self.bank.at(np.ravel_multi_index(zyx, self.bank.shape)).astype(np.float32)
-            known = self._forest.classes
-            probability[:, :known] = self._forest.probability(rows, self.threads)
+            answer = self._forest.probability(rows, self._forests.threads)
+            probability[:, : self._forest.classes] = answer
         return _logit(probability)
 
 
@@ -117,4 +125,3 @@ def _logit(probability: NDArray[np.float32] | float) -> NDArray[np.float32]:
     """Logarithm of a probability, plus a constant that brings it around 0."""
     logit: NDArray[np.float32] = np.log((probability + FLOOR) / np.sqrt(FLOOR))
     return logit
-

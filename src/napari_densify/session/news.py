@@ -13,6 +13,7 @@ from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.snapshot import Snapshot
+from napari_densify.cases.volume import Volume
 
 
 class Phase(StrEnum):
@@ -59,12 +60,27 @@ class Load:
     model: bytes
 
 
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Learn from another case of the project too.
+
+    Attributes
+    ----------
+    volume : Volume
+    painted : Edit
+        Everything that is annotated in it.
+    """
+
+    volume: Volume
+    painted: Edit
+
+
 @dataclass(frozen=True)
 class Save:
     """Send the model home now."""
 
 
-Message = Edit | Look | Train | Strength | Reset | Load | Save
+Message = Edit | Look | Train | Strength | Reset | Load | Replay | Save
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,12 +92,15 @@ class Block:
     box : Box
     labels : (z, y, x) uint8
         Most probable label of each voxel, values as in the annotation.
+    uncertainty : (z, y, x) uint8
+        Entropy of the class probabilities: 0 where one is certain, 255 where all are alike.
     viewed : bool
         Whether it belongs to the slice the user looks at.
     """
 
     box: Box
     labels: NDArray[np.uint8]
+    uncertainty: NDArray[np.uint8]
     viewed: bool = False
 
 

@@ -68,7 +68,8 @@ class Schedule:
         self.trained = 0.0
         self._edited = 0.0
         self._spent_on_rest = self._spent_on_guesses = 0.0
-        self._forget_guess()
+        self._able = self._teachable = self._fitting = False
+        self._guess_is_old = True
         self._newest: Box | None = None
         self._rest = list(tiles(shape, [TILE] * 3))
         self._rest_at = np.full(len(self._rest), -np.inf)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from napari_densify.session.news import (
     News,
     Notice,
     Phase,
+    Replay,
     Reset,
     Status,
     Strength,
@@ -69,9 +70,14 @@ class Session:
         A saved model to start from.
     project : ProjectFolder, optional
         Where edits and models are kept; what it holds already is the state to begin with.
+    others : sequence of Replay
+        The project's other cases, which are learned from too.
 
     Attributes
     ----------
+    uncertainty : (z, y, x) uint8
+        How little sure the prediction is, see `Block`; 0 where something is painted and where
+        nothing is predicted.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
@@ -96,19 +102,20 @@ class Session:
         open_worker: OpenWorker = Worker,
         model: bytes | None = None,
         project: ProjectFolder | None = None,
+        others: Sequence[Replay] = (),
     ) -> None:
-        self.volume = volume
+        self.volume, self.others = volume, others
         self.classes = sorted({1, 2, *classes})
         self.settings = settings or Settings()
         self.annotation = project.annotation if project else Annotation(volume.shape)
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
+        self.uncertainty: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
         self.past: list[Entry] = []
         self.model = model
         self.project = project
-        self.drive = Drive(
-            lambda: open_worker(self.volume, self.classes, self.settings), self._greet
-        )
+        self._open_worker = open_worker
+        self.drive = Drive(self._meet_worker, self._greet)
         self._training = False
         self._view: Plane | None = None
         self._shown = False
@@ -265,7 +272,7 @@ class Session:
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
         self.model = None
-        self.prediction[:] = 0
+        self.prediction[:] = self.uncertainty[:] = 0
         self.annotation.draw(self.prediction)
         self.disagreements.forget()
         self._shown = False
@@ -352,7 +359,9 @@ class Session:
         self.model = self.model or learned.read_model()
         learning = project.description.learning
         widths = learning.widths or self.settings.widths
-        self.settings = replace(self.settings, strength=learning.strength, widths=widths)
+        self.settings = replace(
+            self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
+        )
         self.past = learned.read_history()
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
@@ -373,6 +382,7 @@ class Session:
         self.disagreements.note(block.box, painted, block.labels)
         # What the user painted always wins over what the network says.
         self.prediction[inside] = np.where(painted, painted, block.labels)
+        self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
         self._changed(block.box)
 
     def _changed(self, box: Box) -> None:
@@ -390,7 +400,9 @@ class Session:
             self.drive.post(edit)
         self._shown = False
         painted = edit.after["label"]
-        self.prediction.reshape(-1)[edit.where[painted > 0]] = painted[painted > 0]
+        where, painted = edit.where[painted > 0], painted[painted > 0]
+        self.prediction.reshape(-1)[where] = painted
+        self.uncertainty.reshape(-1)[where] = 0
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)
@@ -403,6 +415,13 @@ class Session:
             if self._keeping is not None:
                 self._keeping.scored(self.status, ended, score)
             self.scored.emit(ended, score)
+
+    def _meet_worker(self) -> Link:
+        """Start a worker; it is told of the other cases at once, as they do not change."""
+        link = self._open_worker(self.volume, self.classes, self.settings)
+        for case in self.others:
+            link.deliver(case)
+        return link
 
     def _greet(self) -> Iterator[Message]:
         """What a new worker has to know, and from where edits are counted for it."""

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Edit
-from napari_densify.cases.box import Box
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import (
@@ -29,6 +28,7 @@ from napari_densify.session.news import (
     News,
     Notice,
     Phase,
+    Replay,
     Reset,
     Save,
     Status,
@@ -56,12 +56,15 @@ class Settings:
     seed : int
     widths : tuple of ints
         Channels of the network's levels below full resolution; () for the default.
+    spacing : tuple of floats
+        Voxel size along z, y, x that the network works on; () for the image's.
     """
 
     device: str = "auto"
     strength: float = 1.0
     seed: int = 0
     widths: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
 
 
 class WorkerLost(RuntimeError):
@@ -100,6 +103,7 @@ class Worker:
         self._first_prediction = float("nan")
         self._saved_at = 0.0
         self._asked_for_model = False
+        self._replayed: list[Replay] = []
         self._learner = self._new_learner()
 
     def deliver(self, message: Message) -> None:
@@ -150,6 +154,7 @@ class Worker:
             strength=s.strength,
             seed=s.seed,
             levels=compact(s.widths) if s.widths else COMPACT,
+            wanted=s.spacing,
         )
 
     def _read_inbox(self) -> list[News]:
@@ -158,10 +163,8 @@ class Worker:
             message = self._inbox.popleft()
             if isinstance(message, Edit):
                 self._learner.apply(message)
-                where = message.where
-                self._schedule.edited(
-                    Box.around(where, self._volume.shape) if where.size else None
-                )
+                shape = self._volume.shape
+                self._schedule.edited(message.box(shape) if message.where.size else None)
                 self._edits += 1
             elif isinstance(message, Look):
                 self._schedule.look(message.plane)
@@ -172,16 +175,29 @@ class Worker:
                 self._learner.set_strength(message.value)
             elif isinstance(message, Load):
                 news += self._load(message)
+            elif isinstance(message, Replay):
+                self._replayed.append(message)
+                self._replay(message)
             elif isinstance(message, Save):
                 self._asked_for_model = self._schedule.trained > 0
             elif isinstance(message, Reset):
-                annotation = self._learner.annotation.everything()
-                self._learner = self._new_learner()
-                self._learner.apply(annotation)
+                self._begin_anew()
                 self._schedule.forget()
                 self._saved_at = 0.0
                 self._edits += 1
         return news
+
+    def _replay(self, case: Replay) -> None:
+        self._learner.replay(case.volume.channels, case.volume.spacing, case.painted)
+
+    def _begin_anew(self) -> None:
+        """A learner that knows what is annotated, and nothing else."""
+        annotation = self._learner.annotation.everything()
+        self._learner = self._new_learner()
+        for case in self._replayed:
+            self._replay(case)
+        if annotation.where.size:
+            self._learner.apply(annotation)
 
     def _load(self, message: Load) -> list[News]:
         from napari_densify.learn.weights import unpack
@@ -190,9 +206,7 @@ class Worker:
             unpack(message.model, self._learner)
         except Problem as problem:
             # Half of it may have been taken over.
-            annotation = self._learner.annotation.everything()
-            self._learner = self._new_learner()
-            self._learner.apply(annotation)
+            self._begin_anew()
             return [Notice(f"{problem} Learning begins anew.")]
         self._schedule.resume(self._learner.seconds)
         self._saved_at = self._schedule.trained
@@ -223,15 +237,17 @@ class Worker:
         return [Model(pack(self._learner), self._edits)]
 
     def _predict(self, task: Predict) -> Block:
+        from napari_densify.learn.uncertainty import uncertainty
+
         start = time.perf_counter()
         probability = self._learner.predict(task.box)
         labels = np.array(self._learner.classes, np.uint8)[probability.argmax(0)]
+        doubt = uncertainty(probability)
         now = time.perf_counter()
         if np.isnan(self._first_prediction):
             self._first_prediction = now - self._started
-        doubt = float(1 - probability.max(0).mean())
-        self._schedule.predicted(task, now - start, doubt)
-        return Block(task.box, labels, task.viewed)
+        self._schedule.predicted(task, now - start, float(doubt.mean()) / 255)
+        return Block(task.box, labels, doubt, task.viewed)
 
     def _status(self, task: Learn | Guess | Predict | None) -> Status:
         import torch

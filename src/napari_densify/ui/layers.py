@@ -19,6 +19,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
+from napari_densify.ui.geometry import TURNED, place_volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def check_layer(layer: Layer | None) -> Image:
 
 
 def read_layer(layer: Image) -> Volume:
-    """The layer's voxels (the finest level) and spacing; slow for data on disk.
+    """The layer's voxels (the finest level) and where they lie; slow for data on disk.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def read_layer(layer: Image) -> Volume:
         See `as_volume`.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    return as_volume(np.asarray(data), tuple(layer.scale), layer.name)
+    return place_volume(as_volume(np.asarray(data), name=layer.name), layer)
 
 
 def source_of(layer: Image) -> Path | None:
@@ -67,6 +68,8 @@ def source_of(layer: Image) -> Path | None:
 def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
     """A labels layer that lies where the image lies."""
     metadata = {ROLE: (role, image.unique_id)}
+    if TURNED in image.metadata:
+        metadata[TURNED] = image.metadata[TURNED]
     return Labels(data, name=name, metadata=metadata, **place_of(image))
 
 
@@ -95,27 +98,27 @@ def remember(layer: Labels, edits: Iterable[Edit]) -> None:
 class Copies(QObject):
     """A layer and what napari-orthogonal-views shows of it in its other canvases."""
 
-    def __init__(self, layer: Labels, parent: QObject | None = None) -> None:
+    def __init__(self, layer: Layer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.layer = layer
-        self._copies: list[Labels] = []
-        self._adopted: list[Callable[[Labels], None]] = []
+        self._copies: list[Layer] = []
+        self._adopted: list[Callable[[Any], None]] = []
 
     def __iter__(self) -> Any:
         return iter([self.layer, *self._copies])
 
-    def each(self, prepare: Callable[[Labels], None]) -> None:
+    def each(self, prepare: Callable[[Any], None]) -> None:
         """Do something to the layer and to every copy, now and when one appears."""
         self._adopted.append(prepare)
         for layer in self:
             prepare(layer)
 
-    def each_now(self, change: Callable[[Labels], None]) -> None:
+    def each_now(self, change: Callable[[Any], None]) -> None:
         """Do something to the layer and to every copy there is."""
         for layer in self:
             change(layer)
 
-    def hook(self, original: Labels, copied: Labels) -> list[Callable[[], None]]:
+    def hook(self, original: Layer, copied: Layer) -> list[Callable[[], None]]:
         """Layer hook for napari-orthogonal-views: called once a copy."""
         if original is not self.layer:
             return []
@@ -208,7 +211,7 @@ class AnnotationBond(QObject):
 
 
 class PredictionBond(QObject):
-    """Draws the session's prediction in a labels layer, only what changed and can be seen."""
+    """Draws what a layer shares of the session's prediction: what changed and can be seen."""
 
     def __init__(self, copies: Copies, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -240,7 +243,7 @@ class PredictionBond(QObject):
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
-def _visible(layer: Labels, box: Box) -> bool:
+def _visible(layer: Layer, box: Box) -> bool:
     """Whether any of the box's voxels lie on the slice that the layer shows."""
     shown = layer._slice_input
     point = layer.world_to_data(shown.world_slice.point)
