@@ -19,6 +19,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
+from napari_densify.ui.geometry import TURNED, place_volume
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,7 +48,7 @@ def check_layer(layer: Layer | None) -> Image:
 
 
 def read_layer(layer: Image) -> Volume:
-    """The layer's voxels (the finest level) and spacing; slow for data on disk.
+    """The layer's voxels (the finest level) and where they lie; slow for data on disk.
 
     Raises
     ------
@@ -55,7 +56,7 @@ def read_layer(layer: Image) -> Volume:
         See `as_volume`.
     """
     data = layer.data[0] if layer.multiscale else layer.data
-    return as_volume(np.asarray(data), tuple(layer.scale), layer.name)
+    return place_volume(as_volume(np.asarray(data), name=layer.name), layer)
 
 
 def source_of(layer: Image) -> Path | None:
@@ -67,6 +68,8 @@ def source_of(layer: Image) -> Path | None:
 def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
     """A labels layer that lies where the image lies."""
     metadata = {ROLE: (role, image.unique_id)}
+    if TURNED in image.metadata:
+        metadata[TURNED] = image.metadata[TURNED]
     return Labels(data, name=name, metadata=metadata, **place_of(image))
 
 

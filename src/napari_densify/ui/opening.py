@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Image
 from napari.layers._source import layer_source
 from napari.qt.threading import create_worker
+from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
 from napari_densify.cases.folder import ProjectFolder
@@ -21,6 +22,7 @@ from napari_densify.cases.view import View, read_view
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.session import Session
 from napari_densify.ui.files import read_images
+from napari_densify.ui.geometry import place_of_volume, straighten
 from napari_densify.ui.layers import check_layer, read_layer, source_of
 from napari_densify.ui.loop import PATIENCE, LoopThread
 
@@ -122,11 +124,18 @@ class Opening(QObject):
     def _worked(self, found: Found | Missing) -> None:
         if isinstance(found, Missing):
             self._ask(found)
-        elif found.layer is None:
-            self.found.emit(replace(found, layer=self._show(found)))
-        elif found.layer in self.viewer.layers:
-            self.found.emit(found)
+            return
+        layer = self._show(found) if found.layer is None else found.layer
+        if layer in self.viewer.layers:
+            if straighten(layer, found.session.volume):
+                self.viewer.reset_view()
+                show_info(
+                    f"“{layer.name}” was taken at an angle: it is shown along its own slices, and "
+                    "what you export lies where it was taken."
+                )
+            self.found.emit(replace(found, layer=layer))
         else:
+            assert found.layer is not None
             found.session.close()
             self.failed.emit(Problem(f"“{found.layer.name}” was removed; choose another image."))
 
@@ -143,7 +152,7 @@ class Opening(QObject):
         assert found.source is not None
         name, volume = found.source.name.split(".")[0], found.session.volume
         with layer_source(path=str(found.source), reader_plugin="napari-densify"):
-            layer = Image(volume.data, name=name, scale=volume.spacing)
+            layer = Image(volume.data, name=name, **place_of_volume(volume))
         self.viewer.layers.append(layer)
         return layer
 
