@@ -92,6 +92,7 @@ class Session:
     prediction_changed = Signal(Box)
     edited = Signal(Edit)
     round_changed = Signal(int)
+    training_changed = Signal(bool)
     checked_changed = Signal(Checked)
     scored = Signal(int, float)
     worker_lost = Signal(str)
@@ -237,6 +238,7 @@ class Session:
         """Start or go on training; False pauses."""
         self._training = on
         self.drive.post(Train(on))
+        self.training_changed.emit(on)
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
