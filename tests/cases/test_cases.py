@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -136,3 +137,18 @@ def test_summaries_list_the_cases(home: Path, other: ImageReference) -> None:
     (case.path / "project.json").write_text("{")
     assert [e.folder for e in list_cases(home)] == [home]
     assert Project.read(home).image.shape == other.shape
+
+
+def test_a_project_of_the_version_before_is_read_and_written_as_the_present_one(
+    home: Path,
+) -> None:
+    file = home / "project.json"
+    fields = json.loads(file.read_text())
+    del fields["check"]
+    file.write_text(json.dumps({**fields, "schema_version": 2}))
+    project = ProjectFolder(home)
+    assert project.notes == []
+    project.describe(learning=Learning(strength=0.25))
+    project.close()
+    assert json.loads(file.read_text())["schema_version"] == 3
+    assert Project.read(home).learning.strength == 0.25
