@@ -354,7 +354,8 @@ class Session:
             case Block():
                 self._show(news)
             case Status():
-                shown = news.complete and news.edits >= self._edits
+                taught = self._edits > 0 or len(self.others) > 0
+                shown = news.complete and news.edits >= self._edits and taught
                 if self._keeping is not None:
                     self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown
