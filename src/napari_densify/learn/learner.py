@@ -31,8 +31,12 @@ UNBIAS = 0.5
 hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
-REPLAY = 0.5
-"""Share of steps on other cases than the present one, or the network forgets them."""
+PRESENT = 0.5
+"""Most of the steps that go to the present case when there are others. It gets as many as it is
+painted, compared with the others' mean: half of the steps on a few corrected voxels and nothing
+else unlearn the rest. Three hippocampi of three slices, then 167 corrected voxels in a fourth: Dice
+there .725 before, .801 with the guess refitted, .811 after 60 steps shared out like this, and .599
+after 60 of which half went there."""
 
 
 @dataclass(frozen=True)
@@ -209,9 +213,11 @@ class Learner:
     def _next_case(self) -> Case:
         """The case that the next step learns from."""
         others = [case for case in self.cases[1:] if case.painted.annotated]
-        here = self.case.painted.annotated > 0
-        if others and not (here and self._random.random() >= REPLAY):
-            return others[int(self._random.integers(len(others)))]
+        here = self.case.painted.annotated
+        if others:
+            there = float(np.mean([case.painted.annotated for case in others]))
+            if self._random.random() >= min(PRESENT, here / (here + there)):
+                return others[int(self._random.integers(len(others)))]
         return self.case
 
     def predict(self, box: Box) -> NDArray[np.float32]:
