@@ -85,7 +85,7 @@ LYING_NIFTI = {
 LYING_TIFF: dict[str, Callable[[bytes], bytes]] = {
     "huge": lambda whole: _tag(257, HUGE)(_tag(256, HUGE)(whole)),
     "wrong-endian": lambda whole: b"MM\0*" + whole[4:],
-    "of no kind": _tag(258, 7),
+    "of no kind": _tag(258, 200),
 }
 LYING: dict[str, dict[str, Callable[[bytes], bytes]]] = {
     ".nii": LYING_NIFTI,
