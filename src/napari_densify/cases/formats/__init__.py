@@ -27,7 +27,7 @@ _FORMATS: dict[str, ModuleType] = {
 SUFFIXES = tuple(_FORMATS)
 _DAMAGED = (
     *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, MemoryError),
-    *(ArithmeticError, AttributeError, SyntaxError, struct.error, zlib.error),
+    *(ArithmeticError, AssertionError, AttributeError, SyntaxError, struct.error, zlib.error),
 )
 """What the libraries raise at files that are not what their names say."""
 
