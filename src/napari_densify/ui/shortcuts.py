@@ -181,6 +181,12 @@ ACTIONS = (
         "Show how much each painted voxel counts",
         lambda dock, _: dock.overlays.weights.toggle(),
     ),
+    Action(
+        "once",
+        "G",
+        "Learn from all that is painted for a little while, predict everything, and rest",
+        lambda dock, _: dock.learning.learn_once(),
+    ),
     Action("train", "T", "Pause learning, or go on", lambda dock, _: dock.learning.toggle()),
     Action(
         "forget",
