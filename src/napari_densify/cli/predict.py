@@ -13,6 +13,7 @@ from napari_densify.cases.formats import check_ending, read_volume, write_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Project
+from napari_densify.cases.stored import painted_on
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.shared import Device, Image, console, progress
 from napari_densify.session.news import Notice
@@ -27,6 +28,8 @@ def predict_command(
     device: Device = "auto",
 ) -> None:
     """Segment an image with a project's network: 0 = background, 1… = structures.
+
+    Where something is painted on the image in the project, that is what is written.
 
     Example: `napari-densify predict ct.densify next.nii.gz --out next_seg.nii.gz`
     """
@@ -51,5 +54,9 @@ def predict_command(
             bar.update(task, completed=session.status.done)
             if session.status.complete:
                 session.stop()
+    painted = painted_on(project, volume)
+    if painted is not None:
+        # The network never contradicts what somebody painted.
+        painted.draw(session.prediction)
     write_volume(out, volume.like(as_structures(session.prediction)))
     console.print(f"Wrote {escape(str(out))}")
