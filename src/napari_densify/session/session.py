@@ -91,6 +91,7 @@ class Session:
     prediction_changed = Signal(Box)
     edited = Signal(Edit)
     round_changed = Signal(int)
+    training_changed = Signal(bool)
     checked_changed = Signal(Checked)
     scored = Signal(int, float)
     worker_lost = Signal(str)
@@ -236,6 +237,7 @@ class Session:
         """Start or go on training; False pauses."""
         self._training = on
         self.drive.post(Train(on))
+        self.training_changed.emit(on)
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import ROLE, Copies, PredictionBond, place_of
+from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -108,14 +108,13 @@ class OverlayBoxes(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.case: CaseView | None = None
-        self.weights = _box("weights", "Show how much each painted voxel counts (key W)")
-        self.uncertainty = _box("uncertainty", "Show where the prediction is not sure (key U)")
-        self.provenance = _box(
-            "provenance", "Show what you painted, accepted or corrected, and what the network says"
-        )
+        self.weights = _box("weights")
+        self.uncertainty = _box("uncertainty")
+        self.provenance = _box("provenance")
         self.legend = QLabel()
         self.legend.setWordWrap(True)
         row = QHBoxLayout()
+        row.addWidget(QLabel("show"))
         for name, box in self._boxes():
             box.toggled.connect(lambda on, n=name: self._show(n, on))
             row.addWidget(box)
@@ -123,9 +122,9 @@ class OverlayBoxes(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(row)
         layout.addWidget(self.legend)
-        self._write_legend()
+        self.follow(None)
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+    def follow(self, case: CaseView | None) -> None:
         """Show the overlays of a running case from now on; None: of none."""
         for name, box in self._boxes():
             if self.case is not None:
@@ -135,10 +134,12 @@ class OverlayBoxes(QWidget):
         if self.case is not None:
             self.case.session.edited.disconnect(self._write_legend)
         self.case = case
+        self.setEnabled(case is not None)
         if case is not None:
             case.session.edited.connect(self._write_legend)
             for name, box in self._boxes():
                 self._show(name, box.isChecked())
+        self._write_legend()
 
     def _boxes(self) -> list[tuple[str, QCheckBox]]:
         names = ("weights", "uncertainty", "provenance")
@@ -155,7 +156,7 @@ class OverlayBoxes(QWidget):
         self.legend.setText(case.provenance.legend() if case is not None else "")
 
 
-def _box(title: str, tip: str) -> QCheckBox:
-    box = QCheckBox(title)
-    box.setToolTip(tip)
+def _box(name: str) -> QCheckBox:
+    box = QCheckBox(name)
+    box.setToolTip(tip(name))
     return box
