@@ -324,7 +324,9 @@ class Annotation:
         self.counts += _count(marks)
 
 
-def check_labels(labels: NDArray[np.generic], shape: Shape, name: str) -> NDArray[np.uint8]:
+def check_labels(
+    labels: NDArray[np.generic], shape: tuple[int, ...], name: str
+) -> NDArray[np.uint8]:
     """Labels read from elsewhere as uint8, or a sentence why they cannot be.
 
     Raises
