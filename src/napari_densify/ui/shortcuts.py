@@ -187,6 +187,12 @@ ACTIONS = (
         "Learn from all that is painted for a little while, predict everything, and rest",
         lambda dock, _: dock.learning.learn_once(),
     ),
+    Action(
+        "provenance",
+        "Y",
+        "Show what you painted, accepted or corrected, and what is the network's",
+        lambda dock, _: dock.overlays.provenance.toggle(),
+    ),
     Action("train", "T", "Pause learning, or go on", lambda dock, _: dock.learning.toggle()),
     Action(
         "forget",
