@@ -84,9 +84,7 @@ class ProgressPanel(QWidget):
 
     def setValue(self, status: Status) -> None:
         """Show where the loop stands."""
-        painted = self._case.session.annotation.classes if self._case is not None else []
-        live = self._case is None or self._case.session.live
-        self.phase.setText(what_next(status, painted, live))
+        self._say(status)
         self.details.setText(
             f"round {self._round} · {status.device or 'no device yet'} · "
             f"{status.threads} threads · {status.steps} steps · {status.memory_mb / 1000:.1f} GB"
@@ -127,9 +125,16 @@ class ProgressPanel(QWidget):
         self.phase.setText(sentence)
         self._end_activity()
 
+    def _say(self, status: Status) -> None:
+        painted = self._case.session.annotation.classes if self._case is not None else []
+        live = self._case is None or self._case.session.live
+        self.phase.setText(what_next(status, painted, live))
+
     def _edited(self, edit: Any = None) -> None:
         if self._case is not None:
             self._round = self._case.session.annotation.round
+            if not self._case.session.read_only:
+                self._say(self._case.session.status)
 
     def _add_plot(self, name: str, along: str, **dots: Any) -> pyqtgraph.PlotDataItem:
         plot = pyqtgraph.PlotWidget(background=None)

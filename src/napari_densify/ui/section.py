@@ -12,6 +12,8 @@ from napari_densify.ui.remembered import remembered
 FLAT = "text-align: left; border: none; background: transparent; font-weight: bold; padding: 2px"
 """Style of a title: napari's themes would fill it like a button that is held down."""
 OPEN, FOLDED = "▾", "▸"
+FRAME = 2
+"""Pixels of width that napari's style draws around it."""
 SHORTEST = 200
 """Pixels of height that the column takes at least; what does not fit scrolls."""
 
@@ -84,7 +86,8 @@ class Column(QScrollArea):
     def minimumSizeHint(self) -> QSize:
         """All of its width: sideways nothing scrolls."""
         inside, bar = self.widget(), self.verticalScrollBar()
-        return QSize(inside.minimumSizeHint().width() + bar.sizeHint().width(), SHORTEST)
+        width = inside.minimumSizeHint().width() + bar.sizeHint().width() + FRAME
+        return QSize(width, SHORTEST)
 
     def sizeHint(self) -> QSize:
         """As high as it is with everything in it."""
