@@ -21,6 +21,8 @@ slices would belong to both."""
 SLACK = 0.3
 """How much thicker than a digital plane, in its own thickness, voxels may be that are said to lie
 on it: what is painted may be a small part of it, whose best plane is another."""
+FEWEST = 16
+"""Voxels below which they may lie on a plane by chance."""
 NARROW = 1.0
 """Standard deviation in voxels of a stroke's width below which it may lie on many planes."""
 BAND = 32
@@ -112,13 +114,14 @@ def normal_of(zyx: NDArray[np.int64], spacing: ArrayLike) -> NDArray[np.float64]
     -------
     (3,) floats or None
         Physical unit vector (z, y, x), positive along the axis that it is nearest to; None if
-        they do not lie on the voxels of one plane, or could lie on many.
+        they do not lie on the voxels of one plane, or may lie on many.
     """
     away = zyx - zyx.mean(axis=1, keepdims=True)
     spread, directions = np.linalg.eigh(away @ away.T / zyx.shape[1])
     across = directions[:, 0]
     thickness = np.ptp(across @ away) / np.abs(across).sum()
-    if thickness > 1 + SLACK or spread[1] < NARROW**2:
+    few = zyx.shape[1] < FEWEST
+    if few or thickness > 1 + SLACK or spread[1] < NARROW**2:
         return None
     normal = across / np.asarray(spacing)
     normal *= np.sign(normal[np.abs(normal).argmax()]) / np.linalg.norm(normal)
