@@ -146,7 +146,10 @@ def test_one_round_only(files: Path) -> None:
     assert len(json.loads(out.read_text())["rounds"]) == 1
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "train", "add", "predict", "info"])
+@pytest.mark.parametrize(
+    "command",
+    ["demo", "simulate", "train", "add", "predict", "export", "evaluate", "info"],
+)
 def test_help_has_an_example(command: str) -> None:
     done = densify(command, "--help")
     assert done.returncode == 0

@@ -215,6 +215,25 @@ class Annotation:
         after["round"] = 0
         return replace(edit, after=after)
 
+    def relabel(self, label: int, into: int) -> Edit | None:
+        """Make the edit that gives all of a label another one, without applying it; 0 erases.
+
+        Round and wrong flag of each stay: nobody painted anew, so nothing weighs more.
+
+        Returns
+        -------
+        Edit or None
+            None if nothing is painted of that label.
+        """
+        everything = self.everything()
+        of_it = everything.after["label"] == label
+        if not of_it.any():
+            return None
+        before = everything.after[of_it]
+        after = before.copy() if into else np.zeros_like(before)
+        after["label"] = into
+        return Edit(everything.where[of_it], before, after, self.round, self.round)
+
     def apply(self, edit: Edit) -> None:
         """Bring an edit into force and remember it for undo and redo."""
         if edit.undoes and self._done and _same(edit, self._done[-1].inverse()):
@@ -323,7 +342,9 @@ class Annotation:
         self.counts += _count(marks)
 
 
-def check_labels(labels: NDArray[np.generic], shape: Shape, name: str) -> NDArray[np.uint8]:
+def check_labels(
+    labels: NDArray[np.generic], shape: tuple[int, ...], name: str
+) -> NDArray[np.uint8]:
     """Labels read from elsewhere as uint8, or a sentence why they cannot be.
 
     Raises
