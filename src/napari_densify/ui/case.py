@@ -29,6 +29,7 @@ from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
+from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.slices import SliceAction
 from napari_densify.ui.view import view_of
 from napari_densify.ui.weights import WeightsLayer
@@ -102,6 +103,7 @@ class CaseView(QObject):
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
         self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
+        self.provenance = ProvenanceLayer(viewer, image, self.session, self)
         self._annotation_copies.each(bind_keys)
         self._prediction_copies.each(bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -156,8 +158,8 @@ class CaseView(QObject):
         self._annotation_bond.close()
         self._prediction_bond.close()
         self._correction_bond.close()
-        self.weights.close()
-        self.uncertainty.close()
+        for overlay in (self.weights, self.uncertainty, self.provenance):
+            overlay.close()
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.camera.events.disconnect(self._looked)
         for layer in (self.annotation, self.prediction):
@@ -263,6 +265,7 @@ class CaseView(QObject):
             ("densify_prediction", self._prediction_copies),
             ("densify_weights", self.weights.copies),
             ("densify_uncertainty", self.uncertainty.copies),
+            ("densify_provenance", self.provenance.copies),
         ):
             manager.register_layer_hook(Layer, copies.hook, name)
         if on:

@@ -181,6 +181,12 @@ ACTIONS = (
         "Show how much each painted voxel counts",
         lambda dock, _: dock.overlays.weights.toggle(),
     ),
+    Action(
+        "provenance",
+        "Y",
+        "Show what you painted, accepted or corrected, and what is the network's",
+        lambda dock, _: dock.overlays.provenance.toggle(),
+    ),
     Action("train", "T", "Pause learning, or go on", lambda dock, _: dock.learning.toggle()),
     Action(
         "forget",
