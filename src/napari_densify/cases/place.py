@@ -20,7 +20,7 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     """Where the project of an image lies: beside it, or in the user's data folder.
 
     Names that may be a patient's (of DICOM files and folders, and of layers without a file) do
-    not become the project's.
+    not become the project's. Each frame of a time series has its own.
 
     Parameters
     ----------
@@ -33,8 +33,10 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     neutral = f"volume-{content[:8]}{SUFFIX}"
     if source is None or not os.access(source.parent, os.W_OK):
         return user_data_path("napari-densify") / neutral
-    name = neutral if is_dicom(source) else source.name.split(".")[0] + SUFFIX
-    return source.with_name(name)
+    if is_dicom(source):
+        return source.with_name(neutral)
+    frame = f"-frame{volume.choice.frame:04}" if volume.choice.in_time else ""
+    return source.with_name(source.name.split(".")[0] + frame + SUFFIX)
 
 
 def images_beside(project: Path) -> list[Path]:

@@ -15,10 +15,11 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.view import View
 from napari_densify.session.session import Session
+from napari_densify.ui.askew import Askew
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
+from napari_densify.ui.frames import time_of
 from napari_densify.ui.layers import (
-    ROLE,
     AnnotationBond,
     Copies,
     PredictionBond,
@@ -28,6 +29,7 @@ from napari_densify.ui.layers import (
 )
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
+from napari_densify.ui.picked import ROLE
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
 from napari_densify.ui.slices import ACTIONS, SliceAction
 from napari_densify.ui.view import view_of
@@ -74,7 +76,7 @@ class CaseView(QObject):
         self._closed = False
         self._training = view.training if view else True
         self.prediction = labels_like(
-            image, self.session.prediction, f"{image.name} prediction", "prediction"
+            image, session.prediction, "prediction", "prediction", session.volume.choice
         )
         self.prediction.opacity = 0.5
         earlier = self._find_layer("prediction")
@@ -95,6 +97,7 @@ class CaseView(QObject):
             self._prediction_copies, self.session, self._show_edit, self.annotation, self
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
+        self._askew = Askew(image, self._annotation_copies, self._prediction_copies, parent=self)
         self._annotation_copies.each(self._bind_keys)
         self._prediction_copies.each(self._bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -113,6 +116,7 @@ class CaseView(QObject):
         else:
             self.annotation.mode = "paint"
         self.prediction.brush_size = self.annotation.brush_size
+        self._askew.follow()
         self._annotation_bond.compare()
 
     def start(self) -> None:
@@ -220,7 +224,8 @@ class CaseView(QObject):
         """Show what an earlier state had where it differs from now, as a layer."""
         labels = then.labels
         labels[labels == self.annotation.data] = 0
-        layer = labels_like(self.image, labels, f"{self.image.name} {name}", "differences")
+        choice = self.session.volume.choice
+        layer = labels_like(self.image, labels, name, "differences", choice)
         layer.colormap, layer.editable = self.annotation.colormap, False
         active = self.viewer.layers.selection.active
         self.viewer.layers.append(layer)
@@ -257,10 +262,11 @@ class CaseView(QObject):
 
     def _find_layer(self, role: str) -> Labels | None:
         """The layer that an earlier session on this image left behind."""
+        made = (role, self.image.unique_id, time_of(self.session.volume.choice))
         for layer in self.viewer.layers:
             if (
                 isinstance(layer, Labels)
-                and layer.metadata.get(ROLE) == (role, self.image.unique_id)
+                and layer.metadata.get(ROLE) == made
                 and layer.data.shape == self.session.volume.shape
             ):
                 return layer
@@ -269,7 +275,8 @@ class CaseView(QObject):
     def _new_annotation(self) -> Labels:
         shape = self.session.volume.shape
         painted = self.session.annotation.labels
-        layer = labels_like(self.image, painted, f"{self.image.name} annotation", "annotation")
+        choice = self.session.volume.choice
+        layer = labels_like(self.image, painted, "annotation", "annotation", choice)
         remember(layer, self.session.annotation.done)
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)
@@ -298,6 +305,7 @@ class CaseView(QObject):
         plane = viewed_plane(self.viewer, self.annotation)
         if plane is not None:
             self.session.look(plane)
+        self._askew.follow()
         self._looked()
 
     def _label_picked(self, event: Any) -> None:

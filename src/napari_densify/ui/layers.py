@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 from napari.qt.threading import create_worker
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.notifications import show_error
@@ -15,65 +14,58 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.choice import Choice
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
+from napari_densify.ui.frames import time_of
+from napari_densify.ui.picked import ROLE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ROLE = "napari-densify"
-"""Key in a layer's metadata: what it is to us, and of which image."""
 REFRESH_MS = 40
 """Blocks that arrive within this time are drawn together."""
 
 
-def check_layer(layer: Layer | None) -> Image:
-    """The layer, if it is an image that can be segmented.
+def labels_like(
+    image: Image, data: NDArray[np.uint8], what: str, role: str, choice: Choice
+) -> Labels:
+    """A labels layer that lies where a volume of the image lies.
 
-    Raises
-    ------
-    Problem
-        For no layer, RGB and other dimensions than three.
+    Parameters
+    ----------
+    image : Image
+    data : (z, y, x) uint8
+    what : str
+        Behind the image's name in the layer's.
+    role : str
+    choice : Choice
+        Which part of the image the volume is.
     """
-    if not isinstance(layer, Image):
-        raise Problem("Open a 3-D image first, then choose it here.")
-    if layer.rgb:
-        raise Problem(f"“{layer.name}” is an RGB image; choose a grey-value volume.")
-    if layer.ndim != 3:
-        raise Problem(f"“{layer.name}” is {layer.ndim}-D; choose a 3-D volume (z, y, x).")
-    return layer
+    return Labels(data, **named_like(image, what, role, choice), **place_of(image))
 
 
-def read_layer(layer: Image) -> Volume:
-    """The layer's voxels (the finest level) and spacing; slow for data on disk.
-
-    Raises
-    ------
-    Problem
-        See `as_volume`.
-    """
-    data = layer.data[0] if layer.multiscale else layer.data
-    return as_volume(np.asarray(data), tuple(layer.scale), layer.name)
-
-
-def source_of(layer: Image) -> Path | None:
-    """The file or folder that a layer was opened from, if it still is there."""
-    path = Path(layer.source.path) if layer.source.path else None
-    return path if path is not None and path.exists() else None
-
-
-def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
-    """A labels layer that lies where the image lies."""
-    metadata = {ROLE: (role, image.unique_id)}
-    return Labels(data, name=name, metadata=metadata, **place_of(image))
+def named_like(image: Image, what: str, role: str, choice: Choice) -> dict[str, Any]:
+    """Name and metadata of a layer that we make for an image, as a layer's arguments."""
+    frame = f" frame {choice.frame}" if choice.in_time else ""
+    return {
+        "name": f"{image.name}{frame} {what}",
+        "metadata": {ROLE: (role, image.unique_id, time_of(choice))},
+    }
 
 
 def place_of(image: Image) -> dict[str, Any]:
-    """Where an image lies in the world, as a layer's arguments."""
-    names = ("scale", "translate", "rotate", "shear", "affine", "units")
-    return {name: getattr(image, name) for name in names}
+    """Where an image's last three dimensions lie in the world, as a layer's arguments."""
+    last = slice(image.ndim - 3, None)
+    return {
+        "scale": image.scale[last],
+        "translate": image.translate[last],
+        "rotate": image.rotate[last, last],
+        "shear": image.shear[last, last],
+        "affine": image.affine.set_slice(range(image.ndim)[last]),
+        "units": image.units[last],
+    }
 
 
 def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:

@@ -35,7 +35,8 @@ from napari_densify.session.session import OpenWorker, Session
 from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable, palette
-from napari_densify.ui.layers import check_layer
+from napari_densify.ui.frames import Frames, show_frame
+from napari_densify.ui.inputs import InputPicker
 from napari_densify.ui.opening import Found, Opening, Place
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
@@ -90,6 +91,8 @@ class SegmentWidget(QWidget):
         self.image = ComboBox(choices=self._images, nullable=False)
         self.annotate = QPushButton("Annotate")
         self.annotate.setToolTip("Make a layer to paint on; learning starts with the second class")
+        self.inputs = InputPicker(viewer)
+        self.frames = Frames(viewer, self)
         self.classes = ClassTable()
         self.planes = PlaneButtons()
         self.slices = SliceButtons()
@@ -114,12 +117,12 @@ class SegmentWidget(QWidget):
     def start(self) -> None:
         """Begin on the chosen image: read it, make the layers, start the worker."""
         try:
-            layer = check_layer(self.image.value)
+            picked = self.inputs.value()
         except Problem as problem:
             show_error(str(problem))
             return
-        self._wait_for(f"“{layer.name}”")
-        self.opening.annotate(layer, self._labels())
+        self._wait_for(f"“{picked.layer.name}”")
+        self.opening.annotate(picked, self._labels())
 
     def open_project(self, path: Path) -> None:
         """Go on with a project; the case before is closed, and nothing of it is lost."""
@@ -154,6 +157,7 @@ class SegmentWidget(QWidget):
         form.addRow("", self.weights)
         layout = QVBoxLayout(self)
         layout.addLayout(choose)
+        layout.addWidget(self.inputs)
         layout.addWidget(self.classes)
         layout.addWidget(self.planes)
         layout.addWidget(self.slices)
@@ -172,6 +176,7 @@ class SegmentWidget(QWidget):
         for layer in self.viewer.layers:
             layer.events.name.connect(self._refresh_choices)
         layers.inserted.connect(self._follow_name)
+        self.image.changed.connect(self.inputs.setLayer)
         self.annotate.clicked.connect(self.start)
         self.train.clicked.connect(self._toggle_training)
         self.reset.clicked.connect(self._forget)
@@ -194,6 +199,7 @@ class SegmentWidget(QWidget):
 
     def _refresh_choices(self, event: Any = None) -> None:
         self.image.reset_choices()
+        self.inputs.setLayer(self.image.value)
 
     def _follow_name(self, event: Any) -> None:
         event.value.events.name.connect(self._refresh_choices)
@@ -213,7 +219,6 @@ class SegmentWidget(QWidget):
 
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer
-        assert layer is not None
         self._refresh_choices()
         self.image.value = layer
         if project is not None and (project.exists or found.from_project):
@@ -235,12 +240,13 @@ class SegmentWidget(QWidget):
         case.obliqueToggled.connect(self.planes.oblique.setChecked)
         for panel in (self.project, self.volumes, self.check):
             panel.follow(case, self._name_of)
-        self._say_notes(project)
+        self._say_notes(project, found.notes)
         self.progress.setPast(session.past)
         if found.view is not None and found.from_project:
             show_view(self.viewer, found.view)
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
+        show_frame(self.viewer, layer, session.volume.choice)
         self.classes.pick(case.annotation.selected_label)
         self.strength.setValue(session.settings.strength)
         self._set_running(True)
@@ -253,11 +259,9 @@ class SegmentWidget(QWidget):
         self._say_training()
         self.caseOpened.emit(case)
 
-    def _say_notes(self, project: ProjectFolder | None) -> None:
-        if project is None:
-            return
-        notes = [*project.notes]
-        if project.read_only:
+    def _say_notes(self, project: ProjectFolder | None, notes: list[str]) -> None:
+        notes = [*notes, *(project.notes if project else ())]
+        if project is not None and project.read_only:
             notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
         for note in notes:
             log.warning("%s", note)
@@ -296,6 +300,7 @@ class SegmentWidget(QWidget):
     def _set_running(self, running: bool) -> None:
         self.annotate.setEnabled(not running)
         self.image.enabled = not running
+        self.inputs.setEnabled(not running)
         self.project.button.setEnabled(True)
         for widget in (self.train, self.reset, self.weights, self.slices):
             widget.setEnabled(running)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.session.session import Session
-from napari_densify.ui.layers import ROLE, place_of
+from napari_densify.ui.layers import named_like, place_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -59,11 +59,10 @@ class WeightsLayer(QObject):
         if on and self.layer is None:
             self.layer = Image(
                 np.zeros(self.session.volume.shape, np.float32),
-                name=f"{self.image.name} weights",
                 colormap="magma",
                 blending="additive",
                 contrast_limits=(0, HEAVIEST),
-                metadata={ROLE: ("weights", self.image.unique_id)},
+                **named_like(self.image, "weights", "weights", self.session.volume.choice),
                 **place_of(self.image),
             )
             active = self.viewer.layers.selection.active
