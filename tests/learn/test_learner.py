@@ -101,7 +101,8 @@ def test_what_only_the_second_channel_shows_is_learned(truth: NDArray[np.uint8])
     noise = np.random.default_rng(0).normal(size=(2, *truth.shape))
     noise[1] = 0.3 * noise[1] + np.array([0, 1, 2])[truth]
     learners = [
-        Learner(image, (1, 1, 1), device="cpu", levels=compact(TINY)) for image in (noise, noise[:1])
+        Learner(image, (1, 1, 1), device="cpu", levels=compact(TINY))
+        for image in (noise, noise[:1])
     ]
     whole = Box((0, 0, 0), learners[0].annotation.shape)
     for learner in learners:

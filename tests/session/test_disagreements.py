@@ -53,7 +53,8 @@ def test_a_mended_place_is_gone(phantom: Volume) -> None:
         (np.array([3, 3]), np.array([4, 5]), np.array([6, 6])), (24, 28, 32)
     )
     session.paint(where, 2)
-    session.take(Block(Box((0, 0, 0), phantom.shape), np.ones(phantom.shape, np.uint8)))
+    ones = np.ones(phantom.shape, np.uint8)
+    session.take(Block(Box((0, 0, 0), phantom.shape), ones, ones))
     (place,) = session.disagreements.places(5)
     assert (place.voxels, place.painted, place.predicted) == (2, 2, 1)
     assert session.prediction[place.at] == 2, "what was painted is law"

@@ -43,7 +43,8 @@ def resting(session: Session) -> Callable[[], bool]:
 
 def block(label: int) -> Block:
     """A prediction that says the same everywhere."""
-    return Block(WHOLE, np.full(WHOLE.shape, label, np.uint8))
+    values = np.full(WHOLE.shape, label, np.uint8)
+    return Block(WHOLE, values, values)
 
 
 def test_three_slices_become_a_dense_segmentation(

@@ -122,13 +122,12 @@ def test_the_users_image_is_never_changed(open_case, qtbot):
 def test_showing_the_weights(viewer, open_case, qtbot):
     case = open_case()
     paint_slice(case, Plane(0, 12), phantom()[1])
-    case.dock.weights.setChecked(True)
-    qtbot.waitUntil(
-        lambda: case.weights.layer is not None and case.weights.layer.data.any(), timeout=LONG
-    )
+    case.dock.overlays.weights.setChecked(True)
+    qtbot.waitUntil(lambda: case.weights.layer.data.any(), timeout=LONG)
     np.testing.assert_array_equal(case.weights.layer.data, case.session.weights())
     viewer.layers.remove(case.weights.layer)
     assert case.dock.case is case
+    assert not case.dock.overlays.weights.isChecked()
 
 
 def test_a_killed_worker_is_replaced_and_said(open_case, qtbot):

@@ -76,12 +76,15 @@ class Block:
     box : Box
     labels : (z, y, x) uint8
         Most probable label of each voxel, values as in the annotation.
+    uncertainty : (z, y, x) uint8
+        Entropy of the class probabilities: 0 where one is certain, 255 where all are alike.
     viewed : bool
         Whether it belongs to the slice the user looks at.
     """
 
     box: Box
     labels: NDArray[np.uint8]
+    uncertainty: NDArray[np.uint8]
     viewed: bool = False
 
 

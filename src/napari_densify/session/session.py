@@ -72,6 +72,9 @@ class Session:
 
     Attributes
     ----------
+    uncertainty : (z, y, x) uint8
+        How little sure the prediction is, see `Block`; 0 where something is painted and where
+        nothing is predicted.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
@@ -102,6 +105,7 @@ class Session:
         self.settings = settings or Settings()
         self.annotation = project.annotation if project else Annotation(volume.shape)
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
+        self.uncertainty: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
         self.past: list[Entry] = []
         self.model = model
@@ -265,7 +269,7 @@ class Session:
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
         self.model = None
-        self.prediction[:] = 0
+        self.prediction[:] = self.uncertainty[:] = 0
         self.annotation.draw(self.prediction)
         self.disagreements.forget()
         self._shown = False
@@ -373,6 +377,7 @@ class Session:
         self.disagreements.note(block.box, painted, block.labels)
         # What the user painted always wins over what the network says.
         self.prediction[inside] = np.where(painted, painted, block.labels)
+        self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
         self._changed(block.box)
 
     def _changed(self, box: Box) -> None:
@@ -390,7 +395,9 @@ class Session:
             self.drive.post(edit)
         self._shown = False
         painted = edit.after["label"]
-        self.prediction.reshape(-1)[edit.where[painted > 0]] = painted[painted > 0]
+        where, painted = edit.where[painted > 0], painted[painted > 0]
+        self.prediction.reshape(-1)[where] = painted
+        self.uncertainty.reshape(-1)[where] = 0
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)

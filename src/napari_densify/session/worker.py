@@ -215,15 +215,17 @@ class Worker:
         return [Model(pack(self._learner), self._edits)]
 
     def _predict(self, task: Predict) -> Block:
+        from napari_densify.learn.uncertainty import uncertainty
+
         start = time.perf_counter()
         probability = self._learner.predict(task.box)
         labels = np.array(self._learner.classes, np.uint8)[probability.argmax(0)]
+        doubt = uncertainty(probability)
         now = time.perf_counter()
         if np.isnan(self._first_prediction):
             self._first_prediction = now - self._started
-        doubt = float(1 - probability.max(0).mean())
-        self._schedule.predicted(task, now - start, doubt)
-        return Block(task.box, labels, task.viewed)
+        self._schedule.predicted(task, now - start, float(doubt.mean()) / 255)
+        return Block(task.box, labels, doubt, task.viewed)
 
     def _status(self, task: Learn | Guess | Predict | None) -> Status:
         import torch

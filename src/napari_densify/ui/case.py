@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -29,6 +29,7 @@ from napari_densify.ui.layers import (
 )
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
+from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
 from napari_densify.ui.slices import ACTIONS, SliceAction
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 VIEW_MS = 500
 """How long the view must rest before it is kept."""
+FAINTER = 0.1
+"""What a key press takes from the prediction's opacity, and the least that is left of it."""
 LISTEN_MS = 20
 """How often news from the loop's thread is looked for."""
 
@@ -76,7 +79,7 @@ class CaseView(QObject):
         self._closed = False
         self._training = view.training if view else True
         self.prediction = labels_like(
-            image, session.prediction, "prediction", "prediction", session.volume.choice
+            image, session.volume.choice, session.prediction, "prediction"
         )
         self.prediction.opacity = 0.5
         earlier = self._find_layer("prediction")
@@ -98,6 +101,7 @@ class CaseView(QObject):
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
         self._askew = Askew(image, self._annotation_copies, self._prediction_copies, parent=self)
+        self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
         self._annotation_copies.each(self._bind_keys)
         self._prediction_copies.each(self._bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -148,6 +152,7 @@ class CaseView(QObject):
         self._prediction_bond.close()
         self._correction_bond.close()
         self.weights.close()
+        self.uncertainty.close()
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.camera.events.disconnect(self._looked)
         for layer in (self.annotation, self.prediction):
@@ -225,7 +230,7 @@ class CaseView(QObject):
         labels = then.labels
         labels[labels == self.annotation.data] = 0
         choice = self.session.volume.choice
-        layer = labels_like(self.image, labels, name, "differences", choice)
+        layer = labels_like(self.image, choice, labels, "differences", name)
         layer.colormap, layer.editable = self.annotation.colormap, False
         active = self.viewer.layers.selection.active
         self.viewer.layers.append(layer)
@@ -237,8 +242,10 @@ class CaseView(QObject):
         for name, copies in (
             ("densify_annotation", self._annotation_copies),
             ("densify_prediction", self._prediction_copies),
+            ("densify_weights", self.weights.copies),
+            ("densify_uncertainty", self.uncertainty.copies),
         ):
-            manager.register_layer_hook(Labels, copies.hook, name)
+            manager.register_layer_hook(Layer, copies.hook, name)
         if on:
             manager.show()
         else:
@@ -276,7 +283,7 @@ class CaseView(QObject):
         shape = self.session.volume.shape
         painted = self.session.annotation.labels
         choice = self.session.volume.choice
-        layer = labels_like(self.image, painted, "annotation", "annotation", choice)
+        layer = labels_like(self.image, choice, painted, "annotation")
         remember(layer, self.session.annotation.done)
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)
@@ -289,6 +296,10 @@ class CaseView(QObject):
             # napari asks for the callback's name, which a partial has not.
             layer.bind_key(action.key, lambda of, a=action: self.act(a, of), overwrite=True)
 
+        for key, overlay in (("W", self.weights), ("U", self.uncertainty)):
+            layer.bind_key(key, lambda _, o=overlay: o.show(not o.shown), overwrite=True)
+        for key, step in ((",", -FAINTER), (".", FAINTER)):
+            layer.bind_key(key, lambda _, s=step: self._fade(s), overwrite=True)
         layer.bind_key("H", self._hide_while_held, overwrite=True)
         layer.bind_key("O", self._outline_or_fill, overwrite=True)
 
@@ -296,6 +307,9 @@ class CaseView(QObject):
         self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", False))
         yield
         self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", True))
+
+    def _fade(self, step: float) -> None:
+        self.prediction.opacity = min(max(round(self.prediction.opacity + step, 2), FAINTER), 1.0)
 
     def _outline_or_fill(self, _: Labels) -> None:
         contour = 0 if self.prediction.contour else 1

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.notifications import show_error
@@ -29,29 +29,30 @@ REFRESH_MS = 40
 
 
 def labels_like(
-    image: Image, data: NDArray[np.uint8], what: str, role: str, choice: Choice
+    image: Image, choice: Choice, data: NDArray[np.uint8], role: str, name: str = ""
 ) -> Labels:
-    """A labels layer that lies where a volume of the image lies.
+    """A labels layer that lies where a volume of the image lies; see `layer_like`."""
+    return Labels(data, **layer_like(image, choice, role, name))
+
+
+def layer_like(image: Image, choice: Choice, role: str, name: str = "") -> dict[str, Any]:
+    """What a layer that we make for an image is, is called and where it lies, as its arguments.
 
     Parameters
     ----------
     image : Image
-    data : (z, y, x) uint8
-    what : str
-        Behind the image's name in the layer's.
-    role : str
     choice : Choice
-        Which part of the image the volume is.
+        Which part of the image the layer is of.
+    role : str
+        What the layer is to us.
+    name : str
+        Behind the image's in the layer's name; the role by default.
     """
-    return Labels(data, **named_like(image, what, role, choice), **place_of(image))
-
-
-def named_like(image: Image, what: str, role: str, choice: Choice) -> dict[str, Any]:
-    """Name and metadata of a layer that we make for an image, as a layer's arguments."""
     frame = f" frame {choice.frame}" if choice.in_time else ""
     return {
-        "name": f"{image.name}{frame} {what}",
+        "name": f"{image.name}{frame} {name or role}",
         "metadata": {ROLE: (role, image.unique_id, time_of(choice))},
+        **place_of(image),
     }
 
 
@@ -87,27 +88,27 @@ def remember(layer: Labels, edits: Iterable[Edit]) -> None:
 class Copies(QObject):
     """A layer and what napari-orthogonal-views shows of it in its other canvases."""
 
-    def __init__(self, layer: Labels, parent: QObject | None = None) -> None:
+    def __init__(self, layer: Layer, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.layer = layer
-        self._copies: list[Labels] = []
-        self._adopted: list[Callable[[Labels], None]] = []
+        self._copies: list[Layer] = []
+        self._adopted: list[Callable[[Any], None]] = []
 
     def __iter__(self) -> Any:
         return iter([self.layer, *self._copies])
 
-    def each(self, prepare: Callable[[Labels], None]) -> None:
+    def each(self, prepare: Callable[[Any], None]) -> None:
         """Do something to the layer and to every copy, now and when one appears."""
         self._adopted.append(prepare)
         for layer in self:
             prepare(layer)
 
-    def each_now(self, change: Callable[[Labels], None]) -> None:
+    def each_now(self, change: Callable[[Any], None]) -> None:
         """Do something to the layer and to every copy there is."""
         for layer in self:
             change(layer)
 
-    def hook(self, original: Labels, copied: Labels) -> list[Callable[[], None]]:
+    def hook(self, original: Layer, copied: Layer) -> list[Callable[[], None]]:
         """Layer hook for napari-orthogonal-views: called once a copy."""
         if original is not self.layer:
             return []
@@ -200,7 +201,7 @@ class AnnotationBond(QObject):
 
 
 class PredictionBond(QObject):
-    """Draws the session's prediction in a labels layer, only what changed and can be seen."""
+    """Draws what a layer shares of the session's prediction: what changed and can be seen."""
 
     def __init__(self, copies: Copies, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -232,7 +233,7 @@ class PredictionBond(QObject):
                 layer.refresh(thumbnail=False, highlight=False, extent=False)
 
 
-def _visible(layer: Labels, box: Box) -> bool:
+def _visible(layer: Layer, box: Box) -> bool:
     """Whether any of the box's voxels lie on the slice that the layer shows."""
     shown = layer._slice_input
     point = layer.world_to_data(shown.world_slice.point)

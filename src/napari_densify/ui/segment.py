@@ -13,7 +13,6 @@ from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import (
-    QCheckBox,
     QFormLayout,
     QHBoxLayout,
     QMessageBox,
@@ -38,6 +37,7 @@ from napari_densify.ui.classes import ClassRow, ClassTable, palette
 from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.inputs import InputPicker
 from napari_densify.ui.opening import Found, Opening, Place
+from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
@@ -104,8 +104,7 @@ class SegmentWidget(QWidget):
         self.strength.setRange(0, STRONGEST)
         self.strength.setValue(self._settings.strength)
         self.strength.setToolTip("How much more your corrections count than your first slices")
-        self.weights = QCheckBox("Show weights")
-        self.weights.setToolTip("Show how much each painted voxel counts")
+        self.overlays = OverlayBoxes()
         self.progress = ProgressPanel()
         self.volumes = VolumesPanel()
         self.check = CheckPanel()
@@ -154,7 +153,7 @@ class SegmentWidget(QWidget):
         run.addWidget(self.reset)
         form = QFormLayout()
         form.addRow("strength of corrections", self.strength)
-        form.addRow("", self.weights)
+        form.addRow("show", self.overlays)
         layout = QVBoxLayout(self)
         layout.addLayout(choose)
         layout.addWidget(self.inputs)
@@ -187,7 +186,6 @@ class SegmentWidget(QWidget):
         self.planes.orthogonalToggled.connect(self._show_orthogonal)
         self.planes.obliqueToggled.connect(self._show_oblique)
         self.strength.sliderReleased.connect(self._strength_changed)
-        self.weights.toggled.connect(self._show_weights)
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
@@ -238,7 +236,7 @@ class SegmentWidget(QWidget):
         self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
         case.obliqueToggled.connect(self.planes.oblique.setChecked)
-        for panel in (self.project, self.volumes, self.check):
+        for panel in (self.project, self.overlays, self.volumes, self.check):
             panel.follow(case, self._name_of)
         self._say_notes(project, found.notes)
         self.progress.setPast(session.past)
@@ -289,7 +287,7 @@ class SegmentWidget(QWidget):
         case.session.scored.disconnect(self.progress.addScore)
         self.slices.requested.disconnect(case.act)
         self.opening.ending = case.loop
-        for panel in (self.project, self.volumes, self.check):
+        for panel in (self.project, self.overlays, self.volumes, self.check):
             panel.follow(None)
         self.progress.finish(why or "Stopped.")
         self._set_running(False)
@@ -302,7 +300,7 @@ class SegmentWidget(QWidget):
         self.image.enabled = not running
         self.inputs.setEnabled(not running)
         self.project.button.setEnabled(True)
-        for widget in (self.train, self.reset, self.weights, self.slices):
+        for widget in (self.train, self.reset, self.overlays, self.slices):
             widget.setEnabled(running)
         self.train.setText("Pause")
 
@@ -367,11 +365,7 @@ class SegmentWidget(QWidget):
         self._settings = replace(self._settings, strength=self.strength.value())
         if self.case is not None:
             self.case.session.set_strength(self.strength.value())
-            self._show_weights(self.weights.isChecked())
-
-    def _show_weights(self, on: bool) -> None:
-        if self.case is not None:
-            self.case.weights.show(on)
+            self.case.weights.show(self.case.weights.shown)
 
 
 def _end_case(widget: dict[str, Any], _: Any = None) -> None:

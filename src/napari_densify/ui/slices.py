@@ -45,7 +45,7 @@ ACTIONS = (
     SliceAction(
         "Accept",
         "A",
-        "This slice is right as predicted, but for what you painted on it",
+        "This slice is right as predicted, all but what you painted on it: that stays as it is",
         "There is nothing to accept here: all is painted, or nothing is predicted yet.",
         slices.accept,
     ),

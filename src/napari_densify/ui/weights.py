@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.session.session import Session
-from napari_densify.ui.layers import named_like, place_of
+from napari_densify.ui.layers import layer_like
+from napari_densify.ui.overlays import Overlay
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -22,7 +23,7 @@ HEAVIEST = 8.0
 """Upper end of the colours: no weight is higher, see `cases.weight`."""
 
 
-class WeightsLayer(QObject):
+class WeightsLayer(Overlay):
     """Shows w on request, and follows the edits while it is seen.
 
     Parameters
@@ -40,41 +41,32 @@ class WeightsLayer(QObject):
         session: Session,
         parent: QObject | None = None,
     ) -> None:
-        super().__init__(parent)
-        self.viewer, self.image, self.session = viewer, image, session
-        self.layer: Image | None = None
+        layer = Image(
+            np.zeros(session.volume.shape, np.float32),
+            colormap="magma",
+            blending="additive",
+            contrast_limits=(0, HEAVIEST),
+            **layer_like(image, session.volume.choice, "weights"),
+        )
+        super().__init__(viewer, layer, parent)
+        self.session = session
         self._timer = QTimer(self, singleShot=True, interval=GATHER_MS)
         self._timer.timeout.connect(self._draw)
         session.edited.connect(self._edited)
-        viewer.layers.events.removed.connect(self._removed)
 
     def close(self) -> None:
-        """Let go of the session; the layer stays."""
+        """Let go of session and viewer; the layer stays."""
+        super().close()
         self._timer.stop()
         self.session.edited.disconnect(self._edited)
-        self.viewer.layers.events.removed.disconnect(self._removed)
 
     def show(self, on: bool) -> None:
         """Show the weights as they are now, or hide them."""
-        if on and self.layer is None:
-            self.layer = Image(
-                np.zeros(self.session.volume.shape, np.float32),
-                colormap="magma",
-                blending="additive",
-                contrast_limits=(0, HEAVIEST),
-                **named_like(self.image, "weights", "weights", self.session.volume.choice),
-                **place_of(self.image),
-            )
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.append(self.layer)
-            self.viewer.layers.selection.active = active
-            self._timer.start()
-        elif self.layer is not None:
-            self.layer.visible = on
-            self._timer.start()
+        super().show(on)
+        self._edited()
 
-    def _edited(self, edit: Any) -> None:
-        if self.layer is not None and self.layer.visible:
+    def _edited(self, edit: Any = None) -> None:
+        if self.shown:
             self._timer.start()
 
     def _draw(self) -> None:
@@ -83,9 +75,4 @@ class WeightsLayer(QObject):
         worker.start()
 
     def _drawn(self, values: NDArray[np.float32]) -> None:
-        if self.layer is not None:
-            self.layer.data = values
-
-    def _removed(self, event: Any) -> None:
-        if event.value is self.layer:
-            self.layer = None
+        self.layer.data = values

@@ -1,0 +1,140 @@
+"""Layers over the image that are shown on request: weights, uncertainty, provenance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Layer
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+
+from napari_densify.session.session import Session
+from napari_densify.ui.layers import Copies, PredictionBond, layer_like
+
+if TYPE_CHECKING:
+    import napari.viewer
+
+    from napari_densify.ui.case import CaseView
+
+
+class Overlay(QObject):
+    """A layer that comes into the viewer when it is first shown.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    layer : Layer
+        Not in the viewer yet.
+    """
+
+    toggled = Signal(bool)
+
+    def __init__(
+        self, viewer: napari.viewer.Viewer, layer: Layer, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self.viewer, self.layer = viewer, layer
+        self.copies = Copies(layer, self)
+        layer.visible = False
+        layer.events.visible.connect(self._say)
+        viewer.layers.events.removed.connect(self._removed)
+
+    @property
+    def shown(self) -> bool:
+        """Whether it can be seen."""
+        return self.layer.visible
+
+    def show(self, on: bool) -> None:
+        """Show it as it is now, or hide it; what is painted on stays what it was."""
+        if on and self.layer not in self.viewer.layers:
+            active = self.viewer.layers.selection.active
+            self.viewer.layers.append(self.layer)
+            self.viewer.layers.selection.active = active
+        self.layer.visible = on
+
+    def close(self) -> None:
+        """Let go of the viewer; the layer stays."""
+        self.layer.events.visible.disconnect(self._say)
+        self.viewer.layers.events.removed.disconnect(self._removed)
+
+    def _say(self, event: Any = None) -> None:
+        self.toggled.emit(self.shown)
+
+    def _removed(self, event: Any) -> None:
+        if event.value is self.layer:
+            self.layer.visible = False
+
+
+class UncertaintyLayer(Overlay):
+    """How little sure the prediction is: bright where all classes are equally probable.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+        The layer that is segmented.
+    session : Session
+    """
+
+    def __init__(
+        self,
+        viewer: napari.viewer.Viewer,
+        image: Image,
+        session: Session,
+        parent: QObject | None = None,
+    ) -> None:
+        layer = Image(
+            session.uncertainty,
+            colormap="inferno",
+            blending="additive",
+            contrast_limits=(0, 255),
+            **layer_like(image, session.volume.choice, "uncertainty"),
+        )
+        super().__init__(viewer, layer, parent)
+        self._bond = PredictionBond(self.copies, session, self)
+
+    def close(self) -> None:
+        """Let go of session and viewer; the layer stays."""
+        super().close()
+        self._bond.close()
+
+
+class OverlayBoxes(QWidget):
+    """A box to tick for each overlay of a running case."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.case: CaseView | None = None
+        self.weights = _box("weights", "Show how much each painted voxel counts (key W)")
+        self.uncertainty = _box("uncertainty", "Show where the prediction is not sure (key U)")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        for name, box in self._boxes():
+            box.toggled.connect(lambda on, n=name: self._show(n, on))
+            layout.addWidget(box)
+
+    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+        """Show the overlays of a running case from now on; None: of none."""
+        for name, box in self._boxes():
+            if self.case is not None:
+                getattr(self.case, name).toggled.disconnect(box.setChecked)
+            if case is not None:
+                getattr(case, name).toggled.connect(box.setChecked)
+        self.case = case
+        for name, box in self._boxes():
+            if case is not None:
+                self._show(name, box.isChecked())
+
+    def _boxes(self) -> list[tuple[str, QCheckBox]]:
+        return [("weights", self.weights), ("uncertainty", self.uncertainty)]
+
+    def _show(self, name: str, on: bool) -> None:
+        if self.case is not None:
+            getattr(self.case, name).show(on)
+
+
+def _box(title: str, tip: str) -> QCheckBox:
+    box = QCheckBox(title)
+    box.setToolTip(tip)
+    return box
