@@ -132,7 +132,8 @@ def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
     qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
     assert edits[0].plane(image.shape) == Plane(0, 7)
     viewer.dims.set_current_step(0, 3)
-    assert not (case.annotation.visible or case.prediction.visible)
+    assert not case.annotation.visible
+    assert not case.prediction.visible
     drag(viewer, qtbot, [(0.45, 0.4), (0.5, 0.4)])
     close(dock)
     assert len(edits) == 1, "what is not seen is not painted on"
@@ -153,10 +154,10 @@ def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
     assert viewer.dims.current_step[0] == 4
 
 
-@pytest.mark.parametrize("dtype", ["uint8", bool, "int64", "uint64", "float16"])
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "float16"])
 def test_number_types_and_what_is_no_number(viewer, open_dock, qtbot, dtype):
     image = (phantom()[0] * 5).clip(0, 15)
-    image = image > 3 if dtype is bool else image.astype(dtype)
+    image = image.astype(dtype)  # uint8: 4 bits in use
     if dtype == "uint64":
         image += np.uint64(2**63)
     if dtype == "float16":

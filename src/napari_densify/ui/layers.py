@@ -59,11 +59,15 @@ def layer_like(image: Image, choice: Choice, role: str, name: str = "") -> dict[
 def place_of(image: Image) -> dict[str, Any]:
     """Where an image's last three dimensions lie in the world, as a layer's arguments."""
     last = slice(image.ndim - 3, None)
+    shear = np.asarray(image.shear)
+    if shear.ndim == 1:  # what lies above the diagonal, row by row
+        above, shear = shear, np.eye(image.ndim)
+        shear[np.triu_indices(image.ndim, 1)] = above
     return {
         "scale": image.scale[last],
         "translate": image.translate[last],
         "rotate": image.rotate[last, last],
-        "shear": image.shear[last, last],
+        "shear": shear[last, last],
         "affine": image.affine.set_slice(range(image.ndim)[last]),
         "units": image.units[last],
     }

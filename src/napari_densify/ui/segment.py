@@ -111,6 +111,7 @@ class SegmentWidget(QWidget):
         self.project = ProjectBar()
         self._lay_out()
         self._connect()
+        self._refresh_choices()
         self._set_running(False)
 
     def start(self) -> None:
