@@ -10,7 +10,7 @@ import tifffile
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from napari_densify.cases.formats import SUFFIXES, read_labels, read_volume, write_labels
+from napari_densify.cases.formats import SUFFIXES, read_labels, read_volume, write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 
@@ -51,7 +51,7 @@ def test_a_segmentation_lies_in_the_world_where_its_image_does(tmp_path: Path, e
     sitk.WriteImage(oblique_image(), str(source))
     volume = read_volume(source)
     labels = (RAMP % 3).astype(np.uint8)
-    write_labels(target, volume.like(labels))
+    write_volume(target, volume.like(labels))
     image, written = sitk.ReadImage(str(source)), sitk.ReadImage(str(target))
     np.testing.assert_allclose(corners(written), corners(image), atol=1e-4)
     np.testing.assert_array_equal(sitk.GetArrayFromImage(written), labels)
@@ -96,7 +96,7 @@ def test_scaled_integers_are_read_as_the_values_they_mean(tmp_path: Path) -> Non
 
 def test_a_tiff_keeps_its_spacing(tmp_path: Path) -> None:
     labels = Volume((RAMP % 4).astype(np.uint8), (2.0, 0.5, 0.25))
-    write_labels(tmp_path / "labels.tif", labels)
+    write_volume(tmp_path / "labels.tif", labels)
     volume = read_volume(tmp_path / "labels.tif")
     np.testing.assert_array_equal(volume.data, labels.data)
     np.testing.assert_allclose(volume.spacing, labels.spacing)
@@ -120,7 +120,7 @@ def test_dots_per_inch_are_no_spacing(tmp_path: Path) -> None:
 
 def test_a_bare_array_goes_through_npy(tmp_path: Path) -> None:
     labels = (RAMP % 200).astype(np.uint8)
-    write_labels(tmp_path / "new" / "labels.npy", Volume(labels))
+    write_volume(tmp_path / "new" / "labels.npy", Volume(labels))
     np.testing.assert_array_equal(read_volume(tmp_path / "new" / "labels.npy").data, labels)
 
 
@@ -128,7 +128,7 @@ def test_a_bare_array_goes_through_npy(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", ["no bytes", "truncated", "text", "another format"])
 def test_a_file_that_is_no_image_is_refused(tmp_path: Path, ending: str, damage: str) -> None:
     file = tmp_path / f"scan{ending}"
-    write_labels(file, Volume((RAMP % 200).astype(np.uint8)))
+    write_volume(file, Volume((RAMP % 200).astype(np.uint8)))
     whole = file.read_bytes()
     if damage == "another format":
         np.savez(tmp_path / "other.npz", RAMP)
@@ -158,7 +158,7 @@ def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path: Path) -> Non
         read_volume(tmp_path / "notes.txt")
     assert all(suffix in str(caught.value) for suffix in SUFFIXES)
     with pytest.raises(Problem, match=r"labels\.doc is no image"):
-        write_labels(tmp_path / "labels.doc", Volume(RAMP))
+        write_volume(tmp_path / "labels.doc", Volume(RAMP))
     assert [file.name for file in tmp_path.iterdir()] == ["notes.txt"]
 
 
@@ -198,6 +198,6 @@ def test_classes_over_254_are_refused(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, ending: str) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(Problem, match="Cannot write"):
-        write_labels(tmp_path / "file" / f"labels{ending}", Volume(RAMP.astype(np.uint8)))
+        write_volume(tmp_path / "file" / f"labels{ending}", Volume(RAMP.astype(np.uint8)))
     with pytest.raises(Problem, match="Cannot write"):
-        write_labels(Path(f"/proc/labels{ending}"), Volume(RAMP.astype(np.uint8)))
+        write_volume(Path(f"/proc/labels{ending}"), Volume(RAMP.astype(np.uint8)))

@@ -18,7 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from napari_densify.cases import log as module
-from napari_densify.cases.formats import check_ending, read_volume, write_labels
+from napari_densify.cases.formats import check_ending, read_volume, write_volume
 from napari_densify.cases.log import log_file, start_log
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference
@@ -244,7 +244,7 @@ def test_other_handlers_see_the_record_as_it_was(
 def test_exceptions_keep_their_type_their_way_and_our_words(log: Path, tmp_path: Path) -> None:
     (tmp_path / "DOE JOHN").write_text("")
     try:
-        write_labels(tmp_path / "DOE JOHN" / "DOE.nii.gz", Volume(np.zeros((9, 9, 9), np.uint8)))
+        write_volume(tmp_path / "DOE JOHN" / "DOE.nii.gz", Volume(np.zeros((9, 9, 9), np.uint8)))
     except Problem:
         logger.exception("Writing “%s” failed", "DOE")
     text = log.read_text("utf-8")

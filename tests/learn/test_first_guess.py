@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
-from napari_densify.learn.first_guess import SHOWN
 from napari_densify.learn.folds import FOLDS
+from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.session.score import dice
 from tests.learn.test_learner import PLANES, make, paint
@@ -26,7 +26,7 @@ def learner(phantom: Volume, truth: NDArray[np.uint8]) -> Learner:
 
 
 def labels(learner: Learner, held_out: int = SHOWN) -> NDArray[np.uint8]:
-    logits = learner.guess.read(Box((0, 0, 0), learner.bank.shape), held_out)
+    logits = learner.case.guess.read(Box((0, 0, 0), learner.case.bank.shape), held_out)
     return np.array(learner.classes, np.uint8)[logits.argmax(0)]
 
 
@@ -40,17 +40,17 @@ def test_three_slices_give_a_dense_segmentation_without_training(
 
 
 def test_the_network_begins_with_the_guess_as_it_is(learner: Learner) -> None:
-    values = torch.randn(2, learner.inputs.channels, 8, 8, 8)
+    values = torch.randn(2, learner.case.inputs.channels, 8, 8, 8)
     with torch.no_grad():
         logits = learner.trainer.logits(values)
-    torch.testing.assert_close(logits, values[:, learner.bank.channels :])
+    torch.testing.assert_close(logits, values[:, learner.case.bank.channels :])
 
 
 def test_reading_by_boxes_gives_what_reading_the_whole_does(learner: Learner) -> None:
-    expected = learner.guess.read(Box((0, 0, 0), learner.bank.shape)).copy()
-    learner.guess._forget()
-    for box in tiles(learner.bank.shape, (5, 9, 13)):
-        np.testing.assert_array_equal(learner.guess.read(box), expected[:, *box.slices])
+    expected = learner.case.guess.read(Box((0, 0, 0), learner.case.bank.shape)).copy()
+    learner.case.guess._forget()
+    for box in tiles(learner.case.bank.shape, (5, 9, 13)):
+        np.testing.assert_array_equal(learner.case.guess.read(box), expected[:, *box.slices])
 
 
 def test_a_slice_is_guessed_without_having_been_seen(
@@ -63,7 +63,7 @@ def test_a_slice_is_guessed_without_having_been_seen(
     paint(learner, PLANES[0], np.full_like(truth, 6))
     learner.guess_anew()
     plane = PLANES[0].voxels(np.ones(truth.shape[1:], bool), truth.shape)
-    fold = int(np.bincount(learner.guess.folds.at(plane)).argmax())
+    fold = int(np.bincount(learner.case.guess.folds.at(plane)).argmax())
     there = [(PLANES[0].take(labels(learner, f)) == 7).mean() for f in (fold, SHOWN)]
     assert there[0] < 0.2
     assert there[1] > 0.8
@@ -77,7 +77,7 @@ def test_it_is_fitted_even_if_a_fold_is_all_there_is_of_a_class(phantom: Volume)
         learner.apply(edit)
     learner.guess_anew()
     for held_out in range(FOLDS + 1):
-        assert np.isfinite(learner.guess.read(Box((0, 0, 0), (9, 9, 9)), held_out)).all()
+        assert np.isfinite(learner.case.guess.read(Box((0, 0, 0), (9, 9, 9)), held_out)).all()
 
 
 def test_one_class_is_no_guess(phantom: Volume, truth: NDArray[np.uint8]) -> None:

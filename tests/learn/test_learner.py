@@ -205,7 +205,7 @@ def test_any_number_type_can_be_learned_from(dtype: type) -> None:
 
 def test_it_trains_on_two_patches_at_least(learner: Learner) -> None:
     learner.guess_anew()
-    values, target, weight = learner.patches.draw(BATCH)
+    values, target, weight = learner.case.patches.draw(BATCH)
     assert values.shape[0] == BATCH >= 2
     assert target.shape == weight.shape
     assert (weight > 0).flatten(1).any(1).all()
@@ -221,7 +221,7 @@ def test_strength_reaches_the_weights_that_are_trained_with(
 
     def ratio() -> float:
         whole = Patch(Box((0, 0, 0), truth.shape), 0)
-        weight = sum(learner.patches.answers(whole, fold)[1] for fold in range(FOLDS))
+        weight = sum(learner.case.patches.answers(whole, fold)[1] for fold in range(FOLDS))
         same = learner.annotation.labels == 2
         return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
 

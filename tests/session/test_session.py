@@ -329,7 +329,7 @@ def test_the_strength_of_corrections_is_one_setting(phantom: Volume, tiny: Setti
     session.set_strength(0)
     assert session.weights().ravel()[10] == session.weights().ravel()[0]
     go.turns(2)
-    weight_of = workers[0]._learner.supervision._weight_of
+    weight_of = workers[0]._learner.case.supervision._weight_of
     np.testing.assert_array_equal(weight_of[2], weight_of[1])
     session.reset()
     go.turns(2)

@@ -1,4 +1,4 @@
-"""A project that is being worked on: what a session writes as it goes, and finds again."""
+"""A case that is being worked on: what a session writes as it goes, and finds again."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 
 from napari_densify.cases import disk, place
 from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.description import Description
 from napari_densify.cases.hold import Hold
 from napari_densify.cases.journal import Journal, history, read_journal
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.migrate import migrate
+from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import (
     SCHEMA,
@@ -22,12 +24,12 @@ from napari_densify.cases.project import (
     Label,
     Learning,
     Project,
-    beside,
     schema_of,
 )
 from napari_densify.cases.snapshot import Snapshot, Snapshots
 from napari_densify.cases.store import MARKS, LabelStore, write_marks
 from napari_densify.cases.stored import notes_on, read_annotation
+from napari_densify.cases.volume import Triple
 
 FOLD_EDITS = 256
 """Edits after which the journal is folded into the store: opening a project takes 0.4 s for each
@@ -38,6 +40,9 @@ FOLD_BYTES = 4 << 20
 
 class ProjectFolder:
     """``NAME.densify/`` of one image; made at the first edit, found again after that.
+
+    Further cases of a project lie in its folder ``cases/`` and are the same kind of folder, made
+    at once. They share the project's models, classes and settings, and the right to write to it.
 
     Parameters
     ----------
@@ -51,7 +56,8 @@ class ProjectFolder:
 
     Attributes
     ----------
-    description : Project
+    home : Path
+        The project's folder; `path` itself for its first case.
     annotation : Annotation
         As it was stored; edits are applied to it by `commit`.
     holder : str
@@ -65,8 +71,8 @@ class ProjectFolder:
         If the project is of another image, damaged, of a newer version, or not there.
     """
 
-    description: Project
     annotation: Annotation
+    _described: Description
 
     def __init__(
         self,
@@ -89,8 +95,25 @@ class ProjectFolder:
         elif image is None:
             raise Problem(f"{path} is not a Densify project; choose a NAME{SUFFIX} folder.")
         else:
-            self.description = Project(image=beside(image, path), classes=tuple(classes))
+            self._described = Description.of(path, image, tuple(classes))
             self.annotation = Annotation(image.shape)
+            if self.home != path:
+                self._begin()
+
+    @property
+    def home(self) -> Path:
+        """See above."""
+        return home_of(self.path)
+
+    @property
+    def description(self) -> Project:
+        """The image it is for; classes and settings."""
+        return self._described.value
+
+    @property
+    def spacing(self) -> Triple:
+        """Voxel size along z, y, x that the project's network works on: its first image's."""
+        return self._described.spacing
 
     @property
     def exists(self) -> bool:
@@ -205,16 +228,14 @@ class ProjectFolder:
         Problem
             If they cannot be written.
         """
-        new = {"classes": classes and tuple(classes), "learning": learning}
-        update = {name: value for name, value in new.items() if value is not None}
+        table = None if classes is None else tuple(classes)
         with self._guard:
-            described = self.description.model_copy(update=update)
-            changed, self.description = described != self.description, described
+            changed = self._described.change(classes=table, learning=learning)
             if self._journal is not None and changed:
-                self._write_description()
+                self._described.write()
 
     def move(self, target: Path) -> None:
-        """Give the project another name or place; everything goes along.
+        """Give the project another name or place; everything goes along, all cases too.
 
         If its folder vanished, what this process knows of it is written there anew.
 
@@ -226,31 +247,31 @@ class ProjectFolder:
         place.check_target(target)
         with self._guard:
             self._require_ours()
+            found, home = self._described.find_image(), self.home
             image = self.description.image
-            found = image.find(self.path)
             if found is not None:
                 image = image.model_copy(update={"path": str(found)})
             started, lost = self.writable, self.writable and not self.path.exists()
             self._release()
             try:
                 if started and not lost:
-                    place.move(self.path, target)
-                self.path = target
+                    place.move(home, target)
+                self._go_to(target / self.path.relative_to(home) if not lost else target)
             except OSError as error:
                 raise Problem(
-                    f"{self.path.name} cannot be moved to {target.parent} ({error.strerror}); it "
+                    f"{home.name} cannot be moved to {target.parent} ({error.strerror}); it "
                     "stays where it is."
                 ) from error
             finally:
                 if started and not lost:
                     self._take()
-            self.description = self.description.model_copy(update={"image": beside(image, target)})
+            self._described.place(image)
             if lost:
                 self._create()
                 self._unfolded = [self.annotation.everything()]
                 self.fold()
             elif started:
-                self._write_description()
+                self._described.write()
 
     def recognise(self, image: ImageReference) -> None:
         """Accept an image as the one that was painted on, wherever it is now.
@@ -260,7 +281,7 @@ class ProjectFolder:
         Problem
             If its voxels are others, or its new place cannot be written down.
         """
-        self._check_image(image)
+        self._described.check(image)
         self._note_place(image)
 
     def close(self) -> None:
@@ -270,18 +291,18 @@ class ProjectFolder:
 
     def _find(self, image: ImageReference | None) -> None:
         """Open what is there."""
-        place.check_links(self.path)
-        self._hold = Hold(self.path)
+        place.check_links(self.home)
+        self._hold = Hold(self.home)
         self.holder = self._hold.take()
         try:
             if not self.read_only:
-                place.sweep(self.path)
-                if schema_of(self.path) < SCHEMA:
-                    migrate(self.path)
+                place.sweep(self.home)
+                if schema_of(self.home) < SCHEMA:
+                    migrate(self.home)
                     self.notes.append("This project was brought up to the present version.")
-            self.description = Project.read(self.path)
+            self._described = Description.read(self.path)
             if image is not None:
-                self._check_image(image)
+                self._described.check(image)
             self._read()
             if image is not None:
                 self._note_place(image)
@@ -294,22 +315,21 @@ class ProjectFolder:
                 f"{self.path} cannot be read ({error.strerror}); is its disk still there?"
             ) from error
 
-    def _check_image(self, image: ImageReference) -> None:
-        mine = self.description.image
-        same = mine.content == image.content or not mine.content
-        if not same or mine.shape != image.shape:
-            raise Problem(
-                f"{self.path} belongs to another image; choose the one it was painted on, or "
-                "rename the project to begin a new one."
-            )
+    def _begin(self) -> None:
+        """Make a further case, if the project is ours to add to."""
+        self._hold = Hold(self.home)
+        self.holder = self._hold.take()
+        if not self.read_only:
+            self._hold.release()
+            self._create()
 
     def _note_place(self, image: ImageReference) -> None:
         """Write down where the image is now."""
-        here = self.description.model_copy(update={"image": beside(image, self.path)})
-        if here != self.description:
-            self.description = here
-            if self.writable:
-                self._write_description()
+        if self._described.place(image) and self.writable:
+            self._described.write()
+
+    def _go_to(self, path: Path) -> None:
+        self.path = self._described.folder = path
 
     def _read(self) -> None:
         """Bring the annotation to the stored state, and the journal in order if it is ours."""
@@ -340,11 +360,11 @@ class ProjectFolder:
         return self._take()
 
     def _take(self) -> Journal:
-        """Hold the folder and open its journal."""
-        self._hold = Hold(self.path)
+        """Hold the project and open the case's journal."""
+        self._hold = Hold(self.home)
         holder = self._hold.take()
         if holder:
-            raise Problem(f"{self.path.name} {holder}.")
+            raise Problem(f"{self.home.name} {holder}.")
         path = self.path / "journal"
         found = read_journal(path, self._voxels) if path.exists() else None
         self._journal = Journal(path, found)
@@ -368,15 +388,6 @@ class ProjectFolder:
             f"{self.path} is gone; put it back, or choose “Save as” to keep what was painted "
             "somewhere else."
         )
-
-    def _write_description(self) -> None:
-        try:
-            self.description.write(self.path)
-        except OSError as error:
-            raise Problem(
-                f"{self.path / 'project.json'} could not be saved ({error.strerror}); make room "
-                "there, or choose “Save as”."
-            ) from error
 
     @property
     def _voxels(self) -> int:

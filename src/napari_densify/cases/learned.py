@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box
 from napari_densify.cases.disk import vanished
 from napari_densify.cases.history import Entry, append_history, read_history
+from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.ring import ModelRing
 from napari_densify.cases.store import LabelStore
@@ -25,12 +26,14 @@ log = logging.getLogger(__name__)
 class Learned:
     """Reads and writes what can be made anew: damage here is noted, not fatal.
 
+    Models are the project's, which all its cases share; the rest is the case's.
+
     All that writes raises OSError where it cannot.
 
     Parameters
     ----------
     folder : Path
-        The project's.
+        The case's.
     shape : (3,) ints
         The volume's size along z, y, x.
 
@@ -104,7 +107,7 @@ class Learned:
 
     @property
     def _ring(self) -> ModelRing:
-        return ModelRing(self.folder / "model")
+        return ModelRing(home_of(self.folder) / "model")
 
     def _prediction(self) -> LabelStore:
         return LabelStore(self.folder / "prediction.zarr", self.shape, {"labels": "uint8"})

@@ -55,7 +55,7 @@ _ABSOLUTE = re.compile(r"""(?<![^\s'"(\[=:,])(?:/|\\\\|[A-Za-z]:[\\/])""")
 _SHOWN = re.compile(
     r"(?:\.densify[/\\](?:journal|project\.json|history\.jsonl|lock|model|annotation\.zarr"
     r"|prediction\.zarr)"
-    r"|(?:\.(?:nii|gz|nrrd|nhdr|mha|mhd|tiff?|npy|dcm|zarr|densify|jsonl?|safetensors|py))+)(?!\w)",
+    r"|(?:\.(?:nii|gz|seg|nrrd|nhdr|mha|mhd|ome|tiff?|npy|dcm|zarr|stl|ply|csv|densify|jsonl?|safetensors|py))+)(?!\w)",
     re.IGNORECASE,
 )
 _CODE = sorted(

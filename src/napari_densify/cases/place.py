@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
@@ -14,6 +15,9 @@ from napari_densify.cases import disk
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, is_dicom
 from napari_densify.cases.volume import Volume
+
+CASES = "cases"
+"""Folder of a project's further cases."""
 
 
 def place_for(volume: Volume, source: Path | None, content: str) -> Path:
@@ -30,13 +34,49 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     content : str
         The image's `content_hash`.
     """
-    neutral = f"volume-{content[:8]}{SUFFIX}"
     if source is None or not os.access(source.parent, os.W_OK):
-        return user_data_path("napari-densify") / neutral
-    if is_dicom(source):
-        return source.with_name(neutral)
-    frame = f"-frame{volume.choice.frame:04}" if volume.choice.in_time else ""
-    return source.with_name(source.name.split(".")[0] + frame + SUFFIX)
+        return user_data_path("napari-densify") / (_name(None, content) + SUFFIX)
+    frame = volume.choice.frame if volume.choice.in_time else None
+    return source.with_name(_name(source, content, frame) + SUFFIX)
+
+
+def _name(source: Path | None, content: str, frame: int | None = None) -> str:
+    if source is None or is_dicom(source):
+        return f"volume-{content[:8]}"
+    return source.name.split(".")[0] + ("" if frame is None else f"-frame{frame:04}")
+
+
+def home_of(folder: Path) -> Path:
+    """The project that a case's folder belongs to; a project of one case is its own home.
+
+    Further cases lie in ``NAME.densify/cases/``, each a folder like a project's.
+    """
+    above = folder.absolute().parent
+    inside = above.name == CASES and above.parent.suffix == SUFFIX
+    return above.parent if inside else folder
+
+
+def cases_of(home: Path) -> list[Path]:
+    """The folders of a project's cases, the first one's, which is the project's, before others."""
+    return [home, *sorted((home / CASES).glob(f"*{SUFFIX}"))]
+
+
+def place_in(home: Path, source: Path | None, content: str, frame: int | None = None) -> Path:
+    """Where a further case of a project lies: a name that none of its cases has.
+
+    Parameters
+    ----------
+    home : Path
+        The project.
+    source, content
+        See `place_for`.
+    frame : int, optional
+        Which one of a time series it is.
+    """
+    name = _name(source, content, frame)
+    numbered = (name if n == 1 else f"{name}-{n}" for n in itertools.count(1))
+    folders = (home / CASES / (each + SUFFIX) for each in numbered)
+    return next(folder for folder in folders if not folder.exists() and folder.name != home.name)
 
 
 def images_beside(project: Path) -> list[Path]:

@@ -102,6 +102,12 @@ class Label(_Part):
     name: str
     colour: str = Field("", pattern=r"^(#[0-9a-fA-F]{6})?$")
 
+    @property
+    def rgb(self) -> tuple[int, int, int] | None:
+        """The colour as three numbers of 0 to 255, if it has one."""
+        values = bytes.fromhex(self.colour[1:])
+        return (values[0], values[1], values[2]) if values else None
+
 
 class Learning(_Part):
     """How the project's network learns.

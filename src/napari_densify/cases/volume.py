@@ -38,6 +38,8 @@ class Volume:
         Columns are the physical unit vectors (z, y, x) of the array's axes z, y, x.
     name : str
         What to call it; never a patient's name.
+    unit : str
+        Of spacing and origin: "millimeter", "micrometer", … as OME has them; "" if not known.
     choice : Choice
         Which part of its image it is.
     """
@@ -47,6 +49,7 @@ class Volume:
     origin: Triple = (0.0, 0.0, 0.0)
     direction: NDArray[np.float64] = field(default_factory=_identity)
     name: str = "image"
+    unit: str = ""
     choice: Choice = WHOLE
 
     @property
@@ -63,6 +66,36 @@ class Volume:
     def like(self, data: NDArray[np.generic], name: str | None = None) -> Volume:
         """Other values on the same grid, for instance a segmentation of this volume."""
         return replace(self, data=data, name=name or self.name)
+
+    @property
+    def affine(self) -> NDArray[np.float64]:
+        """(4, 4) map of voxel indices (z, y, x, 1) to physical positions (z, y, x, 1)."""
+        affine = np.eye(4)
+        affine[:3, :3] = self.direction * self.spacing
+        affine[:3, 3] = self.origin
+        return affine
+
+    def placed(self, affine: NDArray[np.float64]) -> Volume:
+        """The same voxels where a map of their indices to physical positions puts them.
+
+        Parameters
+        ----------
+        affine : (4, 4) array
+            See `affine`. Of a sheared grid only spacing and origin are kept: neither images in
+            files nor the network know others than right-angled ones.
+        """
+        columns = affine[:3, :3]
+        z, y, x = (float(s) or 1.0 for s in np.linalg.norm(columns, axis=0))
+        direction = columns / (z, y, x)
+        if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-4):
+            direction = np.eye(3)
+        oz, oy, ox = (float(o) for o in affine[:3, 3])
+        return replace(self, spacing=(z, y, x), origin=(oz, oy, ox), direction=direction)
+
+    @property
+    def upright(self) -> bool:
+        """Whether the array's axes z, y, x are the world's, though perhaps flipped."""
+        return bool(np.allclose(np.abs(self.direction), np.eye(3), atol=1e-6))
 
 
 def content_hash(volume: Volume) -> str:

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from napari_densify.cases.export import as_structures
-from napari_densify.cases.formats import check_ending, read_volume, write_labels
+from napari_densify.cases.formats import check_ending, read_volume, write_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Project
@@ -51,5 +51,5 @@ def predict_command(
             bar.update(task, completed=session.status.done)
             if session.status.complete:
                 session.stop()
-    write_labels(out, volume.like(as_structures(session.prediction)))
+    write_volume(out, volume.like(as_structures(session.prediction)))
     console.print(f"Wrote {escape(str(out))}")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from napari_densify.cases.export import as_structures
-from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_labels
+from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_volume
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.rounds import print_rounds
 from napari_densify.cli.shared import Device, Image, Seed, progress
@@ -58,5 +58,5 @@ def simulate_command(
         run = simulate(simulation, rounds, watch)
     out.write_text(json.dumps(run.as_dict(), indent=2) + "\n")
     if save_prediction:
-        write_labels(save_prediction, volume.like(as_structures(session.prediction)))
+        write_volume(save_prediction, volume.like(as_structures(session.prediction)))
     print_rounds(run.as_dict())

@@ -11,83 +11,47 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.folds import FOLDS, Folds
-from napari_densify.learn.forest import Forest
+from napari_densify.learn.forests import SHOWN, Examples, Forests
 from napari_densify.learn.supervision import Supervision
 
-TREES, FOLD_TREES = 48, 16
-"""Trees of the forest that is shown, and of each that has not seen one fold."""
 ROWS = 60000
 """Most voxels of each class that trees are drawn from, to bound the memory. Of fib25's 62,000
 annotated voxels 6000 a class bring .71, all of them .76."""
 FLOOR = 0.01
 """Added to each probability: a forest is never as sure as it says."""
-EVEN = 0.5
-"""How much rare classes are preferred: classes are drawn as often as n^(1 - EVEN). Dice with 0.5
-and 1: fib25 .766 and .743, nuclei .881 and .880, four hippocampi .712 and .714."""
 CELL = 16
 """Side of the cells that are computed at once; a viewed slice is thin."""
-SHOWN = FOLDS
-"""Stands for the forest that has seen all of the annotation."""
 
 
 class FirstGuess:
-    """What forests say of every voxel, computed where it is asked for.
-
-    Besides the forest that is shown there is one for each fold of the annotation that has not
-    seen it: what the network learns from on that fold, see `learn.folds`.
+    """What the forests say of every voxel of a case, computed where it is asked for.
 
     Parameters
     ----------
     bank : FeatureBank
-    classes : int
-        How many classes there are.
-    seed, threads : ints
+        Of the case.
+    forests : Forests
+        Of all cases.
     """
 
-    def __init__(self, bank: FeatureBank, classes: int, seed: int, threads: int) -> None:
-        self.bank, self.seed, self.threads = bank, seed, threads
-        self._forests: dict[int, Forest] = {}
-        self._fold = np.empty(0, np.uint8)
+    def __init__(self, bank: FeatureBank, forests: Forests) -> None:
+        self.bank, self.forests = bank, forests
         self.folds = Folds(np.empty(0, np.int64), bank.shape)
-        self.set_classes(classes)
+        self._values = np.empty((FOLDS + 1, 0, *bank.shape), np.float16)
+        self._forget()
 
     @property
-    def fitted(self) -> bool:
-        """Whether it was fitted to an annotation, not only loaded."""
-        return self._fold.size > 0
+    def classes(self) -> int:
+        """How many classes it answers for."""
+        return self.forests.classes
 
-    def set_classes(self, count: int) -> None:
-        """Answer for that many classes; new ones are unlikely until the next fit."""
-        self.classes = count
-        # Only touched pages of this become memory.
-        self._values = np.empty((FOLDS + 1, count, *self.bank.shape), np.float16)
-        self._forget()
-
-    def fit(self, supervision: Supervision) -> None:
-        """Fit the forests anew, to all that is annotated now."""
+    def examples(self, supervision: Supervision) -> Examples:
+        """What is annotated now, for the forests to be fitted to; decides about the folds."""
         where, index, weight = supervision.all()
-        kept = self._subsample(index, weight)
+        kept = _subsample(index, weight, self.classes, self.forests.seed)
         where, index = where[kept], index[kept]
         self.folds = _telling_folds(where, index, self.bank.shape)
-        self._rows, self._index = self._rows_at(where), index
-        self._fold = self.folds.at(where)
-        self._forests = {SHOWN: self._grow(SHOWN)}
-        self._forget()
-
-    def _grow(self, held_out: int) -> Forest:
-        seen = self._fold != held_out
-        if np.unique(self._index[seen]).size < 2:
-            seen[:] = True
-        index = self._index[seen]
-        return Forest.fit(
-            self._rows[seen],
-            index,
-            1.0 / np.bincount(index)[index] ** EVEN,
-            self.classes,
-            trees=TREES if held_out == SHOWN else FOLD_TREES,
-            seed=self.seed + held_out,
-            threads=self.threads,
-        )
+        return Examples(self._rows_at(where), index, self.folds.at(where))
 
     def read(self, box: Box, held_out: int = SHOWN) -> NDArray[np.float16]:
         """Logits of a box inside the volume, a view.
@@ -103,6 +67,8 @@ class FirstGuess:
         (classes, z, y, x) float16
             Logarithms of probabilities, plus a constant that brings them around 0.
         """
+        if self._age != self.forests.age:
+            self._forget()
         grid = tuple(
             slice(a // CELL, -(-b // CELL)) for a, b in zip(box.start, box.stop, strict=True)
         )
@@ -121,13 +87,7 @@ class FirstGuess:
     def _fill(self, cells: list[Box], held_out: int) -> None:
         rows = [self.bank.read(c).reshape(self.bank.channels, -1) for c in cells]
         joined = np.concatenate(rows, axis=1).T.astype(np.float32, order="C")
-        probability = np.zeros((len(joined), self.classes), np.float32)
-        if self._forests:
-            # Those of the folds are grown when the first patch asks: what is shown comes first.
-            if held_out not in self._forests:
-                self._forests[held_out] = self._grow(held_out)
-            forest = self._forests[held_out]
-            probability[:, : forest.classes] = forest.probability(joined, self.threads)
+        probability = self.forests.probability(joined, held_out)
         logits = np.log((probability + FLOOR) / np.sqrt(FLOOR))
         ends = np.cumsum([r.shape[1] for r in rows])[:-1]
         for cell, part in zip(cells, np.split(logits, ends), strict=True):
@@ -144,36 +104,27 @@ class FirstGuess:
             rows[inside] = self.bank.read(cell)[:, z, y, x].T
         return rows
 
-    def _subsample(self, index: NDArray[np.intp], weight: NDArray[np.float32]) -> NDArray[np.intp]:
-        """Which voxels are learned from; the more they weigh, the more likely they are kept."""
-        random = np.random.default_rng(self.seed)
-        kept = []
-        for k in range(self.classes):
-            each = np.flatnonzero(index == k)
-            if each.size > ROWS:
-                share = weight[each] / weight[each].sum(dtype=np.float64)
-                each = random.choice(each, ROWS, replace=False, p=share)
-            kept.append(each)
-        return np.sort(np.concatenate(kept))
-
     def _forget(self) -> None:
+        self._age = self.forests.age
+        if self._values.shape[1] != self.classes:
+            # Only touched pages of this become memory.
+            self._values = np.empty((FOLDS + 1, self.classes, *self.bank.shape), np.float16)
         self._known = np.zeros((FOLDS + 1, *(-(-n // CELL) for n in self.bank.shape)), bool)
 
-    def state(self) -> dict[str, NDArray[np.generic]]:
-        """The shown forest as arrays; the others are fitted again where there is annotation."""
-        return self._forests[SHOWN].state() if self._forests else {}
 
-    def load(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Show a forest from `state`; to train, it is fitted anew.
-
-        Raises
-        ------
-        KeyError, ValueError
-            If it is another bank's or of other classes.
-        """
-        forest = Forest.from_state(state, self.bank.channels, self.classes)
-        self._forests, self._fold = {SHOWN: forest}, np.empty(0, np.uint8)
-        self._forget()
+def _subsample(
+    index: NDArray[np.intp], weight: NDArray[np.float32], classes: int, seed: int
+) -> NDArray[np.intp]:
+    """Which voxels are learned from; the more they weigh, the more likely they are kept."""
+    random = np.random.default_rng(seed)
+    kept = [np.empty(0, np.intp)]
+    for k in range(classes):
+        each = np.flatnonzero(index == k)
+        if each.size > ROWS:
+            share = weight[each] / weight[each].sum(dtype=np.float64)
+            each = random.choice(each, ROWS, replace=False, p=share)
+        kept.append(each)
+    return np.sort(np.concatenate(kept))
 
 
 def _telling_folds(

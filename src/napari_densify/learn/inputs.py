@@ -8,7 +8,8 @@ from torch import Tensor
 
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
-from napari_densify.learn.first_guess import SHOWN, FirstGuess
+from napari_densify.learn.first_guess import FirstGuess
+from napari_densify.learn.forests import SHOWN
 
 
 class Inputs:

@@ -1,27 +1,25 @@
-"""Guess, network and data of one volume: what learns from the annotation and predicts blocks."""
+"""Guess, network and the data of all cases: what learns from annotation and predicts blocks."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.weight import weight_table
+from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
-from napari_densify.learn.features import FeatureBank, normalise
-from napari_densify.learn.first_guess import FirstGuess
-from napari_densify.learn.inputs import Inputs
-from napari_densify.learn.patches import Patches
+from napari_densify.learn.forests import Forests
+from napari_densify.learn.grid import Grid
 from napari_densify.learn.prediction import guess_probability, network_probability
-from napari_densify.learn.sampler import Sampler
-from napari_densify.learn.supervision import Supervision
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
 
@@ -33,8 +31,8 @@ UNBIAS = 0.5
 hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
-PATCH = 40**3
-"""Voxels a patch."""
+REPLAY = 0.5
+"""Share of steps on other cases than the present one, or the network forgets them."""
 
 
 @dataclass(frozen=True)
@@ -46,14 +44,14 @@ class Progress:
 
 
 class Learner:
-    """A network that learns from a sparse annotation of one volume.
+    """A network that learns from a sparse annotation of a volume, and of others that it replays.
 
     Parameters
     ----------
     image : (c, z, y, x) array
         Any numeric type.
     spacing : (3,) floats
-        Voxel size along z, y, x; decides kernels, pools and filter scales.
+        Voxel size along z, y, x.
     classes : list of ints
         Labels to tell apart at least; further annotated ones widen the network's head.
     device : str
@@ -62,7 +60,15 @@ class Learner:
         Strength of corrections, see `cases.weight`.
     seed : int
     levels : sequence of Level
-        The network's resolutions; adapted to the spacing.
+        The network's resolutions; adapted to the voxel size it works on.
+    wanted : (3,) floats
+        Voxel size that the network works on; it decides kernels, pools and filter scales. () for
+        the image's. See `learn.grid`.
+
+    Attributes
+    ----------
+    annotation : Annotation
+        What `apply` made of it, on the image's voxels.
     """
 
     def __init__(
@@ -75,25 +81,24 @@ class Learner:
         strength: float = 1.0,
         seed: int = 0,
         levels: Sequence[Level] = COMPACT,
+        wanted: Sequence[float] = (),
     ) -> None:
         self.device = pick_device(device)
-        self.spacing = tuple(spacing)
-        self.strength = strength
+        self.strength, self.seed = strength, seed
         self.classes = sorted({1, *classes})
         self.seconds = 0.0
+        self.wanted = tuple(wanted or spacing)
         torch.manual_seed(seed)
-        self.bank = FeatureBank(normalise(image), spacing, self.device)
         count = len(self.classes)
-        self.guess = FirstGuess(self.bank, count, seed, torch.get_num_threads())
-        self.inputs = Inputs(self.bank, self.guess)
-        levels = fit_spacing(levels, spacing)
-        self.trainer = Trainer(self.inputs.channels, count, levels, self.device)
-        self.annotation = Annotation(self.bank.shape)
-        rng = np.random.default_rng(seed)
-        self.sampler = Sampler(self.annotation, self.trainer.net.stride, PATCH, rng)
-        self.supervision = Supervision(self.annotation, self.classes, strength)
-        random = torch.Generator().manual_seed(seed)
-        self.patches = Patches(self.sampler, self.inputs, self.supervision, self.spacing, random)
+        self.case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
+        self.cases = [self.case]
+        self.forests = Forests(self.case.bank.channels, count, seed, torch.get_num_threads())
+        levels = fit_spacing(levels, self.wanted)
+        self.trainer = Trainer(self.case.bank.channels + count, count, levels, self.device)
+        self.case.join(self.forests, self.trainer.net.stride, self.classes, seed)
+        self.annotation = self.case.painted
+        self._random = np.random.default_rng(seed)
+        self._weigh()
 
     @property
     def steps(self) -> int:
@@ -107,25 +112,56 @@ class Learner:
 
     @property
     def ready(self) -> bool:
-        """Whether there are two classes to tell apart."""
-        return len(self.annotation.classes) >= 2
+        """Whether there are two classes to tell apart, in whichever cases."""
+        return len(set().union(*(case.painted.classes for case in self.cases))) >= 2
 
     def apply(self, edit: Edit) -> None:
         """Learn from an edit from the next step on; the learning rate rises again."""
-        self.annotation.apply(edit)
-        self.sampler.notice(edit)
+        self.case.apply(edit)
         self.trainer.edited()
-        new = sorted(set(self.annotation.classes) - set(self.classes))
+        self._meet(self.annotation.classes)
+
+    def replay(self, image: NDArray[np.generic], spacing: Sequence[float], painted: Edit) -> None:
+        """Learn from another case too.
+
+        Parameters
+        ----------
+        image : (c, z, y, x) array
+            With as many channels as this case's.
+        spacing : (3,) floats
+        painted : Edit
+            Everything that is annotated there; it counts as painted in round 0, for whatever was
+            corrected then, the network has learned long ago.
+        """
+        case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
+        seed = self.seed + len(self.cases)
+        case.join(self.forests, self.trainer.net.stride, self.classes, seed)
+        marks = painted.after.copy()
+        marks["round"], marks["wrong"] = 0, False
+        case.apply(replace(painted, after=marks, round_after=0))
+        self.cases.append(case)
+        self._meet(case.painted.classes)
+
+    def _meet(self, classes: Sequence[int]) -> None:
+        new = sorted(set(classes) - set(self.classes))
         if new:
             self._tell_apart([*self.classes, *new])
-        self.supervision.weigh(self.strength)
+        self._weigh()
+
+    def _weigh(self) -> None:
+        """Class balance is that of all cases; the present one's rounds say what is fresh."""
+        counts = np.sum([case.annotation.counts for case in self.cases], axis=0)
+        table = weight_table(counts, self.annotation.round, self.strength)
+        for case in self.cases:
+            case.supervision.weigh(table)
 
     def guess_anew(self) -> None:
         """Fit the first guess to the annotation as it is now."""
         if not self.ready:
             raise ValueError("a guess needs two annotated classes")
         start = time.perf_counter()
-        self.guess.fit(self.supervision)
+        annotated = [case for case in self.cases if case.painted.annotated]
+        self.forests.fit([case.guess.examples(case.supervision) for case in annotated])
         self.seconds += time.perf_counter() - start
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
@@ -139,15 +175,23 @@ class Learner:
         """
         if not self.ready:
             raise ValueError("training needs two annotated classes")
-        if not self.guess.fitted:
+        if not self.forests.fitted:
             self.guess_anew()
         start = time.perf_counter()
         before = self.seconds
         while True:
-            self.trainer.step(*self.patches.draw(BATCH))
+            self.trainer.step(*self._next_case().patches.draw(BATCH))
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)
+
+    def _next_case(self) -> Case:
+        """The case that the next step learns from."""
+        others = [case for case in self.cases[1:] if case.painted.annotated]
+        here = self.case.painted.annotated > 0
+        if others and not (here and self._random.random() >= REPLAY):
+            return others[int(self._random.integers(len(others)))]
+        return self.case
 
     def predict(self, box: Box) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.
@@ -162,13 +206,19 @@ class Learner:
         (classes, z, y, x) float32
             In the order of `classes`.
         """
-        guess = guess_probability(self.inputs, box)
+        grid = self.case.grid
+        inner = grid.covering(box)
+        return grid.back(self._probability(inner), inner, box).numpy()
+
+    def _probability(self, box: Box) -> Tensor:
+        """Of a box of the network's voxels."""
+        guess = guess_probability(self.case.inputs, box)
         trust = self.trust
         if not trust:
-            return guess.numpy()
+            return guess
         stride = self.trainer.net.stride
-        network = network_probability(self._unbiased_logits, self.inputs, box, stride)
-        return torch.lerp(guess, network, trust).numpy()
+        network = network_probability(self._unbiased_logits, self.case.inputs, box, stride)
+        return torch.lerp(guess, network, trust)
 
     def _unbiased_logits(self, values: Tensor) -> Tensor:
         """The averaged network's logits without the preference that class balance brings in.
@@ -176,7 +226,7 @@ class Learner:
         Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations
         of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
         """
-        bias = UNBIAS * np.log(self.supervision.balance)[:, None, None, None]
+        bias = UNBIAS * np.log(self.case.supervision.balance)[:, None, None, None]
         return self.trainer.logits(values) - torch.from_numpy(bias).to(self.device)
 
     @property
@@ -192,16 +242,16 @@ class Learner:
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""
         self.strength = strength
-        self.supervision.weigh(strength)
+        self._weigh()
 
     def state(self) -> dict[str, Tensor]:
         """Guess, network and optimiser as flat, named tensors; see `load`."""
         return {
-            **{f"guess.{k}": torch.from_numpy(v) for k, v in self.guess.state().items()},
+            **{f"guess.{k}": torch.from_numpy(v) for k, v in self.forests.state().items()},
             **self.trainer.state(),
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
-            "balance": torch.from_numpy(self.supervision.balance),
+            "balance": torch.from_numpy(self.case.supervision.balance),
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -219,8 +269,8 @@ class Learner:
             known = self.classes
             self._tell_apart(classes)
             self.trainer.load(state)
-            self.guess.load({k: v.numpy() for k, v in part(state, "guess.").items()})
-            self.supervision.balance = state["balance"].numpy()
+            self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})
+            self.case.supervision.balance = state["balance"].numpy()
             self.seconds = float(state.get("seconds", 0.0))
         except (KeyError, RuntimeError, ValueError) as error:
             raise Problem(
@@ -232,7 +282,8 @@ class Learner:
     def _tell_apart(self, classes: list[int]) -> None:
         """Give the network's outputs to these classes; what it learned of the first ones stays."""
         if len(classes) != len(self.classes):
-            self.guess.set_classes(len(classes))
-            self.trainer.tell_apart(len(classes), self.inputs.channels)
+            self.forests.set_classes(len(classes))
+            self.trainer.tell_apart(len(classes), self.case.inputs.channels)
         self.classes = classes
-        self.supervision.tell_apart(classes)
+        for case in self.cases:
+            case.supervision.tell_apart(classes)

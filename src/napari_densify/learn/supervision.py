@@ -19,8 +19,6 @@ class Supervision:
     annotation : Annotation
     classes : list of ints
         Labels in the order of the network's outputs.
-    strength : float
-        Strength of corrections, see `cases.weight`.
 
     Attributes
     ----------
@@ -28,11 +26,11 @@ class Supervision:
         Factor in w that each class has for being rare; 1 before it is annotated.
     """
 
-    def __init__(self, annotation: Annotation, classes: Sequence[int], strength: float) -> None:
+    def __init__(self, annotation: Annotation, classes: Sequence[int]) -> None:
         self.annotation = annotation
         self._balance = np.ones(256, np.float32)
         self.tell_apart(classes)
-        self.weigh(strength)
+        self.weigh(annotation.weight_table())
 
     def tell_apart(self, classes: Sequence[int]) -> None:
         """Take over the order of the network's outputs."""
@@ -40,9 +38,9 @@ class Supervision:
         self._index_of = np.zeros(256, np.uint8)
         self._index_of[self.classes] = np.arange(len(self.classes))
 
-    def weigh(self, strength: float) -> None:
-        """Take over what the annotation is now."""
-        self._weight_of = self.annotation.weight_table(strength)
+    def weigh(self, table: NDArray[np.float32]) -> None:
+        """Take over w by label, round and wrong flag, see `cases.weight`."""
+        self._weight_of = table
         # In round 0 an edit's weight is 1; 0 is for classes that are not annotated.
         factor = self._weight_of[:, 0, 0]
         self._balance = np.where(factor > 0, factor, self._balance)

@@ -13,6 +13,7 @@ from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.snapshot import Snapshot
+from napari_densify.cases.volume import Volume
 
 
 class Phase(StrEnum):
@@ -59,12 +60,27 @@ class Load:
     model: bytes
 
 
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """Learn from another case of the project too.
+
+    Attributes
+    ----------
+    volume : Volume
+    painted : Edit
+        Everything that is annotated in it.
+    """
+
+    volume: Volume
+    painted: Edit
+
+
 @dataclass(frozen=True)
 class Save:
     """Send the model home now."""
 
 
-Message = Edit | Look | Train | Strength | Reset | Load | Save
+Message = Edit | Look | Train | Strength | Reset | Load | Replay | Save
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -37,6 +37,7 @@ from napari_densify.session.news import (
     News,
     Notice,
     Phase,
+    Replay,
     Reset,
     Status,
     Strength,
@@ -69,6 +70,8 @@ class Session:
         A saved model to start from.
     project : ProjectFolder, optional
         Where edits and models are kept; what it holds already is the state to begin with.
+    others : sequence of Replay
+        The project's other cases, which are learned from too.
 
     Attributes
     ----------
@@ -99,8 +102,9 @@ class Session:
         open_worker: OpenWorker = Worker,
         model: bytes | None = None,
         project: ProjectFolder | None = None,
+        others: Sequence[Replay] = (),
     ) -> None:
-        self.volume = volume
+        self.volume, self.others = volume, others
         self.classes = sorted({1, 2, *classes})
         self.settings = settings or Settings()
         self.annotation = project.annotation if project else Annotation(volume.shape)
@@ -110,9 +114,8 @@ class Session:
         self.past: list[Entry] = []
         self.model = model
         self.project = project
-        self.drive = Drive(
-            lambda: open_worker(self.volume, self.classes, self.settings), self._greet
-        )
+        self._open_worker = open_worker
+        self.drive = Drive(self._meet_worker, self._greet)
         self._training = False
         self._view: Plane | None = None
         self._shown = False
@@ -356,7 +359,9 @@ class Session:
         self.model = self.model or learned.read_model()
         learning = project.description.learning
         widths = learning.widths or self.settings.widths
-        self.settings = replace(self.settings, strength=learning.strength, widths=widths)
+        self.settings = replace(
+            self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
+        )
         self.past = learned.read_history()
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
@@ -410,6 +415,13 @@ class Session:
             if self._keeping is not None:
                 self._keeping.scored(self.status, ended, score)
             self.scored.emit(ended, score)
+
+    def _meet_worker(self) -> Link:
+        """Start a worker; it is told of the other cases at once, as they do not change."""
+        link = self._open_worker(self.volume, self.classes, self.settings)
+        for case in self.others:
+            link.deliver(case)
+        return link
 
     def _greet(self) -> Iterator[Message]:
         """What a new worker has to know, and from where edits are counted for it."""

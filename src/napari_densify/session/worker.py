@@ -28,6 +28,7 @@ from napari_densify.session.news import (
     News,
     Notice,
     Phase,
+    Replay,
     Reset,
     Save,
     Status,
@@ -55,12 +56,15 @@ class Settings:
     seed : int
     widths : tuple of ints
         Channels of the network's levels below full resolution; () for the default.
+    spacing : tuple of floats
+        Voxel size along z, y, x that the network works on; () for the image's.
     """
 
     device: str = "auto"
     strength: float = 1.0
     seed: int = 0
     widths: tuple[int, ...] = ()
+    spacing: tuple[float, ...] = ()
 
 
 class WorkerLost(RuntimeError):
@@ -99,6 +103,7 @@ class Worker:
         self._first_prediction = float("nan")
         self._saved_at = 0.0
         self._asked_for_model = False
+        self._replayed: list[Replay] = []
         self._learner = self._new_learner()
 
     def deliver(self, message: Message) -> None:
@@ -149,6 +154,7 @@ class Worker:
             strength=s.strength,
             seed=s.seed,
             levels=compact(s.widths) if s.widths else COMPACT,
+            wanted=s.spacing,
         )
 
     def _read_inbox(self) -> list[News]:
@@ -168,16 +174,29 @@ class Worker:
                 self._learner.set_strength(message.value)
             elif isinstance(message, Load):
                 news += self._load(message)
+            elif isinstance(message, Replay):
+                self._replayed.append(message)
+                self._replay(message)
             elif isinstance(message, Save):
                 self._asked_for_model = self._schedule.trained > 0
             elif isinstance(message, Reset):
-                annotation = self._learner.annotation.everything()
-                self._learner = self._new_learner()
-                self._learner.apply(annotation)
+                self._begin_anew()
                 self._schedule.forget()
                 self._saved_at = 0.0
                 self._edits += 1
         return news
+
+    def _replay(self, case: Replay) -> None:
+        self._learner.replay(case.volume.channels, case.volume.spacing, case.painted)
+
+    def _begin_anew(self) -> None:
+        """A learner that knows what is annotated, and nothing else."""
+        annotation = self._learner.annotation.everything()
+        self._learner = self._new_learner()
+        for case in self._replayed:
+            self._replay(case)
+        if annotation.where.size:
+            self._learner.apply(annotation)
 
     def _load(self, message: Load) -> list[News]:
         from napari_densify.learn.weights import unpack
@@ -186,9 +205,7 @@ class Worker:
             unpack(message.model, self._learner)
         except Problem as problem:
             # Half of it may have been taken over.
-            annotation = self._learner.annotation.everything()
-            self._learner = self._new_learner()
-            self._learner.apply(annotation)
+            self._begin_anew()
             return [Notice(f"{problem} Learning begins anew.")]
         self._schedule.resume(self._learner.seconds)
         self._saved_at = self._schedule.trained

@@ -15,7 +15,6 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.view import View
 from napari_densify.session.session import Session
-from napari_densify.ui.askew import Askew
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.frames import time_of
@@ -100,7 +99,6 @@ class CaseView(QObject):
             self._prediction_copies, self.session, self._show_edit, self.annotation, self
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
-        self._askew = Askew(image, self._annotation_copies, self._prediction_copies, parent=self)
         self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
         self._annotation_copies.each(self._bind_keys)
         self._prediction_copies.each(self._bind_keys)
@@ -120,7 +118,6 @@ class CaseView(QObject):
         else:
             self.annotation.mode = "paint"
         self.prediction.brush_size = self.annotation.brush_size
-        self._askew.follow()
         self._annotation_bond.compare()
 
     def start(self) -> None:
@@ -319,7 +316,6 @@ class CaseView(QObject):
         plane = viewed_plane(self.viewer, self.annotation)
         if plane is not None:
             self.session.look(plane)
-        self._askew.follow()
         self._looked()
 
     def _label_picked(self, event: Any) -> None:

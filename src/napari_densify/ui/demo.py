@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_densify.cases.formats import write_labels
+from napari_densify.cases.formats import write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.samples import TISSUES, brain
 from napari_densify.session.simulate import Round, Run
@@ -120,7 +120,7 @@ def run_demo(
         assert case is not None
         result.update(run.as_dict())
         labels = np.maximum(case.session.prediction, 1) - 1
-        write_labels(out / "prediction.nii.gz", volume.like(labels))
+        write_volume(out / "prediction.nii.gz", volume.like(labels))
         (out / "run.json").write_text(json.dumps(result, indent=2) + "\n")
         done(result)
         if stay:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari.plugins.io import read_data_with_plugins
 
-from napari_densify.cases.formats import SUFFIXES, read_volume
+from napari_densify.cases.formats import SUFFIXES, read_any
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 
@@ -25,20 +25,15 @@ def read_images(file: Path) -> Iterator[Volume]:
     """
     if not file.exists():
         raise Problem(f"There is no file {file}; check the name.")
-    failed: Problem | None = None
-    if file.name.lower().endswith(SUFFIXES):
-        try:
-            yield read_volume(file)
-        except Problem as problem:
-            failed = problem
+    ours = file.name.lower().endswith(SUFFIXES)
+    if ours:
+        yield read_any(file)
     try:
         layers, _ = read_data_with_plugins([str(file)], stack=False)
     except Exception as error:
-        if failed is None and file.name.lower().endswith(SUFFIXES):
+        if ours:
             return
-        raise failed or Problem(
-            f"{file.name} cannot be read as an image; is it damaged?"
-        ) from error
+        raise Problem(f"{file.name} cannot be read as an image; is it damaged?") from error
     for data, *rest in layers:
         kind = rest[1] if len(rest) > 1 else "image"
         array = data[0] if isinstance(data, list | tuple) else data

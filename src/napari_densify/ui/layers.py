@@ -19,6 +19,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.frames import time_of
+from napari_densify.ui.geometry import TURNED
 from napari_densify.ui.picked import ROLE
 
 if TYPE_CHECKING:
@@ -49,9 +50,12 @@ def layer_like(image: Image, choice: Choice, role: str, name: str = "") -> dict[
         Behind the image's in the layer's name; the role by default.
     """
     frame = f" frame {choice.frame}" if choice.in_time else ""
+    metadata: dict[str, Any] = {ROLE: (role, image.unique_id, time_of(choice))}
+    if TURNED in image.metadata:
+        metadata[TURNED] = image.metadata[TURNED]
     return {
         "name": f"{image.name}{frame} {name or role}",
-        "metadata": {ROLE: (role, image.unique_id, time_of(choice))},
+        "metadata": metadata,
         **place_of(image),
     }
 

@@ -12,6 +12,7 @@ import numpy as np
 from napari.layers import Image
 from napari.layers._source import layer_source
 from napari.qt.threading import create_worker
+from napari.utils.notifications import show_info
 from numpy.typing import NDArray
 from qtpy.QtCore import QObject, Signal
 
@@ -27,11 +28,12 @@ from napari_densify.cases.project import (
     schema_of,
 )
 from napari_densify.cases.view import View, read_view
-from napari_densify.cases.volume import Volume, as_volume, content_hash, notes_on_values
+from napari_densify.cases.volume import Volume, check_image, content_hash, notes_on_values
 from napari_densify.session.session import Session
 from napari_densify.ui.files import read_images
+from napari_densify.ui.geometry import is_straight, place_of_volume, place_volume, straight
 from napari_densify.ui.loop import PATIENCE, LoopThread
-from napari_densify.ui.picked import Picked, array_of, source_of
+from napari_densify.ui.picked import ROLE, Picked, array_of, source_of
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -150,10 +152,10 @@ class Opening(QObject):
     def _worked(self, found: Found | Missing) -> None:
         if isinstance(found, Missing):
             self._ask(found)
-        elif not found.layers:
-            self.found.emit(replace(found, layers=self._show(found)))
-        elif found.layer in self.viewer.layers:
-            self.found.emit(found)
+            return
+        layers = found.layers or self._show(found)
+        if layers[0] in self.viewer.layers:
+            self.found.emit(replace(found, layers=self._straight(layers, found.session.volume)))
         else:
             found.session.close()
             self.failed.emit(Problem(f"“{found.layer.name}” was removed; choose another image."))
@@ -168,19 +170,31 @@ class Opening(QObject):
 
     def _show(self, found: Found) -> tuple[Image, ...]:
         """Show images that were read from files as if napari had opened them."""
-        volume = found.session.volume
-        choice = volume.choice
+        axes = found.session.volume.choice.axes
+        colours = axes.endswith("c")
         for file, image in found.images:
-            lead = (1.0,) * (len(choice.axes.removesuffix("c")) - 3)
+            place = place_of_volume(image, len(axes) - colours)
             with layer_source(path=str(file), reader_plugin="napari-densify"):
-                layer = Image(
-                    image.data,
-                    name=file.name.split(".")[0],
-                    scale=(*lead, *volume.spacing),
-                    rgb=choice.axes.endswith("c"),
-                )
-            self.viewer.layers.append(layer)
+                layer = Image(image.data, name=file.name.split(".")[0], rgb=colours, **place)
+            self.viewer.layers.append(layer if is_straight(layer) else straight(layer, image))
         return tuple(self.viewer.layers[-len(found.images) :])
+
+    def _straight(self, layers: tuple[Image, ...], volume: Volume) -> tuple[Image, ...]:
+        """The layers; for a first one at an angle, one beside it that can be painted on."""
+        layer, role = layers[0], ("straight", layers[0].unique_id, None)
+        if is_straight(layer):
+            return layers
+        made = [other for other in self.viewer.layers if other.metadata.get(ROLE) == role]
+        if not made:
+            made = [straight(layer, volume)]
+            made[0].metadata[ROLE] = role
+            self.viewer.layers.append(made[0])
+            self.viewer.reset_view()
+            show_info(
+                f"“{layer.name}” lies at an angle: “{made[0].name}” shows it along its own slices. "
+                "Paint there; what you export lies where the image was taken."
+            )
+        return (made[0], *layers[1:])
 
 
 def _of_layers(
@@ -218,8 +232,8 @@ def _of_project(path: Path, layers: Sequence[Image]) -> _Case | Missing:
         if stacked is not None:
             return stacked
         for layer, source in _alike(layers, image, file):
-            image_there = Volume(array_of(layer), name=layer.name)
-            found = _recognise(project, image_there, source)
+            there = place_volume(Volume(array_of(layer), name=layer.name), layer)
+            found = _recognise(project, there, source)
             if isinstance(found, _Case):
                 return replace(found, layers=(layer,))
         if file is not None and not image.stack:
@@ -253,8 +267,9 @@ def _recognise(project: ProjectFolder, image: Volume, source: Path | None) -> _C
     kept = project.description.image
     try:
         data = kept.choice.take(image.data, image.name)
+        check_image(data, image.name)
         # As it was painted: another reader may think otherwise of the voxels' size.
-        volume = replace(as_volume(data, kept.spacing, image.name), choice=kept.choice)
+        volume = replace(image, data=data, spacing=kept.spacing, choice=kept.choice)
         project.recognise(describe(volume, source, content_hash(volume)))
     except Problem as problem:
         return Missing(project, str(problem))
@@ -271,21 +286,21 @@ def _of_stack(project: ProjectFolder, layers: Sequence[Image]) -> _Case | None:
             shown[content_hash(Volume(part))] = (layer, part)
     if all(channel.content in shown for channel in kept.stack):
         found = [shown[channel.content] for channel in kept.stack]
-        volume = _stacked(kept, [part for _, part in found], found[0][0].name)
+        layer, part = found[0]
+        place = place_volume(Volume(part, name=layer.name), layer)
+        volume = _stacked(kept, [part for _, part in found], place)
         return _Case(volume, project, tuple(layer for layer, _ in found), from_project=True)
     images = [_image_of(kept, c.find(project.path), c.content) for c in kept.stack]
     read = [image for image in images if image is not None]
     if len(read) < len(images):
         return None
     parts = [choice.take(image.data) for _, image in read]
-    return _Case(
-        _stacked(kept, parts, read[0][0].name), project, images=tuple(read), from_project=True
-    )
+    return _Case(_stacked(kept, parts, read[0][1]), project, images=tuple(read), from_project=True)
 
 
-def _stacked(kept: ImageReference, parts: Sequence[NDArray[np.generic]], name: str) -> Volume:
-    volume = as_volume(np.stack(parts), kept.spacing, name)
-    return replace(volume, choice=kept.choice)
+def _stacked(kept: ImageReference, parts: Sequence[NDArray[np.generic]], first: Volume) -> Volume:
+    """Several images as the channels of one volume that lies where the first does."""
+    return replace(first, data=np.stack(parts), spacing=kept.spacing, choice=kept.choice)
 
 
 def _image_of(kept: ImageReference, file: Path | None, content: str) -> tuple[Path, Volume] | None:

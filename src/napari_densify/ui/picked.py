@@ -12,7 +12,8 @@ from napari.layers import Image, Layer
 
 from napari_densify.cases.choice import WHOLE, Axes, Choice
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Triple, Volume, as_volume
+from napari_densify.cases.volume import Volume, as_volume
+from napari_densify.ui.geometry import place_volume
 
 ROLE = "napari-densify"
 """Key in the metadata of layers that we made."""
@@ -66,17 +67,6 @@ def source_of(layer: Image) -> Path | None:
     """The file or folder that a layer was opened from, if it still is there."""
     path = Path(layer.source.path) if layer.source.path else None
     return path if path is not None and path.exists() else None
-
-
-def spacing_of(layer: Layer) -> Triple:
-    """Voxel size along z, y, x in the world, whatever the layer's scale, affine and shear do.
-
-    The lengths of the steps from one voxel to its neighbours, so signs do not count.
-    """
-    origin = np.array(layer.data_to_world(np.zeros(layer.ndim)))
-    steps = [np.array(layer.data_to_world(unit)) - origin for unit in np.eye(layer.ndim)[-3:]]
-    z, y, x = (round(float(np.linalg.norm(step)), 9) for step in steps)
-    return z, y, x
 
 
 def shown_frame(axes: Axes, layer: Image, point: Sequence[float]) -> int:
@@ -141,5 +131,5 @@ class Picked:
         """
         parts = self.parts()
         data = parts[0] if len(parts) == 1 else np.stack(parts)
-        volume = as_volume(data, spacing_of(self.layer), self.layer.name)
+        volume = place_volume(as_volume(data, name=self.layer.name), self.layer)
         return replace(volume, choice=self.choice)

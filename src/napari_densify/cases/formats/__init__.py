@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import zlib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import check_labels
-from napari_densify.cases.formats import arrays, medical, tiff
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Label, is_dicom
 from napari_densify.cases.volume import Volume, check_image
 
-_READERS = {
-    **dict.fromkeys(medical.SUFFIXES, medical),
-    **dict.fromkeys(tiff.SUFFIXES, tiff),
-    **dict.fromkeys(arrays.SUFFIXES, arrays),
+from . import arrays, dicom, medical, ome_zarr, tiff
+
+_FORMATS: dict[str, ModuleType] = {
+    suffix: module for module in (medical, tiff, ome_zarr, arrays) for suffix in module.SUFFIXES
 }
-SUFFIXES = tuple(_READERS)
+SUFFIXES = tuple(_FORMATS)
 _DAMAGED = (
     *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, MemoryError),
-    *(struct.error, zlib.error),
+    *(ArithmeticError, AttributeError, SyntaxError, struct.error, zlib.error),
 )
 """What the libraries raise at files that are not what their names say."""
 
@@ -31,12 +35,17 @@ _DAMAGED = (
 def read_volume(path: Path) -> Volume:
     """Read an image with its geometry, checked to be one that can be learned from.
 
+    Parameters
+    ----------
+    path : Path
+        A file by its ending, an OME-Zarr folder, a folder of DICOM files, or one of these files.
+
     Raises
     ------
     Problem
         If there is no such file, it is no image, or not one to learn from.
     """
-    volume = _read(path)
+    volume = read_any(path)
     check_image(volume.data, path.name)
     return volume
 
@@ -49,29 +58,74 @@ def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
     Problem
         If there is no such file, or its labels do not fit; see `check_labels`.
     """
-    return check_labels(_read(path).data, volume.shape, path.name)
+    return check_labels(read_any(path).data, volume.shape, path.name)
 
 
-def write_labels(path: Path, labels: Volume) -> None:
-    """Write a segmentation with its geometry, by the file name's ending.
+def read_any(path: Path) -> Volume:
+    """Read what is in a file, whatever can be done with it.
 
-    The file is complete or absent: it is written beside its place and moved there.
+    Raises
+    ------
+    Problem
+        If there is no such file or it cannot be read.
+    """
+    if not path.exists():
+        raise Problem(f"There is no file {path}; check the name.")
+    module = _format_of(path)
+    try:
+        volume: Volume = module.read(path)
+    except Problem:
+        raise
+    except _DAMAGED as error:
+        raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
+    return volume
+
+
+def write_volume(
+    path: Path, volume: Volume, classes: Sequence[Label] = (), image: Volume | None = None
+) -> None:
+    """Write a volume with its geometry, by the file name's ending.
+
+    It is complete or absent: it is written beside its place and moved there.
+
+    Parameters
+    ----------
+    path : Path
+    volume : Volume
+    classes : sequence of Label
+        Names and colours of the labels in it, or names of its channels, for formats that have a
+        place for them.
+    image : Volume, optional
+        What labels are of; OME-Zarr keeps labels with their image.
 
     Raises
     ------
     Problem
         If the ending is unknown or the folder cannot be written.
     """
-    module = _READERS[check_ending(path)]
+    module = _FORMATS[check_ending(path)]
+    more: dict[str, Any] = {"image": image} if module is ome_zarr else {}
     partial = path.with_name(f".partial-{path.name}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        module.write(partial, labels)
-        partial.replace(path)
+        module.write(partial, volume, classes, **more)
+        move_whole(partial, path)
     except (OSError, RuntimeError) as error:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
+        remove_any(partial)
         raise Problem(f"Cannot write {path}; choose a folder that can be written.") from error
+
+
+def move_whole(partial: Path, path: Path) -> None:
+    """Put what was written in its place; what was there is gone then."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    partial.replace(path)
+
+
+def remove_any(path: Path) -> None:
+    """Remove a file or folder, if that can be done."""
+    with suppress(OSError):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def check_ending(path: Path) -> str:
@@ -90,12 +144,9 @@ def check_ending(path: Path) -> str:
     raise Problem(f"{path.name} is no image that can be read here; choose one of {known}.")
 
 
-def _read(path: Path) -> Volume:
-    if not path.exists():
-        raise Problem(f"There is no file {path}; check the name.")
-    module = _READERS[check_ending(path)]
-    try:
-        volume: Volume = module.read(path)
-    except _DAMAGED as error:
-        raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
-    return volume
+def _format_of(path: Path) -> ModuleType:
+    if path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zattrs")):
+        return ome_zarr
+    if not path.name.lower().endswith(SUFFIXES) and is_dicom(path):
+        return dicom
+    return _FORMATS[check_ending(path)]

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import gzip
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
+from numpy.typing import NDArray
 
+from napari_densify.cases.formats.room import bytes_in, check_room
+from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
-SUFFIXES = (".nii.gz", ".nii", ".nrrd", ".nhdr", ".mha", ".mhd")
+SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
+DETACHED = (".nhdr", ".mhd")
+"""Headers whose voxels are in a file of their own."""
+MILLIMETRES = "millimeter"
 
 
 def read(path: Path) -> Volume:
@@ -20,21 +27,80 @@ def read(path: Path) -> Volume:
     """
     reader = sitk.ImageFileReader()
     reader.SetFileName(str(path))
-    image = reader.Execute()
+    reader.ReadImageInformation()
+    _check_header(path, reader)
+    return from_image(reader.Execute(), path.name)
+
+
+def from_image(image: sitk.Image, name: str) -> Volume:
+    """A volume from SimpleITK's image."""
     data = sitk.GetArrayFromImage(image)
-    if path.name.lower().endswith((".nii", ".nii.gz")):
-        # Not the array's own size: scaled integers become floats when they are read.
-        _check_complete(path, image.GetNumberOfPixels() * int(image.GetMetaData("bitpix")) // 8)
     colour = data.dtype == np.uint8 and image.GetNumberOfComponentsPerPixel() in (3, 4)
     if image.GetNumberOfComponentsPerPixel() > 1 and not colour:
         data = np.moveaxis(data, -1, 0)
     dimension = image.GetDimension()
     if dimension not in (3, 4):
-        return Volume(data, name=path.name)
+        return Volume(data, name=name)
     z, y, x = image.GetSpacing()[2::-1]
     oz, oy, ox = image.GetOrigin()[2::-1]
     direction = np.reshape(image.GetDirection(), (dimension, dimension))[2::-1, 2::-1]
-    return Volume(data, (z, y, x), (oz, oy, ox), direction, path.name)
+    return Volume(data, (z, y, x), (oz, oy, ox), direction, name, MILLIMETRES)
+
+
+def to_image(volume: Volume) -> sitk.Image:
+    """SimpleITK's image of a volume, each voxel where it was; channels as a fourth dimension."""
+    image = sitk.JoinSeries([_one_channel(volume, data) for data in volume.channels])
+    return image if volume.data.ndim == 4 else image[..., 0]
+
+
+def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
+    """Write a volume so that its voxels lie where the image's do."""
+    image = to_image(volume)
+    if path.name.lower().endswith(".seg.nrrd"):
+        _describe_segments(image, volume, classes)
+    sitk.WriteImage(image, str(path), useCompression=True)
+
+
+def _one_channel(volume: Volume, data: NDArray[np.generic]) -> sitk.Image:
+    image = sitk.GetImageFromArray(data.astype(np.uint8) if data.dtype == bool else data)
+    image.SetSpacing(volume.spacing[::-1])
+    image.SetOrigin(volume.origin[::-1])
+    image.SetDirection(volume.direction[::-1, ::-1].ravel().tolist())
+    return image
+
+
+def _describe_segments(image: sitk.Image, volume: Volume, classes: Sequence[Label]) -> None:
+    """Names and colours as 3D Slicer keeps them in a segmentation's NRRD header."""
+    extent = " ".join(f"0 {n - 1}" for n in volume.shape[::-1])
+    for number, each in enumerate(classes):
+        about = {
+            "ID": f"Segment_{each.label}",
+            "Name": each.name,
+            "LabelValue": str(each.label),
+            "Layer": "0",
+            "Extent": extent,
+        }
+        if each.rgb is not None:
+            about["Color"] = " ".join(f"{c / 255:.6f}" for c in each.rgb)
+        for key, value in about.items():
+            image.SetMetaData(f"Segment{number}_{key}", value)
+
+
+def _check_header(path: Path, reader: sitk.ImageFileReader) -> None:
+    """Refuse headers that cannot be true, and files that end early."""
+    itemsize = sitk.Image([1, 1], reader.GetPixelID()).GetSizeOfPixelComponent()
+    shape = (*reader.GetSize(), reader.GetNumberOfComponents())
+    name = path.name.lower()
+    stored = bytes_in(path.parent) if name.endswith(DETACHED) else path.stat().st_size
+    if name.endswith((".nii", ".nii.gz")):
+        # Not the array's own size: scaled integers become floats when they are read.
+        bits = int(reader.GetMetaData("bitpix"))
+        check_room(path.name, shape, 1, stored)
+        _check_complete(path, int(np.prod(shape, dtype=np.float64)) * bits // 8)
+    check_room(path.name, shape, itemsize, stored)
+    geometry = (*reader.GetSpacing(), *reader.GetOrigin(), *reader.GetDirection())
+    if not np.isfinite(geometry).all() or min(reader.GetSpacing()) <= 0:
+        raise ValueError("the geometry is not made of finite numbers")
 
 
 def _check_complete(path: Path, expected: int) -> None:
@@ -43,12 +109,3 @@ def _check_complete(path: Path, expected: int) -> None:
         length = sum(map(len, iter(lambda: file.read(1 << 20), b"")))
     if length < expected:
         raise EOFError(f"{path} ends early")
-
-
-def write(path: Path, labels: Volume) -> None:
-    """Write a volume so that its voxels lie where the image's do."""
-    image = sitk.GetImageFromArray(labels.data)
-    image.SetSpacing(labels.spacing[::-1])
-    image.SetOrigin(labels.origin[::-1])
-    image.SetDirection(labels.direction[::-1, ::-1].ravel().tolist())
-    sitk.WriteImage(image, str(path), useCompression=True)

@@ -2,52 +2,111 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 
+from napari_densify.cases.formats.room import check_room
+from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Triple, Volume
 
-SUFFIXES = (".tif", ".tiff")
+SUFFIXES = (".ome.tiff", ".ome.tif", ".tif", ".tiff")
+UNITS = {
+    **dict.fromkeys(("um", "µm", "μm", "micron", "microns", "micrometer"), "micrometer"),
+    **dict.fromkeys(("mm", "millimeter"), "millimeter"),
+    **dict.fromkeys(("nm", "nanometer"), "nanometer"),
+    **dict.fromkeys(("cm", "centimeter"), "centimeter"),
+    **dict.fromkeys(("m", "meter"), "meter"),
+}
+SHORT = {"micrometer": "um", "millimeter": "mm", "nanometer": "nm", "centimeter": "cm"}
+AFFINE = "napari-densify affine"
+"""Key in ImageJ's notes under which our files keep where they lie: TIFF has no place for it."""
 
 
 def read(path: Path) -> Volume:
     """Read the first series; spacing from what ImageJ or OME wrote, if one of them did."""
     with tifffile.TiffFile(path) as file:
         series = file.series[0]
+        packed = file.pages.first.compression != 1
+        check_room(path.name, series.shape, series.dtype.itemsize, path.stat().st_size, packed)
         data = series.asarray()
         if series.axes == "ZCYX":
             data = np.moveaxis(data, 1, 0)
-        return Volume(data, _spacing(file), name=path.name)
+        spacing, unit = _ome(file) if file.ome_metadata else _imagej(file)
+        volume = Volume(data, spacing, name=path.name, unit=unit)
+        affine = (file.imagej_metadata or {}).get("Info", "").partition(f"{AFFINE} = ")[2]
+        return volume.placed(np.array(json.loads(affine.splitlines()[0]))) if affine else volume
 
 
-def write(path: Path, labels: Volume) -> None:
-    """Write an ImageJ stack with its spacing."""
-    z, y, x = labels.spacing
+def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
+    """Write an OME-TIFF by that ending, else an ImageJ stack, with spacing."""
+    data, axes = volume.data, "ZYX"
+    if data.ndim == 4:
+        data, axes = np.moveaxis(data, 0, 1), "ZCYX"
+    if path.name.lower().endswith((".ome.tif", ".ome.tiff")):
+        _write_ome(path, volume, data, axes, [c.name for c in classes])
+    else:
+        _write_imagej(path, volume, data, axes)
+
+
+def _write_imagej(path: Path, volume: Volume, data: NDArray[np.generic], axes: str) -> None:
+    z, y, x = volume.spacing
     tifffile.imwrite(
         path,
-        labels.data,
+        data,
         imagej=True,
         resolution=(1 / x, 1 / y),
-        metadata={"spacing": z, "unit": "um", "axes": "ZYX"},
+        metadata={
+            "spacing": z,
+            "unit": SHORT.get(volume.unit, "um"),
+            "axes": axes,
+            "Info": f"{AFFINE} = {json.dumps(volume.affine.tolist())}\n",
+        },
         compression="zlib",
     )
 
 
-def _spacing(file: tifffile.TiffFile) -> Triple:
-    if file.ome_metadata:
-        pixels = ElementTree.fromstring(file.ome_metadata).find("{*}Image/{*}Pixels")
-        sizes = {} if pixels is None else pixels.attrib
-        z, y, x = (float(sizes.get(f"PhysicalSize{axis}", 1.0)) or 1.0 for axis in "ZYX")
-        return z, y, x
-    if file.imagej_metadata is None:
+def _write_ome(
+    path: Path, volume: Volume, data: NDArray[np.generic], axes: str, names: list[str]
+) -> None:
+    metadata: dict[str, Any] = {"axes": axes}
+    for axis, size in zip("ZYX", volume.spacing, strict=True):
+        metadata[f"PhysicalSize{axis}"] = size
+        metadata[f"PhysicalSize{axis}Unit"] = SHORT.get(volume.unit, "um").replace("u", "µ")
+    if axes == "ZCYX" and names:
+        metadata["Channel"] = {"Name": names}
+    tifffile.imwrite(
+        path, data, ome=True, photometric="minisblack", metadata=metadata, compression="zlib"
+    )
+
+
+def _ome(file: tifffile.TiffFile) -> tuple[Triple, str]:
+    pixels = ElementTree.fromstring(file.ome_metadata or "").find("{*}Image/{*}Pixels")
+    said = {} if pixels is None else pixels.attrib
+    z, y, x = (float(said.get(f"PhysicalSize{axis}", 1.0)) or 1.0 for axis in "ZYX")
+    # OME's own default where a size comes without a unit.
+    unit = said.get("PhysicalSizeXUnit", "µm" if "PhysicalSizeX" in said else "")
+    return (z, y, x), UNITS.get(unit, "")
+
+
+def _imagej(file: tifffile.TiffFile) -> tuple[Triple, str]:
+    said = file.imagej_metadata
+    if said is None:
         # Other programs mean dots per inch of a page, which say nothing about the slices.
-        return 1.0, 1.0, 1.0
+        return (1.0, 1.0, 1.0), ""
     tags = file.pages.first.tags
-    depth = file.imagej_metadata.get("spacing", 1.0)
-    return float(depth) or 1.0, _step(tags, "YResolution"), _step(tags, "XResolution")
+    spacing = (
+        float(said.get("spacing", 1.0)) or 1.0,
+        _step(tags, "YResolution"),
+        _step(tags, "XResolution"),
+    )
+    return spacing, UNITS.get(str(said.get("unit", "")).replace("\\u00B5", "µ"), "")
 
 
 def _step(tags: tifffile.TiffTags, name: str) -> float:
