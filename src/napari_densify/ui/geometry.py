@@ -77,7 +77,7 @@ def is_straight(layer: Layer) -> bool:
 
 
 def straight(layer: Image, volume: Volume) -> Image:
-    """Another layer of the same voxels, that is shown along its own slices.
+    """Another layer of the same voxels, that is shown along its own slices, with the same middle.
 
     Where it lies in truth is kept in its metadata, so that `place_volume` finds it.
 
@@ -89,7 +89,9 @@ def straight(layer: Image, volume: Volume) -> Image:
         Its own, see `place_volume`.
     """
     lead = layer.ndim - 3
-    affine = _affine(volume.direction, np.array(volume.origin))
+    middle = (np.array(volume.shape) - 1) / 2
+    corner = (volume.affine @ (*middle, 1))[:3] - middle * volume.spacing
+    turned = volume.affine @ np.linalg.inv(_affine(np.diag(volume.spacing), corner))
     with layer_source(path=layer.source.path, reader_plugin=layer.source.reader_plugin):
         return Image(
             layer.data,
@@ -99,9 +101,10 @@ def straight(layer: Image, volume: Volume) -> Image:
             colormap=None if layer.rgb else layer.colormap,
             contrast_limits=None if layer.rgb else layer.contrast_limits,
             scale=(*layer.scale[:lead], *volume.spacing),
+            translate=(*layer.translate[:lead], *corner),
             units=layer.units,
             axis_labels=layer.axis_labels,
-            metadata={TURNED: affine.tolist()},
+            metadata={TURNED: turned.tolist()},
         )
 
 
