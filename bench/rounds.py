@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -36,21 +36,23 @@ class Arm:
     ----------
     strength : float
         Of the weights of edits, see `cases.weight`.
-    whole_slices : bool
-        Evenly spaced slices are painted, twice as many every round, and nothing is corrected.
+    robot : callable
+        Who paints: made from the task and the session.
     constants : tuple of (module, name, value)
         What is otherwise than in the plugin.
     """
 
     strength: float = 1.0
-    whole_slices: bool = False
+    robot: Callable[[Task, Session], Robot] = lambda task, session: Robot(task.truth)
     constants: tuple[tuple[ModuleType, str, object], ...] = ()
 
 
 ARMS = {
     "weights-on": Arm(),
     "weights-off": Arm(strength=0.0),
-    "whole-slices": Arm(strength=0.0, whole_slices=True),
+    "whole-slices": Arm(
+        strength=0.0, robot=lambda task, session: SliceRobot(task.truth, task.slices)
+    ),
     "no-balance": Arm(constants=((weight, "BALANCE", (1.0, 1.0)),)),
     "no-replay": Arm(constants=((sampler, "NEWEST", 1.0),)),
     "mild-weights": Arm(constants=((weight, "FRESH", 2.0), (weight, "WRONG", 1.0))),
@@ -148,8 +150,7 @@ def play(
     settings = replace(settings, strength=arm.strength)
     session = Session(task.volume, task.robot.classes, settings)
     simulation = Rounds(task, session, seconds, steps)
-    if arm.whole_slices:
-        simulation.robot = SliceRobot(task.truth, task.slices)
+    simulation.robot = arm.robot(task, session)
     # Turns of one training step: a round's last turn does not go beyond its last step.
     one_step = [(schedule, "SLICE", 0.0)] if steps else []
     with ExitStack() as changes:

@@ -10,11 +10,15 @@ import pytest
 
 from napari_densify.cases import disk
 from napari_densify.cases.box import Box
+from napari_densify.cases.checked import NAME as CHECKED
+from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.keeping import SAVE_EVERY, SNAPSHOT_EVERY, Keeping
 from napari_densify.session.news import Phase, Status
+from napari_densify.session.session import Session
 
 
 class Clock:
@@ -58,6 +62,7 @@ def test_what_cannot_be_written_is_said_once_and_written_later(
     paint(project, 1)
     prediction[3] = 2
     keeping.changed(Box((3, 0, 0), (4, 28, 32)))
+    keeping.check(Checked().mark(Plane(1, 5)))
     keeping.follow(Status(Phase.TRAINING, steps=7, loss=0.5, train_seconds=2.0), shown=True)
 
     def full(file: Path, content: bytes) -> None:
@@ -77,3 +82,21 @@ def test_what_cannot_be_written_is_said_once_and_written_later(
     np.testing.assert_array_equal(found, prediction)
     events = [(entry.event, entry.steps) for entry in project.learned.read_history()]
     assert events == [("learned", 7), ("shown", 7)]
+    assert read_checked(project.path, project.annotation.shape) == Checked().mark(Plane(1, 5))
+
+
+def test_checked_slices_are_there_again(project: ProjectFolder, phantom: Volume) -> None:
+    session = Session(phantom, project=project)
+    session.check(Plane(0, 3))  # before there is a folder to keep it in
+    session.paint(np.arange(9), 1)
+    session.check(Plane(2, 8))
+    session.check(Plane(0, 3), False)
+    session.close()
+    again = ProjectFolder(project.path)
+    assert Session(phantom, project=again).checked == Checked(slices=((), (), (8,)))
+    again.close()
+    (project.path / CHECKED).write_bytes(b"?")
+    again = ProjectFolder(project.path)
+    assert Session(phantom, project=again).checked == Checked()
+    assert "which slices were checked is not known" in again.notes[-1]
+    again.close()

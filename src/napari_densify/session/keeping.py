@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
+from napari_densify.cases.checked import Checked, write_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry, Event, now
 from napari_densify.cases.problem import Problem
@@ -57,6 +58,7 @@ class Keeping:
         self._entries: deque[Entry] = deque()
         self._asked: deque[Callable[[], News]] = deque()
         self._view: View | None = None
+        self._checked: Checked | None = None
         self._saved_at = self._snapshot_at = clock()
         self._snapshot_of = project.number
         self._curve_at = 0.0
@@ -69,6 +71,10 @@ class Keeping:
     def see(self, view: View) -> None:
         """The user looks at it like this now."""
         self._view = view
+
+    def check(self, checked: Checked) -> None:
+        """These slices are checked now."""
+        self._checked = checked
 
     def move(self, target: Path) -> None:
         """Give the project another name or place at the next `tick`."""
@@ -117,6 +123,8 @@ class Keeping:
         if not self.project.writable:
             return
         moment = self._clock()
+        if self._checked is not None:
+            yield from self._try(self._save_checked)
         if self.project.due:
             yield from self._try(self.project.fold)
         if moment - self._saved_at >= SAVE_EVERY:
@@ -134,9 +142,19 @@ class Keeping:
         in the journal, and that is enough.
         """
         if self.project.writable and threading.main_thread().is_alive():
+            yield from self._try(self._save_checked)
             yield from self._try(self._save)
             yield from self._try(self.project.fold)
         self.project.close()
+
+    def _save_checked(self) -> None:
+        checked, self._checked = self._checked, None
+        if checked is not None:
+            try:
+                write_checked(self.project.path, checked)
+            except OSError:
+                self._checked = self._checked or checked
+                raise
 
     def _save(self) -> None:
         view, self._view = self._view, None

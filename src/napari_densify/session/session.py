@@ -14,6 +14,7 @@ from psygnal import Signal
 
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.plane import Plane
@@ -78,6 +79,8 @@ class Session:
     uncertainty : (z, y, x) uint8
         How little sure the prediction is, see `Block`; 0 where something is painted and where
         nothing is predicted.
+    checked : Checked
+        The slices that the user has looked at and found right.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
@@ -88,6 +91,7 @@ class Session:
     prediction_changed = Signal(Box)
     edited = Signal(Edit)
     round_changed = Signal(int)
+    checked_changed = Signal(Checked)
     scored = Signal(int, float)
     worker_lost = Signal(str)
     noticed = Signal(str)
@@ -111,6 +115,7 @@ class Session:
         self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.uncertainty: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
         self.status = Status(Phase.STARTING)
+        self.checked = Checked()
         self.past: list[Entry] = []
         self.model = model
         self.project = project
@@ -218,6 +223,14 @@ class Session:
         if plane != self._view:
             self._view = plane
             self.drive.post(Look(plane))
+
+    def check(self, plane: Plane, on: bool = True) -> None:
+        """The user has looked at a slice and found it right, or takes that back."""
+        if (plane in self.checked) != on and not self.read_only:
+            self.checked = self.checked.mark(plane, on)
+            if self._keeping is not None:
+                self._keeping.check(self.checked)
+            self.checked_changed.emit(self.checked)
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""
@@ -363,6 +376,10 @@ class Session:
             self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
         )
         self.past = learned.read_history()
+        try:
+            self.checked = read_checked(project.path, self.volume.shape)
+        except Problem as problem:
+            project.notes.append(str(problem))
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
 

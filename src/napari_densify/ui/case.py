@@ -64,6 +64,8 @@ class CaseView(QObject):
     ended = Signal(str)
     obliqueToggled = Signal(bool)
     classPicked = Signal(int)
+    nextAsked = Signal()
+    checkAsked = Signal(object, bool)
 
     def __init__(
         self,
@@ -297,6 +299,9 @@ class CaseView(QObject):
             layer.bind_key(key, lambda _, o=overlay: o.show(not o.shown), overwrite=True)
         for key, step in ((",", -FAINTER), (".", FAINTER)):
             layer.bind_key(key, lambda _, s=step: self._fade(s), overwrite=True)
+        layer.bind_key("N", lambda _: self.nextAsked.emit(), overwrite=True)
+        layer.bind_key("K", lambda of: self.checkAsked.emit(of, True), overwrite=True)
+        layer.bind_key("Shift-K", lambda of: self.checkAsked.emit(of, False), overwrite=True)
         layer.bind_key("H", self._hide_while_held, overwrite=True)
         layer.bind_key("O", self._outline_or_fill, overwrite=True)
 

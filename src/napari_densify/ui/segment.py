@@ -36,6 +36,7 @@ from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable, palette
 from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.inputs import InputPicker
+from napari_densify.ui.next import NextPanel
 from napari_densify.ui.opening import Found, Opening, Place
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
@@ -106,6 +107,7 @@ class SegmentWidget(QWidget):
         self.strength.setToolTip("How much more your corrections count than your first slices")
         self.overlays = OverlayBoxes()
         self.progress = ProgressPanel()
+        self.next = NextPanel()
         self.volumes = VolumesPanel()
         self.check = CheckPanel()
         self.project = ProjectBar()
@@ -164,6 +166,7 @@ class SegmentWidget(QWidget):
         layout.addLayout(run)
         layout.addLayout(form)
         layout.addWidget(self.progress)
+        layout.addWidget(self.next)
         layout.addWidget(self.volumes)
         layout.addWidget(self.check)
         layout.addWidget(self.project)
@@ -184,6 +187,7 @@ class SegmentWidget(QWidget):
         self.classes.picked.connect(self._class_picked)
         self.classes.removeRequested.connect(self._remove_class)
         self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
+        self.viewer.dims.events.order.connect(self._turned)
         self.planes.orthogonalToggled.connect(self._show_orthogonal)
         self.planes.obliqueToggled.connect(self._show_oblique)
         self.strength.sliderReleased.connect(self._strength_changed)
@@ -202,6 +206,10 @@ class SegmentWidget(QWidget):
 
     def _follow_name(self, event: Any) -> None:
         event.value.events.name.connect(self._refresh_choices)
+
+    def _turned(self, event: Any) -> None:
+        if self.viewer.dims.ndim >= 3:
+            self.planes.mark(orientation_of(self.viewer))
 
     def _labels(self) -> list[Label]:
         rows = self.classes.value()
@@ -237,7 +245,7 @@ class SegmentWidget(QWidget):
         self.slices.requested.connect(case.act)
         case.ended.connect(self._case_ended)
         case.obliqueToggled.connect(self.planes.oblique.setChecked)
-        for panel in (self.project, self.overlays, self.volumes, self.check):
+        for panel in (self.project, self.overlays, self.next, self.volumes, self.check):
             panel.follow(case, self._name_of)
         self._say_notes(project, found.notes)
         self.progress.setPast(session.past)
@@ -288,7 +296,7 @@ class SegmentWidget(QWidget):
         case.session.scored.disconnect(self.progress.addScore)
         self.slices.requested.disconnect(case.act)
         self.opening.ending = case.loop
-        for panel in (self.project, self.overlays, self.volumes, self.check):
+        for panel in (self.project, self.overlays, self.next, self.volumes, self.check):
             panel.follow(None)
         self.progress.finish(why or "Stopped.")
         self._set_running(False)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from napari_densify.cases.plane import Plane
 from napari_densify.cases.view import View
+from napari_densify.ui.planes import orientation_of, set_orientation
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -36,6 +39,24 @@ def show_view(viewer: napari.viewer.Viewer, view: View) -> None:
     dims.ndisplay = view.ndisplay
     dims.set_point(range(lead, dims.ndim), view.point)
     camera.center, camera.angles, camera.zoom = view.centre, view.angles, view.zoom
+
+
+def show_plane(viewer: napari.viewer.Viewer, layer: Layer, plane: Plane) -> None:
+    """Show a slice of a 3-D layer; the camera moves only if the orientation changes."""
+    turned = viewer.dims.ndisplay != 2 or orientation_of(viewer) != plane.orientation
+    if turned:
+        set_orientation(viewer, plane.orientation)
+    voxel = [n // 2 for n in layer.data.shape] if turned else list(_voxel(viewer, layer))
+    voxel[plane.axis] = plane.position
+    lead = viewer.dims.ndim - 3
+    viewer.dims.set_point(range(lead, viewer.dims.ndim), layer.data_to_world(voxel))
+    if turned:
+        viewer.reset_view()
+
+
+def _voxel(viewer: napari.viewer.Viewer, layer: Layer) -> Iterable[float]:
+    """Where the slices are, in voxels of a layer."""
+    return layer.world_to_data(viewer.dims.point[-3:])
 
 
 def go_to(viewer: napari.viewer.Viewer, layer: Layer, voxel: tuple[int, int, int]) -> None:
