@@ -63,7 +63,7 @@ def test_an_oblique_image_is_painted_on_the_slice_that_is_seen(open_case, viewer
     image = replace(volume(MILD), data=phantom()[0])
     case = open_case(image.data, **place_of_volume(image))
     np.testing.assert_allclose(case.session.volume.affine, image.affine, atol=1e-9)
-    viewer.dims.set_current_step(0, 5)
+    viewer.dims.set_point(0, case.annotation.data_to_world((5, 0, 0))[0])
     drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
     qtbot.waitUntil(lambda: case.session.annotation.annotated > 0)
     painted = np.argwhere(case.session.annotation.labels)
