@@ -100,7 +100,7 @@ def window() -> None:
     viewer.add_image(volume.data, name=volume.name, scale=volume.spacing)
     start = time.perf_counter()
     _, dock = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
-    dock._place = lambda volume, source, content: OUT / f"window-{os.getpid()}.densify"
+    dock.opening.place = lambda volume, source, content: OUT / f"window-{os.getpid()}.densify"
     napari.qt.get_qapp().processEvents()
     opened = time.perf_counter() - start
     painters: list[Painter] = []

@@ -92,6 +92,23 @@ def test_train_info_predict(files: Path) -> None:
     assert (sitk.GetArrayFromImage(labels) == truth).mean() > 0.8
 
 
+def test_a_case_is_added_to_a_project_once(files: Path, phantom: Volume) -> None:
+    project, painted = files / "case.densify", files / "painted.nii.gz"
+    done = densify("train", files / "image.nii.gz", painted, "--out", project, "--seconds", 1)
+    assert done.returncode == 0, done.stderr
+    image = medical.read(files / "image.nii.gz")
+    following = files / "next.nii.gz"
+    medical.write(following, image.like(phantom.data[:, ::-1] * 3))
+    done = densify("add", project, following, painted, "--seconds", 1)
+    assert done.returncode == 0, done.stderr
+    told = densify("info", project)
+    assert "image.nii.gz (painted), next.nii.gz (painted)" in told.stdout
+    done = densify("add", project, following, painted, "--seconds", 1)
+    assert "next.nii.gz is a case of case.densify already" in refused(done)
+    done = densify("predict", project, following, "--out", files / "out.nrrd")
+    assert done.returncode == 0, done.stderr
+
+
 def test_simulate_on_real_data(tmp_path: Path) -> None:
     if not DATA.is_dir():
         pytest.skip(f"no shared volumes at {DATA}")
@@ -129,7 +146,7 @@ def test_one_round_only(files: Path) -> None:
     assert len(json.loads(out.read_text())["rounds"]) == 1
 
 
-@pytest.mark.parametrize("command", ["demo", "simulate", "train", "predict", "info"])
+@pytest.mark.parametrize("command", ["demo", "simulate", "train", "add", "predict", "info"])
 def test_help_has_an_example(command: str) -> None:
     done = densify(command, "--help")
     assert done.returncode == 0

@@ -237,10 +237,10 @@ def test_another_image_is_refused(path: Path, image: ImageReference, phantom: Vo
 def test_a_newer_project_is_refused(path: Path, image: ImageReference) -> None:
     painted(path, image)
     file = path / "project.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 3}))
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 4}))
     with pytest.raises(Problem, match="newer napari-densify"):
         ProjectFolder(path, image)
-    assert json.loads(file.read_text())["schema_version"] == 3
+    assert json.loads(file.read_text())["schema_version"] == 4
 
 
 @pytest.mark.parametrize("name", ["link", "model/0001-0123456789abcdef.safetensors"])

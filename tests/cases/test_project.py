@@ -101,9 +101,9 @@ def test_a_changed_description_is_noticed(project: Project, tmp_path: Path) -> N
 def test_a_newer_project_is_refused_and_kept(project: Project, tmp_path: Path) -> None:
     project.write(tmp_path)
     file = tmp_path / "project.json"
-    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 3}))
+    file.write_text(json.dumps({**json.loads(file.read_text()), "schema_version": 4}))
     newer = file.read_bytes()
-    with pytest.raises(Problem, match=r"newer napari-densify \(schema 3\); update"):
+    with pytest.raises(Problem, match=r"newer napari-densify \(schema 4\); update"):
         Project.read(tmp_path)
     assert file.read_bytes() == newer
 

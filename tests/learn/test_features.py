@@ -19,7 +19,8 @@ def image() -> NDArray[np.float32]:
 
 
 def whole(bank: FeatureBank) -> NDArray[np.float16]:
-    return bank.read(Box((0, 0, 0), bank.shape)).copy()
+    """(channels, z, y, x)."""
+    return np.moveaxis(bank.read(Box((0, 0, 0), bank.shape)), -1, 0).copy()
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (3.0, 1.0, 0.5)])
@@ -30,7 +31,7 @@ def test_reading_by_tiles_gives_what_reading_the_whole_does(
     monkeypatch.setattr(features, "TILE", 8)
     bank = FeatureBank(image, spacing, CPU)
     for box in tiles(bank.shape, (5, 9, 11)):
-        got = bank.read(box).astype(np.float32)
+        got = np.moveaxis(bank.read(box), -1, 0).astype(np.float32)
         np.testing.assert_allclose(got, expected[:, *box.slices], atol=2e-3)
 
 

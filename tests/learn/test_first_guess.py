@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.learn import forest_map
 from napari_densify.learn.folds import FOLDS
+from napari_densify.learn.forest import Forest
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.session.score import dice
@@ -27,7 +29,7 @@ def learner(phantom: Volume, truth: NDArray[np.uint8]) -> Learner:
 
 def labels(learner: Learner, held_out: int = SHOWN) -> NDArray[np.uint8]:
     logits = learner.case.guess.read(Box((0, 0, 0), learner.case.bank.shape), held_out)
-    return np.array(learner.classes, np.uint8)[logits.argmax(0)]
+    return np.array(learner.classes, np.uint8)[logits.argmax(-1)]
 
 
 def test_three_slices_give_a_dense_segmentation_without_training(
@@ -48,9 +50,9 @@ def test_the_network_begins_with_the_guess_as_it_is(learner: Learner) -> None:
 
 def test_reading_by_boxes_gives_what_reading_the_whole_does(learner: Learner) -> None:
     expected = learner.case.guess.read(Box((0, 0, 0), learner.case.bank.shape)).copy()
-    learner.case.guess._forget()
+    learner.guess_anew()  # the same again, and nothing is known of it yet
     for box in tiles(learner.case.bank.shape, (5, 9, 13)):
-        np.testing.assert_array_equal(learner.case.guess.read(box), expected[:, *box.slices])
+        np.testing.assert_array_equal(learner.case.guess.read(box), expected[box.slices])
 
 
 def test_a_slice_is_guessed_without_having_been_seen(
@@ -85,3 +87,42 @@ def test_one_class_is_no_guess(phantom: Volume, truth: NDArray[np.uint8]) -> Non
     paint(learner, Plane(0, 9), np.zeros_like(truth))
     with pytest.raises(ValueError, match="two annotated classes"):
         learner.guess_anew()
+
+
+def test_groups_of_voxels_that_are_sure_need_not_be_asked_one_by_one(
+    learner: Learner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+    probability = Forest.probability
+
+    def counting(self: Forest, rows: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
+        asked.append(len(rows))
+        return probability(self, rows, threads)
+
+    monkeypatch.setattr(Forest, "probability", counting)
+    quick = labels(learner)
+    assert sum(asked) < quick.size
+    monkeypatch.setattr(forest_map, "SURE", 2.0)
+    learner.guess_anew()
+    asked.clear()
+    assert (labels(learner) == quick).mean() > 0.999
+    assert sum(asked) == quick.size
+
+
+def test_a_fit_that_is_interrupted_goes_on_and_comes_to_the_same(
+    learner: Learner, truth: NDArray[np.uint8]
+) -> None:
+    before = labels(learner)
+    paint(learner, Plane(0, 14), truth)
+    stages = []
+    while not stages or stages[-1] != "done":
+        stages.append(learner.guess_anew(interrupt=lambda: True))
+        if "shown" not in stages:
+            np.testing.assert_array_equal(labels(learner), before)
+    assert len(stages) > 10
+    assert stages.count("shown") == 1
+    after = [labels(learner, f) for f in range(FOLDS + 1)]
+    assert (after[SHOWN] != before).any()
+    learner.guess_anew()
+    for held_out, expected in enumerate(after):
+        np.testing.assert_array_equal(labels(learner, held_out), expected)

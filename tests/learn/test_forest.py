@@ -1,13 +1,22 @@
 from __future__ import annotations
 
+from itertools import chain
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from napari_densify.learn.forest import LEAF, Forest, _table
+from napari_densify.learn.forest import LEAF, Forest, _table, grow
 
 CLASSES = 4
+
+
+def grown(*args: Any, **options: Any) -> Forest:
+    """A forest, grown without a break."""
+    rows, *_, classes = args
+    return Forest(list(chain(*grow(*args, **options))), rows.shape[1], classes)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +32,7 @@ def index(rows: NDArray[np.float32]) -> NDArray[np.intp]:
 
 @pytest.fixture(scope="module")
 def forest(rows: NDArray[np.float32], index: NDArray[np.intp]) -> Forest:
-    return Forest.fit(rows, index, np.ones(400), CLASSES, trees=6, seed=0, threads=2)
+    return grown(rows, index, np.ones(400), CLASSES, trees=6, seed=0, threads=2)
 
 
 def test_its_trees_answer_as_those_of_scikit_learn_do(
@@ -54,7 +63,7 @@ def test_it_comes_back_from_its_arrays(forest: Forest, rows: NDArray[np.float32]
 
 def test_what_counts_more_is_more_probable(rows: NDArray[np.float32]) -> None:
     index = np.random.default_rng(1).integers(0, 2, 400)
-    heavy = Forest.fit(rows, index, 1 + 9.0 * index, 2, trees=6, seed=0, threads=1)
+    heavy = grown(rows, index, 1 + 9.0 * index, 2, trees=6, seed=0, threads=1)
     assert heavy.probability(rows, 1)[:, 1].mean() > 0.8
 
 

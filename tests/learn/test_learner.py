@@ -11,7 +11,6 @@ from napari_densify.cases.volume import Volume
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.folds import FOLDS
 from napari_densify.learn.learner import BATCH, Learner
-from napari_densify.learn.sampler import Patch
 from napari_densify.learn.unet import compact
 from napari_densify.learn.weights import pack, unpack
 from napari_densify.session.score import dice
@@ -220,8 +219,9 @@ def test_strength_reaches_the_weights_that_are_trained_with(
     first, here = np.unravel_index(9 * 28 * 32, truth.shape), (0, 0, 0)
 
     def ratio() -> float:
-        whole = Patch(Box((0, 0, 0), truth.shape), 0)
-        weight = sum(learner.case.patches.answers(whole, fold)[1] for fold in range(FOLDS))
+        whole = torch.from_numpy(np.indices(truth.shape))
+        read = [learner.case.patches.read((0, 0, 0), whole, fold) for fold in range(FOLDS)]
+        weight = sum(weight for *_, weight in read).view(truth.shape).numpy()
         same = learner.annotation.labels == 2
         return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
 

@@ -98,3 +98,14 @@ def test_steps_go_to_all_cases() -> None:
     drawn = [learner.cases.index(learner._next_case()) for _ in range(400)]
     shares = np.bincount(drawn, minlength=3) / 400
     np.testing.assert_allclose(shares, [0.5, 0.25, 0.25], atol=0.1)
+
+
+def test_a_few_corrections_do_not_take_the_steps_of_all_the_rest() -> None:
+    image, truth = ball((24, 24, 24), (12, 12, 12), 0)
+    learner = Learner(image[None], (1.0,) * 3, levels=LEVELS)
+    edit = learner.annotation.change(np.arange(100), 1, wrong=True)
+    assert edit is not None
+    learner.apply(edit)
+    learner.replay(image[None], (1.0,) * 3, painted(truth))
+    drawn = [learner.cases.index(learner._next_case()) for _ in range(400)]
+    assert 0.01 < np.mean(np.array(drawn) == 0) < 0.15

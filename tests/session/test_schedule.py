@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.session.schedule import (
     AGE,
@@ -16,6 +17,7 @@ from napari_densify.session.schedule import (
 )
 
 SHAPE = (70, 130, 140)
+STROKE = Box((3, 4, 5), (4, 9, 11))
 
 
 def training(shape: tuple[int, int, int] = SHAPE) -> Schedule:
@@ -33,7 +35,7 @@ def work(schedule: Schedule, seconds: float = 0.1, doubt: float = 0.5) -> Task:
     if isinstance(task, Learn):
         schedule.learned(seconds)
     elif isinstance(task, Guess):
-        schedule.guessed(0.01)
+        schedule.guessed(0.01, shown=True, done=True)
     elif isinstance(task, Predict):
         schedule.predicted(task, 0.001, doubt)
     return task
@@ -86,10 +88,10 @@ def test_the_guess_follows_every_edit_but_not_all_the_time() -> None:
     fits = learned = 0.0
     for turn in range(4000):
         if turn % 10 == 0:
-            schedule.edited()
+            schedule.edited(STROKE)
         task = schedule.next()
         if isinstance(task, Guess):
-            schedule.guessed(0.5)
+            schedule.guessed(0.5, shown=True, done=True)
             fits += 0.5
         elif isinstance(task, Predict):
             schedule.predicted(task, 0.01, 0.5)
@@ -97,7 +99,7 @@ def test_the_guess_follows_every_edit_but_not_all_the_time() -> None:
             schedule.learned(0.1)
             learned += 0.1
     assert 0.5 * GUESS_SHARE < fits / (fits + learned) < 1.2 * GUESS_SHARE
-    schedule.edited()
+    schedule.edited(STROKE)
     tasks = [work(schedule) for _ in range(200)]
     assert sum(isinstance(task, Guess) for task in tasks) == 1
 
@@ -108,7 +110,7 @@ def test_after_an_edit_the_viewed_slice_comes_before_the_guess() -> None:
     schedule.learned(10.0)
     while isinstance(schedule.next(), Predict):
         work(schedule)
-    schedule.edited()
+    schedule.edited(STROKE)
     tasks = [work(schedule) for _ in range(12)]
     guess = next(i for i, task in enumerate(tasks) if isinstance(task, Guess))
     assert isinstance(tasks[0], Learn)
@@ -149,7 +151,7 @@ def test_what_is_uncertain_is_predicted_again_first() -> None:
 def test_an_edit_puts_everything_out_of_date_and_the_viewed_slice_first() -> None:
     schedule = training()
     until_complete(schedule)
-    schedule.edited()
+    schedule.edited(STROKE)
     assert schedule.done == 0
     learned = 0.0
     while not isinstance(task := work(schedule, 0.05), Predict):
@@ -180,7 +182,7 @@ def test_predicting_the_rest_leaves_most_of_the_time_to_training() -> None:
             schedule.predicted(task, 0.5, 0.5)
             spent[Predict] += 0.5
         elif isinstance(task, Guess):
-            schedule.guessed(0.01)
+            schedule.guessed(0.01, shown=True, done=True)
         elif task:
             schedule.predicted(task, 0.0, 0.5)
     assert 0.1 * spent[Learn] < spent[Predict] < 0.35 * spent[Learn]
@@ -205,7 +207,7 @@ def test_an_edit_while_paused_is_not_in_the_prediction() -> None:
     until_complete(schedule)
     schedule.training = False
     until_complete(schedule)
-    schedule.edited()
+    schedule.edited(STROKE)
     assert schedule.done == 0
 
 
@@ -226,3 +228,48 @@ def test_forgetting_begins_anew() -> None:
     assert (schedule.done, schedule.trained) == (0, 0)
     assert isinstance(schedule.next(), Guess)
     assert until_complete(schedule)
+
+
+def test_the_block_with_the_newest_stroke_comes_first() -> None:
+    schedule = training((200, 200, 200))
+    schedule.look(Plane(0, 100))
+    until_complete(schedule)
+    for where in (Box((100, 5, 180), (101, 9, 185)), Box((100, 150, 8), (101, 160, 12))):
+        schedule.edited(where)
+        while not isinstance(task := work(schedule), Predict):
+            pass
+        assert task.viewed
+        assert task.box.meet(where) == where
+
+
+def test_a_fit_is_gone_on_with_after_each_edit_and_begun_again_for_it() -> None:
+    schedule = training((64, 64, 64))
+    until_complete(schedule)
+    schedule.learned(100.0)
+    while not isinstance(schedule.next(), Learn):
+        work(schedule)
+    schedule.edited(STROKE)
+    while not isinstance(schedule.next(), Guess):
+        work(schedule)
+    schedule.guessed(0.1, shown=False, done=False)
+    schedule.edited(STROKE)
+    tasks = [work(schedule)]  # that fit comes to its end in the next slice
+    while not isinstance(tasks[-1], Guess):
+        tasks.append(work(schedule))
+    assert any(isinstance(task, Predict) and task.viewed for task in tasks)
+    tasks = [work(schedule) for _ in range(20)]
+    assert sum(isinstance(task, Guess) for task in tasks) == 1
+    assert not any(isinstance(work(schedule), Guess) for _ in range(100))
+
+
+def test_the_network_waits_for_the_guess_that_it_learns_from() -> None:
+    schedule = training((64, 64, 64))
+    schedule.next()
+    schedule.guessed(0.5, shown=True, done=False)
+    tasks = []
+    while not isinstance(task := schedule.next(), Learn):
+        tasks.append(task)
+        work(schedule)
+    kinds = [type(task) for task in tasks]
+    assert kinds.index(Predict) < kinds.index(Guess)
+    assert kinds[-1] is Guess

@@ -55,7 +55,7 @@ def open_dock(viewer: Viewer) -> Iterator[Callable[[], SegmentWidget]]:
     for widget in widgets:
         loop = widget.case.loop if widget.case else None
         widget.close_case()
-        assert loop is None or loop.wait(30), "the loop's thread did not end"
+        assert loop is None or loop.wait(LONG / 1000), "the loop's thread did not end"
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def open_case(
         viewer.add_image(phantom()[0] if image is None else image, name="phantom", **options)
         widget = open_dock()
         with qtbot.waitSignal(widget.caseOpened, timeout=LONG):
-            widget.annotate.click()
+            widget.choice.annotate.click()
         assert widget.case is not None
         widget.case.dock = widget
         return widget.case

@@ -24,12 +24,12 @@ from .test_projects import clear, close, dock_in
 
 def check_channel(dock: SegmentWidget, row: int, on: bool) -> None:
     state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
-    dock.inputs.channels.item(row).setCheckState(state)
+    dock.choice.inputs.channels.item(row).setCheckState(state)
 
 
 def annotate(dock: SegmentWidget, qtbot: object) -> None:
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        dock.annotate.click()
+        dock.choice.annotate.click()
 
 
 def as_found(layer: Image) -> dict[str, object]:
@@ -41,10 +41,10 @@ def as_found(layer: Image) -> dict[str, object]:
 def test_nothing_is_asked_of_a_plain_volume(viewer, open_dock):
     viewer.add_image(phantom()[0], name="plain")
     dock = open_dock()
-    assert not dock.inputs.isVisibleTo(dock)
+    assert not dock.choice.inputs.isVisibleTo(dock)
     viewer.add_image(phantom()[0][:10], name="another grid")
     viewer.add_image(phantom()[0], name="elsewhere", translate=(1, 0, 0))
-    assert not dock.inputs.isVisibleTo(dock)
+    assert not dock.choice.inputs.isVisibleTo(dock)
 
 
 def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(
@@ -55,8 +55,8 @@ def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(
         tifffile.imwrite(tmp_path / f"{name}.tif", data)
         viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari")
     dock = open_dock()
-    dock.image.value = viewer.layers["a"]
-    assert dock.inputs.isVisibleTo(dock)
+    dock.choice.image.value = viewer.layers["a"]
+    assert dock.choice.inputs.isVisibleTo(dock)
     before = [as_found(layer) for layer in viewer.layers]
     check_channel(dock, 1, True)
     annotate(dock, qtbot)
@@ -85,8 +85,8 @@ def test_a_channel_axis_and_colours_offer_their_channels(viewer, open_dock, qtbo
     image = phantom()[0]
     viewer.add_image(np.stack([image, image + 1, image + 2]), name="stains")
     dock = open_dock()
-    assert [dock.inputs.axes.itemText(i) for i in range(2)] == ["channels", "time"]
-    assert dock.inputs.channels.count() == 3
+    assert [dock.choice.inputs.axes.itemText(i) for i in range(2)] == ["channels", "time"]
+    assert dock.choice.inputs.channels.count() == 3
     check_channel(dock, 0, False)
     annotate(dock, qtbot)
     np.testing.assert_array_equal(dock.case.session.volume.data, [image + 1, image + 2])
@@ -97,15 +97,15 @@ def test_a_channel_axis_and_colours_offer_their_channels(viewer, open_dock, qtbo
     clear(viewer)
     colours = (255 * np.stack([image, image, image, image], -1).clip(0, 1)).astype(np.uint8)
     viewer.add_image(colours, name="histology", rgb=True)
-    dock.image.value = viewer.layers["histology"]
-    assert not dock.inputs.axes.isVisibleTo(dock)
-    assert [dock.inputs.channels.item(i).text() for i in (0, 3)] == ["red", "alpha"]
+    dock.choice.image.value = viewer.layers["histology"]
+    assert not dock.choice.inputs.axes.isVisibleTo(dock)
+    assert [dock.choice.inputs.channels.item(i).text() for i in (0, 3)] == ["red", "alpha"]
     annotate(dock, qtbot)
     assert dock.case.session.volume.channels.shape == (3, *image.shape)
     for row in range(4):
         check_channel(dock, row, False)
     close(dock)
-    dock.annotate.click()
+    dock.choice.annotate.click()
     assert "check at least one" in str(notification_manager.records[-1].message)
 
 
@@ -118,9 +118,9 @@ def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
     layer = viewer.open(str(tmp_path / "cells.tif"), plugin="napari")[0]
     before = as_found(layer)
     dock = open_dock()
-    assert dock.inputs.axes.currentText() == "time"
+    assert dock.choice.inputs.axes.currentText() == "time"
     viewer.dims.set_current_step(0, 4)
-    assert dock.inputs.frame.text() == "4 of 0 … 5, as the viewer shows it"
+    assert dock.choice.inputs.frame.text() == "4 of 0 … 5, as the viewer shows it"
     annotate(dock, qtbot)
     case, edits = dock.case, []
     np.testing.assert_array_equal(case.session.volume.data, image + 4)
@@ -201,7 +201,7 @@ def test_a_stroke_on_a_turned_image_lands_on_the_voxels_under_it(viewer, open_ca
         assert (off < 2.5).all()
     dock = case.dock
     close(dock)
-    dock.image.value = layer
+    dock.choice.image.value = layer
     annotate(dock, qtbot)
     assert dock.case.annotation is case.annotation, "it is found again"
 

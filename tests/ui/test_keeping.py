@@ -26,7 +26,7 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     viewer.open(tmp_path / "ct.tif", plugin="napari")
     dock = open_dock()
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        dock.annotate.click()
+        dock.choice.annotate.click()
     case, folder = dock.case, tmp_path / "ct.densify"
     assert not folder.exists(), "nothing is written before the first stroke"
     dock.classes.setColour(2, "#123456")
@@ -36,9 +36,9 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     assert folder.is_dir()
     assert "ct.densify" in dock.project.place.text()
     qtbot.waitUntil(lambda: case.session.status.steps > 10, timeout=LONG)
-    dock.strength.setValue(0.5)
-    dock.strength.sliderReleased.emit()
-    dock.train.click()
+    dock.learning.strength.setValue(0.5)
+    dock.learning.strength.sliderReleased.emit()
+    dock.learning.train.click()
     qtbot.waitUntil(lambda: any(folder.glob("model/*.safetensors")), timeout=LONG)
     steps, marks = case.session.status.steps, case.session.annotation.marks.copy()
     dock.close_case()
@@ -46,17 +46,17 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     viewer.layers.clear()
     viewer.open(tmp_path / "ct.tif", plugin="napari")
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        dock.annotate.click()
+        dock.choice.annotate.click()
     again = dock.case
     np.testing.assert_array_equal(again.session.annotation.marks, marks)
     np.testing.assert_array_equal(again.annotation.data, marks["label"])
     assert dock.classes.value()[1].colour == "#123456"
     qtbot.waitUntil(lambda: again.session.status.phase == Phase.PAUSED, timeout=LONG)
-    assert dock.train.text() == "Train", "it was paused, so it stays paused"
-    dock.train.click()
+    assert dock.learning.train.text() == "Train", "it was paused, so it stays paused"
+    dock.learning.train.click()
     qtbot.waitUntil(lambda: again.session.status.phase == Phase.TRAINING, timeout=LONG)
     assert again.session.status.steps >= steps, "training goes on, not from zero"
-    assert dock.strength.value() == 0.5
+    assert dock.learning.strength.value() == 0.5
     last = again.session.annotation.done[-1]
     again.annotation.undo()
     qtbot.waitUntil(lambda: again.session.annotation.redo() is not None, timeout=LONG)
@@ -69,24 +69,24 @@ def test_a_second_window_shows_it_and_says_who_holds_it(viewer, open_dock, qtbot
     viewer.open(tmp_path / "ct.tif", plugin="napari")
     dock = open_dock()
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        dock.annotate.click()
+        dock.choice.annotate.click()
     paint_slice(dock.case, Plane(0, 12), phantom()[1])
     qtbot.waitUntil(agrees(dock.case), timeout=LONG)
     marks = dock.case.session.annotation.marks
     viewer.open(tmp_path / "ct.tif", plugin="napari")
     second = open_dock()
-    second.image.value = viewer.layers[-1]
+    second.choice.image.value = viewer.layers[-1]
     seen = len(notification_manager.records)
     with qtbot.waitSignal(second.caseOpened, timeout=LONG):
-        second.annotate.click()
+        second.choice.annotate.click()
     told = [str(record.message) for record in notification_manager.records[seen:]]
     assert any(f"process {os.getpid()}" in message and "read-only" in message for message in told)
     assert "Read-only" in second.project.place.text()
     np.testing.assert_array_equal(second.case.session.annotation.marks, marks)
     np.testing.assert_array_equal(second.case.annotation.data, marks["label"])
     assert not second.case.annotation.editable
-    assert not second.train.isEnabled()
-    assert not second.reset.isEnabled()
+    assert not second.learning.train.isEnabled()
+    assert not second.learning.reset.isEnabled()
 
 
 def test_a_stroke_that_cannot_be_kept_does_not_count(open_case, qtbot, monkeypatch):
@@ -162,7 +162,7 @@ def test_a_killed_window_loses_no_stroke(open_dock, viewer, qtbot, tmp_path: Pat
     viewer.open(tmp_path / "ct.tif", plugin="napari")
     dock = open_dock()
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        dock.annotate.click()
+        dock.choice.annotate.click()
     # The last stroke may have been on disk before it could be told.
     assert (dock.case.annotation.data != expected).sum() <= 2
     assert expected.any()

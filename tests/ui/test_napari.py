@@ -29,7 +29,7 @@ def look():
         return
     viewer.add_image(np.random.default_rng(0).random((16, 16, 16)), name="noise")
     widget.caseOpened.connect(lambda case: begin(viewer, case))
-    widget.annotate.click()
+    widget.choice.annotate.click()
 
 def begin(viewer, case):
     case.annotation.data_setitem(np.nonzero(np.ones((2, 16, 16))), 1)

@@ -58,7 +58,7 @@ def check(dock: SegmentWidget, viewer: Viewer) -> None:
     assert viewer.dims.point[1] == 9
     assert viewer.camera.zoom == pytest.approx(7.5)
     assert dock.case.annotation.selected_label == 1
-    assert dock.train.text() == "Train", "it was paused"
+    assert dock.learning.train.text() == "Train", "it was paused"
     assert dock.progress._seconds, "the curve goes on from where it was"
 
 
@@ -74,7 +74,7 @@ def test_it_opens_from_the_docks_menu(viewer, project, qtbot, monkeypatch):
         dock.project.open.trigger()
     check(dock, viewer)
     assert viewer.layers["ct"].source.path == str(project.with_name("ct.tif"))
-    dock.train.click()
+    dock.learning.train.click()
     qtbot.waitUntil(lambda: dock.case.session.status.steps > 5, timeout=LONG)
 
 
@@ -86,7 +86,7 @@ def test_how_it_is_looked_at_when_it_is_closed_is_how_it_opens(viewer, project, 
     viewer.dims.set_point(2, 20)
     viewer.camera.zoom = 4.5
     dock.classes.pick(2)
-    dock.train.click()
+    dock.learning.train.click()
     close(dock)
     clear(viewer)
     dock.planes.setValue("xy")
@@ -96,7 +96,7 @@ def test_how_it_is_looked_at_when_it_is_closed_is_how_it_opens(viewer, project, 
     assert viewer.dims.point[2] == 20
     assert viewer.camera.zoom == pytest.approx(4.5)
     assert dock.case.annotation.selected_label == 2
-    assert dock.train.text() == "Pause", "it goes on learning"
+    assert dock.learning.train.text() == "Pause", "it goes on learning"
 
 
 def test_it_opens_like_any_file(viewer, project, qtbot):
@@ -163,7 +163,7 @@ def test_who_does_not_know_where_the_image_is_loses_nothing(viewer, project, qtb
     with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
         dock.open_project(project)
     assert "not where it was" in dock.progress.phase.text()
-    assert dock.annotate.isEnabled()
+    assert dock.choice.annotate.isEnabled()
     after = {p: p.read_bytes() for p in project.rglob("*") if p.is_file() and p.name != "lock"}
     assert after == before
 

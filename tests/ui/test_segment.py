@@ -53,11 +53,11 @@ def test_pause_finishes_the_prediction_and_train_goes_on(open_case, qtbot):
         paint_slice(case, Plane(axis, 12), phantom()[1])
     status = lambda: case.session.status  # noqa: E731
     qtbot.waitUntil(lambda: status().steps > 3, timeout=LONG)
-    case.dock.train.click()
-    assert case.dock.train.text() == "Train"
+    case.dock.learning.train.click()
+    assert case.dock.learning.train.text() == "Train"
     qtbot.waitUntil(lambda: status().phase == Phase.PAUSED and status().complete, timeout=LONG)
     steps = status().steps
-    case.dock.train.click()
+    case.dock.learning.train.click()
     qtbot.waitUntil(lambda: status().steps > steps, timeout=LONG)
 
 
@@ -74,17 +74,17 @@ def test_unfit_images_are_refused_with_a_sentence(viewer, open_dock, qtbot, kind
     viewer.add_image(images[kind], name="bad")
     widget = open_dock()
     seen = len(notification_manager.records)
-    widget.annotate.click()
+    widget.choice.annotate.click()
     qtbot.waitUntil(lambda: len(notification_manager.records) > seen, timeout=LONG)
     assert "bad" in last_notification()
     assert widget.case is None
-    assert widget.annotate.isEnabled()
+    assert widget.choice.annotate.isEnabled()
     assert len(viewer.layers) == 1
 
 
 def test_no_image_at_all(open_dock, qtbot):
     widget = open_dock()
-    widget.annotate.click()
+    widget.choice.annotate.click()
     assert "Open a 3-D image" in last_notification()
 
 
@@ -163,7 +163,7 @@ def test_renaming_layers_does_no_harm(viewer, open_case, qtbot):
         layer.name = name
     paint_slice(case, Plane(0, 12), phantom()[1])
     qtbot.waitUntil(lambda: case.session.status.steps > 2, timeout=LONG)
-    assert [name for name, _ in case.dock._images()] == ["a"]
+    assert [name for name, _ in case.dock.choice._images()] == ["a"]
 
 
 def test_closing_the_dock_while_it_trains_and_coming_back(viewer, open_case, open_dock, qtbot):
@@ -175,7 +175,7 @@ def test_closing_the_dock_while_it_trains_and_coming_back(viewer, open_case, ope
     assert case.annotation in viewer.layers
     again = open_dock()
     with qtbot.waitSignal(again.caseOpened, timeout=LONG):
-        again.annotate.click()
+        again.choice.annotate.click()
     assert again.case.annotation is case.annotation
     assert len(viewer.layers) == 3
     qtbot.waitUntil(lambda: again.case.session.annotation.annotated > 0, timeout=LONG)

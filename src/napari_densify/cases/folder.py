@@ -18,7 +18,7 @@ from napari_densify.cases.migrate import migrate
 from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import (
-    SCHEMA,
+    SEALED,
     SUFFIX,
     ImageReference,
     Label,
@@ -297,7 +297,7 @@ class ProjectFolder:
         try:
             if not self.read_only:
                 place.sweep(self.home)
-                if schema_of(self.home) < SCHEMA:
+                if schema_of(self.home) < SEALED:
                     migrate(self.home)
                     self.notes.append("This project was brought up to the present version.")
             self._described = Description.read(self.path)

@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 
 from napari_densify.cases import disk
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, is_dicom
+from napari_densify.cases.project import SUFFIX, Project, is_dicom
 from napari_densify.cases.volume import Volume
 
 CASES = "cases"
@@ -59,6 +59,19 @@ def home_of(folder: Path) -> Path:
 def cases_of(home: Path) -> list[Path]:
     """The folders of a project's cases, the first one's, which is the project's, before others."""
     return [home, *sorted((home / CASES).glob(f"*{SUFFIX}"))]
+
+
+def case_with(home: Path, content: str) -> Path | None:
+    """The folder of the project's case of an image, if it has one.
+
+    Parameters
+    ----------
+    home : Path
+        The project.
+    content : str
+        The image's `content_hash`.
+    """
+    return next((f for f in cases_of(home) if Project.read(f).image.content == content), None)
 
 
 def place_in(home: Path, source: Path | None, content: str, frame: int | None = None) -> Path:

@@ -18,7 +18,9 @@ from napari_densify.cases.seal import seal, unseal
 from napari_densify.cases.volume import Volume
 
 SUFFIX = ".densify"
-SCHEMA = 2
+SCHEMA = 3
+SEALED = 2
+"""The first version with checksums; what came since are fields that older projects do without."""
 LARGEST = 2**36
 """Most voxels of a volume that a project is believed to be of: 4096³."""
 DICOM = (".dcm", ".ima", ".dicom")
@@ -127,7 +129,7 @@ class Learning(_Part):
 class Project(_Part):
     """The description of a project; what it describes lies beside it, see `cases.folder`."""
 
-    schema_version: Literal[2] = 2
+    schema_version: Literal[2, 3] = 3
     image: ImageReference
     classes: tuple[Label, ...] = Field(max_length=254)
     learning: Learning = Learning()
@@ -161,7 +163,8 @@ class Project(_Part):
         OSError
             If it cannot be written; the one before is there then.
         """
-        disk.replace(folder / "project.json", (seal(self, indent=2) + "\n").encode())
+        present = self.model_copy(update={"schema_version": SCHEMA})
+        disk.replace(folder / "project.json", (seal(present, indent=2) + "\n").encode())
 
 
 def schema_of(folder: Path) -> int:

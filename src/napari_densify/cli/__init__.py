@@ -15,7 +15,7 @@ from napari_densify.cli.look import info_command, open_command
 from napari_densify.cli.predict import predict_command
 from napari_densify.cli.shared import console
 from napari_densify.cli.simulate import simulate_command
-from napari_densify.cli.train import train_command
+from napari_densify.cli.train import add_command, train_command
 
 app = typer.Typer(
     help="Paint a few slices of a volume; a 3-D U-Net learns from them and fills in the rest.",
@@ -26,6 +26,7 @@ app = typer.Typer(
 app.command("demo")(demo_command)
 app.command("open")(open_command)
 app.command("train")(train_command)
+app.command("add")(add_command)
 app.command("predict")(predict_command)
 app.command("simulate")(simulate_command)
 app.command("info")(info_command)

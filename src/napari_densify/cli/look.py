@@ -14,8 +14,10 @@ from napari_densify import __version__
 from napari_densify.cases.formats import read_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.log import log_file
+from napari_densify.cases.place import home_of
 from napari_densify.cases.project import Project, schema_of
 from napari_densify.cases.stored import read_annotation
+from napari_densify.cases.summary import list_cases
 
 
 def open_command(
@@ -51,6 +53,7 @@ def info_command(
             "shape": " × ".join(map(str, project.image.shape)),
             "spacing": " × ".join(f"{s:g}" for s in project.image.spacing),
             "classes": ", ".join(f"{c.label} {c.name}" for c in project.classes),
+            "cases": ", ".join(f"{c.name} ({c.summary.state})" for c in list_cases(home_of(path))),
             "annotated voxels": f"{painted.annotated:,}",
             "round": str(painted.round),
             "training steps": str(history[-1].steps if history else 0),

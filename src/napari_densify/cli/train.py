@@ -7,27 +7,30 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.markup import escape
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_labels, read_volume
-from napari_densify.cases.place import check_target
+from napari_densify.cases.place import case_with, check_target, place_in
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, describe
-from napari_densify.cases.volume import content_hash
+from napari_densify.cases.project import ImageReference, Label, describe
+from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.cli.checks import check_device
 from napari_densify.cli.shared import Device, Image, Seconds, Seed, console, progress
 from napari_densify.session.news import Phase
+from napari_densify.session.others import read_others
 from napari_densify.session.session import Session
 from napari_densify.session.worker import Settings
+
+Painted = Annotated[
+    Path, typer.Argument(help="Labels: 0 = not annotated, 1 = background, 2… = structures.")
+]
 
 
 def train_command(
     image: Image,
-    annotation: Annotated[
-        Path,
-        typer.Argument(help="Labels: 0 = not annotated, 1 = background, 2… = structures."),
-    ],
+    annotation: Painted,
     out: Annotated[Path, typer.Option(help="Project folder to write, NAME.densify.")],
     seconds: Seconds = 120,
     seed: Seed = 0,
@@ -38,9 +41,7 @@ def train_command(
     Example: `napari-densify train ct.nii.gz painted.nii.gz --out ct.densify`
     """
     volume = read_volume(image)
-    labels = read_labels(annotation, volume)
-    classes = [int(k) for k in np.unique(labels) if k]
-    _check_classes(classes, annotation)
+    labels, classes = _read_annotation(annotation, volume)
     check_device(device)
     check_target(out)
     project = ProjectFolder(
@@ -48,24 +49,77 @@ def train_command(
         describe(volume, image, content_hash(volume)),
         [Label(label=k, name=_class_name(k)) for k in classes],
     )
-    session = Session(volume, settings=Settings(device=device, seed=seed), project=project)
+    _learn(
+        Session(volume, settings=Settings(device=device, seed=seed), project=project),
+        labels,
+        seconds,
+    )
+    console.print(f"Wrote {escape(str(out))}")
+
+
+def add_command(
+    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    image: Image,
+    annotation: Painted,
+    seconds: Seconds = 120,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Add a case to a project: its network learns from the annotation of all its cases.
+
+    Example: `napari-densify add ct.densify next.nii.gz next_painted.nii.gz`
+    """
+    volume = read_volume(image)
+    labels, _ = _read_annotation(annotation, volume)
+    check_device(device)
+    content = content_hash(volume)
+    there = case_with(project, content)
+    if there is not None:
+        raise Problem(f"{image.name} is a case of {project.name} already ({there.name}).")
+    path = place_in(project, image.absolute(), content)
+    case = ProjectFolder(path, describe(volume, image, content))
+    others, notes = read_others(case, _image_of)
+    for note in notes:
+        console.print(escape(note))
+    settings = Settings(device=device, seed=seed)
+    _learn(Session(volume, settings=settings, project=case, others=others), labels, seconds)
+    console.print(f"Added {escape(str(path))}")
+
+
+def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> None:
+    """Paint, learn for so long, predict everything."""
     session.paint(np.flatnonzero(labels), labels[labels > 0])
     session.train()
+    end: float | None = None
     with progress() as bar:
         task = bar.add_task("starting", total=seconds)
         for news in session.run():
             session.take(news)
             status = session.status
+            if end is None and status.phase in (Phase.TRAINING, Phase.PREDICTING):
+                end = status.train_seconds + seconds  # a project's network has learned before
+            left = seconds if end is None else max(end - status.train_seconds, 0.0)
             bar.update(
                 task,
-                completed=min(status.train_seconds, seconds),
+                completed=seconds - left,
                 description=f"{status.phase.value}, {status.steps} steps",
             )
-            if session.training and status.train_seconds >= seconds:
+            if session.training and end is not None and not left:
                 session.pause()
             if not session.training and status.phase == Phase.PAUSED and status.complete:
                 session.stop()
-    console.print(f"Wrote {escape(str(out))}")
+
+
+def _image_of(home: Path, image: ImageReference) -> Volume | None:
+    file = image.find(home)
+    return read_volume(file) if file is not None else None
+
+
+def _read_annotation(file: Path, volume: Volume) -> tuple[NDArray[np.uint8], list[int]]:
+    labels = read_labels(file, volume)
+    classes = [int(k) for k in np.unique(labels) if k]
+    _check_classes(classes, file)
+    return labels, classes
 
 
 def _check_classes(classes: list[int], path: Path) -> None:

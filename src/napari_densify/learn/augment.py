@@ -18,42 +18,40 @@ SCALE = 0.15
 ELASTIC = 0.06
 """Standard deviation of the control points' displacement, in units of the patch's half size."""
 GAIN, SHIFT, NOISE = 0.15, 0.15, 0.1
-FLIP = False
 
 
-def warp(
-    values: Tensor, labels: Tensor, spacing: Sequence[float], generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Rotate, scale and deform patches.
+def sources(
+    count: int, size: Sequence[int], spacing: Sequence[float], generator: torch.Generator
+) -> Tensor:
+    """Where the voxels of rotated, scaled and deformed patches come from.
 
     Parameters
     ----------
-    values : (n, c, z, y, x) float
-        Interpolated linearly, edges repeat.
-    labels : (n, k, z, y, x) float
-        Nearest neighbour, 0 from outside.
+    count : int
+        Patches, each varied differently.
+    size : (3,) ints
     spacing : (3,) floats
         Rotations keep physical lengths.
     generator : torch.Generator
         Source of randomness, on the CPU.
+
+    Returns
+    -------
+    (count, 3, z, y, x) float32
+        Along z, y, x, in voxels from the corner of the patch as it was; may lie beyond it.
     """
-    n, _, *size = values.shape
     extent = torch.tensor([s * d for s, d in zip(size, spacing, strict=True)])
-    matrix = _rotations(n, extent, generator) * (
-        1 + SCALE * (2 * torch.rand(n, 1, 1, generator=generator) - 1)
+    matrix = _rotations(count, extent, generator) * (
+        1 + SCALE * (2 * torch.rand(count, 1, 1, generator=generator) - 1)
     )
-    # A physical rotation in grid_sample's coordinates, which run from -1 to 1 along each axis.
-    matrix = matrix * extent[None, None, :] / extent[None, :, None]
-    theta = torch.cat([matrix, torch.zeros(n, 3, 1)], dim=2).flip(1)
-    theta = torch.cat([theta[:, :, :3].flip(2), theta[:, :, 3:]], dim=2)
-    grid = F.affine_grid(theta, [n, 1, *size], align_corners=False)
-    coarse = ELASTIC * torch.randn(n, 3, 4, 4, 4, generator=generator)
-    bend = F.interpolate(coarse, size=size, mode="trilinear", align_corners=True)
-    grid = (grid + bend.movedim(1, -1)).to(values.device)
-    return (
-        F.grid_sample(values, grid, padding_mode="border", align_corners=False),
-        F.grid_sample(labels, grid, mode="nearest", padding_mode="zeros", align_corners=False),
-    )
+    step = torch.tensor(spacing, dtype=torch.float32)
+    matrix = matrix * step[None, None, :] / step[None, :, None]
+    axes = [torch.arange(n) - (n - 1) / 2 for n in size]
+    place = torch.stack(torch.meshgrid(*axes, indexing="ij"))
+    half = torch.tensor(size).view(3, 1, 1, 1) / 2
+    coarse = ELASTIC * torch.randn(count, 3, 4, 4, 4, generator=generator)
+    bend = F.interpolate(coarse, size=list(size), mode="trilinear", align_corners=True)
+    return torch.einsum("nij,jzyx->nizyx", matrix, place) + (bend + 1) * half - 0.5
 
 
 def recolour(values: Tensor, filters: int, generator: torch.Generator) -> Tensor:
@@ -62,22 +60,24 @@ def recolour(values: Tensor, filters: int, generator: torch.Generator) -> Tensor
     Parameters
     ----------
     values : (n, c, z, y, x) float
+        Changed in place.
     filters : int
         How many channels are filter responses; those behind them, the position, are only shifted.
     generator : torch.Generator
         Source of randomness, on the CPU.
     """
-    n, c = values.shape[:2]
+    n, c, *size = values.shape
     one = (n, 1, 1, 1, 1)
+    gain = 1 + GAIN * torch.randn(one, generator=generator).expand(n, filters, 1, 1, 1)
+    gain = torch.cat([gain, torch.ones(n, c - filters, 1, 1, 1)], dim=1)
     shift = SHIFT * torch.randn((n, c, 1, 1, 1), generator=generator)
-    gain = 1 + GAIN * torch.randn(one, generator=generator)
-    grey = values[:, :filters]
-    noise = (
-        NOISE * torch.rand(one, generator=generator) * torch.randn(grey.shape, generator=generator)
-    )
-    changed = values + shift.to(values)
-    changed[:, :filters] += grey * (gain - 1).to(values) + noise.to(values)
-    return changed
+    values.mul_(gain.to(values)).add_(shift.to(values))
+    # One field of noise, in each channel as strong as chance has it: a field for each takes as
+    # long as everything else that is done to a patch.
+    strength = NOISE * torch.randn((n, filters, 1, 1, 1), generator=generator)
+    noise = torch.randn((n, 1, *size), generator=generator)
+    values[:, :filters].addcmul_(strength.to(values), noise.to(values))
+    return values
 
 
 def _rotations(n: int, extent: Tensor, generator: torch.Generator) -> Tensor:

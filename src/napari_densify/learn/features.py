@@ -103,29 +103,39 @@ class FeatureBank:
         fine = min(spacing)
         self._position = _position(self.shape, spacing)
         self._scales = [_Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
-        # Only touched pages of this become memory: what is never asked for costs nothing.
-        self._values = np.empty((self.channels, *self.shape), np.float16)
+        # Only touched pages of this become memory: what is never asked for costs nothing. All of a
+        # voxel lies together, as trees and convolutions want it, and patches that are warped.
+        self._values = np.empty((*self.shape, self.channels), np.float16)
         self._known = np.zeros([-(-n // TILE) for n in self.shape], bool)
 
     def read(self, box: Box) -> NDArray[np.float16]:
-        """(channels, z, y, x) responses in a box inside the volume, a view."""
+        """(z, y, x, channels) responses in a box inside the volume, a view."""
         grid = tuple(
             slice(a // TILE, -(-b // TILE)) for a, b in zip(box.start, box.stop, strict=True)
         )
         for offset in np.argwhere(~self._known[grid]):
             corner = [(o + g.start) * TILE for o, g in zip(offset, grid, strict=True)]
             self._fill(Box.cut(corner, [TILE] * 3, self.shape))
-        return self._values[:, *box.slices]
+        return self._values[box.slices]
+
+    def at(self, where: NDArray[np.int64]) -> NDArray[np.float16]:
+        """(n, channels) responses of voxels at flat indices (C order), a copy."""
+        asked = np.zeros(self._known.shape, bool)
+        asked[tuple(along // TILE for along in np.unravel_index(where, self.shape))] = True
+        for each in np.argwhere(asked & ~self._known):
+            self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
+        return self._values.reshape(-1, self.channels)[where]
 
     @torch.no_grad()
     def _fill(self, tile: Box) -> None:
         channels = [torch.from_numpy(self.image[:, *tile.slices]).to(self.device)]
         for scale in self._scales:
             channels += scale.responses(self.image, tile, self.device)
-        self._values[: self.filters, *tile.slices] = torch.cat(channels).half().cpu().numpy()
+        responses = torch.cat(channels).half().movedim(0, -1).contiguous().cpu().numpy()
+        self._values[*tile.slices, : self.filters] = responses
         along = [p[part] for p, part in zip(self._position, tile.slices, strict=True)]
-        for axis, values in enumerate(np.meshgrid(*along, indexing="ij")):
-            self._values[self.filters + axis, *tile.slices] = values
+        for axis, values in enumerate(np.meshgrid(*along, indexing="ij", sparse=True)):
+            self._values[*tile.slices, self.filters + axis] = values
         self._known[tuple(a // TILE for a in tile.start)] = True
 
 

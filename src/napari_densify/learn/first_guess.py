@@ -11,16 +11,13 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.folds import FOLDS, Folds
+from napari_densify.learn.forest_map import ForestMap
 from napari_densify.learn.forests import SHOWN, Examples, Forests
 from napari_densify.learn.supervision import Supervision
 
 ROWS = 60000
 """Most voxels of each class that trees are drawn from, to bound the memory. Of fib25's 62,000
 annotated voxels 6000 a class bring .71, all of them .76."""
-FLOOR = 0.01
-"""Added to each probability: a forest is never as sure as it says."""
-CELL = 16
-"""Side of the cells that are computed at once; a viewed slice is thin."""
 
 
 class FirstGuess:
@@ -32,13 +29,17 @@ class FirstGuess:
         Of the case.
     forests : Forests
         Of all cases.
+
+    Attributes
+    ----------
+    folds : Folds
+        What each of the forests that the network learns from has not seen of this case.
     """
 
     def __init__(self, bank: FeatureBank, forests: Forests) -> None:
         self.bank, self.forests = bank, forests
         self.folds = Folds(np.empty(0, np.int64), bank.shape)
-        self._values = np.empty((FOLDS + 1, 0, *bank.shape), np.float16)
-        self._forget()
+        self._maps = [ForestMap(bank, forests, number) for number in range(FOLDS + 1)]
 
     @property
     def classes(self) -> int:
@@ -46,12 +47,12 @@ class FirstGuess:
         return self.forests.classes
 
     def examples(self, supervision: Supervision) -> Examples:
-        """What is annotated now, for the forests to be fitted to; decides about the folds."""
+        """What is annotated now, for the forests to be fitted to."""
         where, index, weight = supervision.all()
         kept = _subsample(index, weight, self.classes, self.forests.seed)
         where, index = where[kept], index[kept]
-        self.folds = _telling_folds(where, index, self.bank.shape)
-        return Examples(self._rows_at(where), index, self.folds.at(where))
+        folds = _telling_folds(where, index, self.bank.shape)
+        return Examples(self.bank.at(where).astype(np.float32), index, folds.at(where), folds)
 
     def read(self, box: Box, held_out: int = SHOWN) -> NDArray[np.float16]:
         """Logits of a box inside the volume, a view.
@@ -64,52 +65,14 @@ class FirstGuess:
 
         Returns
         -------
-        (classes, z, y, x) float16
+        (z, y, x, classes) float16
             Logarithms of probabilities, plus a constant that brings them around 0.
         """
-        if self._age != self.forests.age:
-            self._forget()
-        grid = tuple(
-            slice(a // CELL, -(-b // CELL)) for a, b in zip(box.start, box.stop, strict=True)
-        )
-        known = self._known[held_out][grid]
-        unknown = [
-            Box.cut([int(o + g.start) * CELL for o, g in zip(offset, grid, strict=True)],
-                    [CELL] * 3, self.bank.shape)
-            for offset in np.argwhere(~known)
-        ]  # fmt: skip
-        if unknown:
-            self._fill(unknown, held_out)
-            known[...] = True
-        logits: NDArray[np.float16] = self._values[held_out][:, *box.slices]
-        return logits
+        return self._maps[held_out].read(box)
 
-    def _fill(self, cells: list[Box], held_out: int) -> None:
-        rows = [self.bank.read(c).reshape(self.bank.channels, -1) for c in cells]
-        joined = np.concatenate(rows, axis=1).T.astype(np.float32, order="C")
-        probability = self.forests.probability(joined, held_out)
-        logits = np.log((probability + FLOOR) / np.sqrt(FLOOR))
-        ends = np.cumsum([r.shape[1] for r in rows])[:-1]
-        for cell, part in zip(cells, np.split(logits, ends), strict=True):
-            self._values[held_out][:, *cell.slices] = part.T.reshape(-1, *cell.shape)
-
-    def _rows_at(self, where: NDArray[np.int64]) -> NDArray[np.float32]:
-        """(n, channels) filter responses and positions of voxels."""
-        zyx = np.stack(np.unravel_index(where, self.bank.shape))
-        rows = np.empty((where.size, self.bank.channels), np.float32)
-        for each in np.unique(zyx // CELL, axis=1).T:
-            cell = Box.cut([int(c) * CELL for c in each], [CELL] * 3, self.bank.shape)
-            inside = (zyx // CELL == each[:, None]).all(axis=0)
-            z, y, x = zyx[:, inside] - np.array(cell.start)[:, None]
-            rows[inside] = self.bank.read(cell)[:, z, y, x].T
-        return rows
-
-    def _forget(self) -> None:
-        self._age = self.forests.age
-        if self._values.shape[1] != self.classes:
-            # Only touched pages of this become memory.
-            self._values = np.empty((FOLDS + 1, self.classes, *self.bank.shape), np.float16)
-        self._known = np.zeros((FOLDS + 1, *(-(-n // CELL) for n in self.bank.shape)), bool)
+    def at(self, where: NDArray[np.int64], held_out: int = SHOWN) -> NDArray[np.float16]:
+        """(n, classes) logits of voxels at flat indices (C order), a copy; see `read`."""
+        return self._maps[held_out].at(where)
 
 
 def _subsample(

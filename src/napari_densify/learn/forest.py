@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Self
 
@@ -39,54 +39,6 @@ class Forest:
     def __init__(self, trees: Sequence[Table], features: int, classes: int) -> None:
         self.trees, self.features, self.classes = list(trees), features, classes
         self._scikit = [_scikit_tree(t, features, classes) for t in self.trees]
-
-    @classmethod
-    def fit(
-        cls,
-        rows: NDArray[np.float32],
-        index: NDArray[np.integer],
-        weight: NDArray[np.floating],
-        classes: int,
-        *,
-        trees: int,
-        seed: int,
-        threads: int,
-    ) -> Self:
-        """Grow a forest, each tree from as many draws as there are rows, up to `DRAWS`.
-
-        Weights decide how often a row is drawn (Chen, Liaw and Breiman 2004, "Using random forest
-        to learn imbalanced data"): trees grow from fewer different rows, in half the time of
-        weights that count in the splits. scikit-learn's own forest spends longer on checking its
-        arguments than on small trees.
-
-        Parameters
-        ----------
-        rows : (n, features) float32
-        index : (n,) ints
-            Class of each row, below `classes`; some may be missing.
-        weight : (n,) floats
-            How often each row is drawn, in proportion.
-        classes, trees, seed, threads : ints
-        """
-        columns = np.ascontiguousarray(rows, np.float32)
-        drawn_up_to = np.cumsum(weight, dtype=np.float64)
-
-        def grow(number: int) -> Table:
-            random = np.random.default_rng((seed, number))
-            chance = random.random(min(len(rows), DRAWS))
-            draws = np.searchsorted(drawn_up_to, chance * drawn_up_to[-1])
-            times = np.bincount(draws, minlength=len(rows))
-            drawn = np.flatnonzero(times)
-            tree = DecisionTreeClassifier(
-                min_samples_leaf=LEAF,
-                max_features="sqrt",
-                random_state=int(random.integers(1 << 31)),
-            )
-            tree.fit(columns[drawn], index[drawn], times[drawn], check_input=False)
-            return _table(tree.tree_, tree.classes_, classes)
-
-        with ThreadPoolExecutor(threads) as pool:
-            return cls(list(pool.map(grow, range(trees))), rows.shape[1], classes)
 
     def probability(self, rows: NDArray[np.float32], threads: int) -> NDArray[np.float32]:
         """(n, classes) mean of what the trees say; (n, features) rows."""
@@ -126,6 +78,59 @@ class Forest:
         for tree in trees:
             _check(tree, features)
         return cls(trees, features, classes)
+
+
+def grow(
+    rows: NDArray[np.float32],
+    index: NDArray[np.integer],
+    weight: NDArray[np.floating],
+    classes: int,
+    *,
+    trees: int,
+    seed: int,
+    threads: int,
+) -> Iterator[list[Table]]:
+    """Grow trees, each tree from as many draws as there are rows, up to `DRAWS`.
+
+    Weights decide how often a row is drawn (Chen, Liaw and Breiman 2004, "Using random forest to
+    learn imbalanced data"): trees grow from fewer different rows, in half the time of weights that
+    count in the splits. scikit-learn's own forest spends longer on checking its arguments than on
+    small trees, and cannot be interrupted.
+
+    Parameters
+    ----------
+    rows : (n, features) float32
+    index : (n,) ints
+        Class of each row, below `classes`; some may be missing.
+    weight : (n,) floats
+        How often each row is drawn, in proportion.
+    classes, trees, seed, threads : ints
+
+    Yields
+    ------
+    list of dicts
+        As many trees as there are threads, or fewer at the end: then something else may be done.
+    """
+    columns = np.ascontiguousarray(rows, np.float32)
+    drawn_up_to = np.cumsum(weight, dtype=np.float64)
+
+    def one(number: int) -> Table:
+        random = np.random.default_rng((seed, number))
+        chance = random.random(min(len(rows), DRAWS))
+        draws = np.searchsorted(drawn_up_to, chance * drawn_up_to[-1])
+        times = np.bincount(draws, minlength=len(rows))
+        drawn = np.flatnonzero(times)
+        tree = DecisionTreeClassifier(
+            min_samples_leaf=LEAF,
+            max_features="sqrt",
+            random_state=int(random.integers(1 << 31)),
+        )
+        tree.fit(columns[drawn], index[drawn], times[drawn], check_input=False)
+        return _table(tree.tree_, tree.classes_, classes)
+
+    for first in range(0, trees, threads):
+        with ThreadPoolExecutor(threads) as pool:
+            yield list(pool.map(one, range(first, min(first + threads, trees))))
 
 
 def _table(tree: Any, present: NDArray[np.integer], classes: int) -> Table:

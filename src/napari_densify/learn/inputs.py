@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
@@ -32,7 +33,7 @@ class Inputs:
         return count
 
     def read(self, box: Box, held_out: int = SHOWN) -> Tensor:
-        """(channels, z, y, x) float32; beyond the volume's end its last voxels repeat.
+        """(channels, z, y, x) float32, channels last in memory; its last voxels repeat beyond it.
 
         Parameters
         ----------
@@ -42,8 +43,14 @@ class Inputs:
             Fold of the annotation that the guess has not seen.
         """
         inside = Box.cut(box.start, box.shape, self.shape)
-        values = np.concatenate([self.bank.read(inside), self.guess.read(inside, held_out)])
+        parts = self.bank.read(inside), self.guess.read(inside, held_out)
+        values = np.concatenate(parts, axis=-1)
         beyond = [(0, b - i) for b, i in zip(box.shape, inside.shape, strict=True)]
         if any(after for _, after in beyond):
-            values = np.pad(values, [(0, 0), *beyond], mode="edge")
-        return torch.from_numpy(values).float()
+            values = np.pad(values, [*beyond, (0, 0)], mode="edge")
+        return torch.from_numpy(values).float().movedim(-1, 0)
+
+    def at(self, where: NDArray[np.int64], held_out: int = SHOWN) -> Tensor:
+        """(n, channels) float32 of voxels at flat indices (C order); see `read`."""
+        parts = self.bank.at(where), self.guess.at(where, held_out)
+        return torch.from_numpy(np.concatenate(parts, axis=-1)).float()

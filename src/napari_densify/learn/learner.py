@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
-from napari_densify.learn.forests import Forests
+from napari_densify.learn.forests import Forests, Stage
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.prediction import guess_probability, network_probability
 from napari_densify.learn.trainer import Trainer, part
@@ -31,8 +31,12 @@ UNBIAS = 0.5
 hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
-REPLAY = 0.5
-"""Share of steps on other cases than the present one, or the network forgets them."""
+PRESENT = 0.5
+"""Most of the steps that go to the present case when there are others. It gets as many as it is
+painted, compared with the others' mean: half of the steps on a few corrected voxels and nothing
+else unlearn the rest. Three hippocampi of three slices, then 167 corrected voxels in a fourth: Dice
+there .725 before, .801 with the guess refitted, .811 after 60 steps shared out like this, and .599
+after 60 of which half went there."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,7 @@ class Learner:
         self.case.join(self.forests, self.trainer.net.stride, self.classes, seed)
         self.annotation = self.case.painted
         self._random = np.random.default_rng(seed)
+        self._fit: Iterator[Stage] | None = None
         self._weigh()
 
     @property
@@ -155,14 +160,34 @@ class Learner:
         for case in self.cases:
             case.supervision.weigh(table)
 
-    def guess_anew(self) -> None:
-        """Fit the first guess to the annotation as it is now."""
+    def guess_anew(self, interrupt: Callable[[], bool] | None = None) -> Stage:
+        """Fit the first guess to the annotation as it is now, or go on with that.
+
+        Parameters
+        ----------
+        interrupt : callable
+            Asked after every few trees; True ends this call early, as does a new guess that can be
+            shown. Without it the fit is brought to its end.
+        """
         if not self.ready:
             raise ValueError("a guess needs two annotated classes")
         start = time.perf_counter()
-        annotated = [case for case in self.cases if case.painted.annotated]
-        self.forests.fit([case.guess.examples(case.supervision) for case in annotated])
+        if self._fit is None:
+            self._fit = self._fitting()
+        for stage in self._fit:
+            if interrupt and (stage == "shown" or interrupt()):
+                break
+        else:
+            self._fit, stage = None, "done"
         self.seconds += time.perf_counter() - start
+        return stage
+
+    def _fitting(self) -> Iterator[Stage]:
+        annotated = [case for case in self.cases if case.painted.annotated]
+        examples = [case.guess.examples(case.supervision) for case in annotated]
+        yield from self.forests.fit(examples)
+        for case, known in zip(annotated, examples, strict=True):
+            case.guess.folds = known.folds
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
         """Train for about `seconds`, at least one step.
@@ -188,9 +213,11 @@ class Learner:
     def _next_case(self) -> Case:
         """The case that the next step learns from."""
         others = [case for case in self.cases[1:] if case.painted.annotated]
-        here = self.case.painted.annotated > 0
-        if others and not (here and self._random.random() >= REPLAY):
-            return others[int(self._random.integers(len(others)))]
+        here = self.case.painted.annotated
+        if others:
+            there = float(np.mean([case.painted.annotated for case in others]))
+            if self._random.random() >= min(PRESENT, here / (here + there)):
+                return others[int(self._random.integers(len(others)))]
         return self.case
 
     def predict(self, box: Box) -> NDArray[np.float32]:
@@ -269,6 +296,7 @@ class Learner:
             known = self.classes
             self._tell_apart(classes)
             self.trainer.load(state)
+            self._fit = None
             self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})
             self.case.supervision.balance = state["balance"].numpy()
             self.seconds = float(state.get("seconds", 0.0))
@@ -282,6 +310,7 @@ class Learner:
     def _tell_apart(self, classes: list[int]) -> None:
         """Give the network's outputs to these classes; what it learned of the first ones stays."""
         if len(classes) != len(self.classes):
+            self._fit = None  # those trees tell other classes apart
             self.forests.set_classes(len(classes))
             self.trainer.tell_apart(len(classes), self.case.inputs.channels)
         self.classes = classes

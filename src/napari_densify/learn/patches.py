@@ -8,10 +8,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from napari_densify.cases.box import Box
 from napari_densify.learn import augment
 from napari_densify.learn.inputs import Inputs
-from napari_densify.learn.sampler import Patch, Sampler
+from napari_densify.learn.sampler import Sampler
 from napari_densify.learn.supervision import Supervision
 
 
@@ -51,20 +50,44 @@ class Patches:
             w; 0 in the folds of the annotation that the guess in `values` has seen.
         """
         patches = self.sampler.draw(count)
+        size = patches[0].box.shape
         folds = self.inputs.guess.folds.at(np.array([patch.voxel for patch in patches]))
-        held_out = list(zip(patches, map(int, folds), strict=True))
-        values = torch.stack([self.inputs.read(patch.box, fold) for patch, fold in held_out])
-        labels = torch.stack([self.answers(patch, fold) for patch, fold in held_out])
-        values, labels = augment.warp(values, labels, self.spacing, self._random)
+        moved = augment.sources(count, size, self.spacing, self._random)
+        drawn = [
+            self.read(patch.box.start, each, int(fold))
+            for patch, each, fold in zip(patches, moved.round().long(), folds, strict=True)
+        ]
+        values, target, weight = map(torch.stack, zip(*drawn, strict=True))
+        values = values.view(count, *size, -1).movedim(-1, 1)
         values = augment.recolour(values, self.inputs.bank.filters, self._random)
-        return values, labels[:, 0].long(), labels[:, 1]
+        return values, target.view(count, *size), weight.view(count, *size)
 
-    def answers(self, patch: Patch, fold: int) -> Tensor:
-        """(2, z, y, x): class index and weight w; w = 0 outside the fold and beyond the volume."""
-        inside = Box.cut(patch.box.start, patch.box.shape, self.inputs.shape)
-        index, weight = self.supervision.read(inside)
-        out = np.zeros((2, *patch.box.shape), np.float32)
-        z, y, x = inside.shape
-        out[0, :z, :y, :x] = index
-        out[1, :z, :y, :x] = weight * (self.inputs.guess.folds.read(inside) == fold)
-        return torch.from_numpy(out)
+    def read(
+        self, corner: Sequence[int], moved: Tensor, fold: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """(n, channels) values, (n,) class indices and (n,) weights of a patch's voxels.
+
+        Each voxel is the one nearest to where it comes from, so that values and label are of one
+        place, whatever the warp. Beyond the volume its last voxels repeat, with w = 0.
+
+        Parameters
+        ----------
+        corner : (3,) ints
+        moved : (3, z, y, x) int64
+            Where the voxels come from, from the corner on.
+        fold : int
+            What of the annotation counts, and what the guess has not seen.
+        """
+        shape = self.inputs.shape
+        there = [m.numpy().ravel() + a for m, a in zip(moved, corner, strict=True)]
+        zyx = [np.clip(t, 0, n - 1) for t, n in zip(there, shape, strict=True)]
+        where = np.ravel_multi_index(zyx, shape)
+        index, weight = self.supervision.at(where)
+        counts = self.inputs.guess.folds.at(where) == fold
+        for original, inside in zip(there, zyx, strict=True):
+            counts &= original == inside
+        return (
+            self.inputs.at(where, fold),
+            torch.from_numpy(index),
+            torch.from_numpy(weight * counts),
+        )

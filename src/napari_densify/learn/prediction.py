@@ -20,7 +20,8 @@ Size = Sequence[int]
 
 def guess_probability(inputs: Inputs, box: Box) -> Tensor:
     """(classes, z, y, x) probabilities of the first guess."""
-    return torch.from_numpy(inputs.guess.read(box).astype(np.float32)).softmax(0)
+    logits = torch.from_numpy(inputs.guess.read(box).astype(np.float32))
+    return logits.softmax(-1).movedim(-1, 0)
 
 
 @torch.no_grad()

@@ -63,6 +63,10 @@ class Supervision:
         """Class indices and weights in a box inside the volume; w = 0 where not annotated."""
         return self._of(self.annotation.read(box))
 
+    def at(self, where: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
+        """Class indices and weights at flat voxel indices; w = 0 where not annotated."""
+        return self._of(self.annotation.at(where))
+
     def _of(self, marks: NDArray[np.void]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         label, round_, wrong = (marks[f].astype(np.intp) for f in ("label", "round", "wrong"))
         index: NDArray[np.intp] = self._index_of[label].astype(np.intp)

@@ -68,7 +68,7 @@ class Trainer:
     @property
     def classes(self) -> int:
         """How many classes it tells apart."""
-        return self.net.head.out_channels
+        return self.net.head.out_features
 
     def edited(self) -> None:
         """There is something new to learn: the rate rises again."""

@@ -22,8 +22,9 @@ class Level:
     Attributes
     ----------
     encoder, decoder : tuples of ints
-        Output channels of the convolutions on the way down and on the way up. An empty encoder
-        hands the level's input on as its skip connection.
+        Output channels of the convolutions on the way down and on the way up. With an empty
+        encoder, at the finest resolution, the level is a light head: each voxel sees its own
+        input and what comes up to it, by one layer as wide as the decoder says.
     kernel : (3,) ints
         Convolution size along z, y, x.
     pool : (3,) ints
@@ -48,13 +49,14 @@ CICEK2016 = (
 def compact(widths: Sequence[int], finest: int = 16) -> tuple[Level, ...]:
     """Levels like those of `COMPACT` with other widths below full resolution."""
     *upper, deepest = widths
-    middle = (Level((w, w), (w, w) if i == 0 else (w,)) for i, w in enumerate(upper))
+    middle = (Level((w,) if i == 0 else (w, w), (w,)) for i, w in enumerate(upper))
     return (Level((), (finest,)), *middle, Level((deepest, deepest)))
 
 
 COMPACT = compact((32, 64, 96))
-"""The default on a CPU: hardly any work at full resolution, where convolutions are narrow and
-slow; widths in multiples of 16, where they reach the matrix-product rate."""
+"""The default on a CPU: no convolution at full resolution, where they are narrow and slow, and one
+on the way down and up at half of it; widths in multiples of 16, where they reach the matrix-product
+rate. docs/method.md has the steps and the Dice of others."""
 
 
 def fit_spacing(levels: Sequence[Level], spacing: Sequence[float]) -> tuple[Level, ...]:
@@ -88,9 +90,10 @@ class UNet3D(nn.Module):
         True: the output has the input's size, which must be a multiple of `stride`.
     learned_pool : bool
         Go down by strided convolution instead of max pooling.
-    keep_width_up : bool
-        Whether up-convolutions keep their number of channels as in the paper, instead of going
-        to the width of the finer level.
+    as_paper : bool
+        Up-convolutions keep their number of channels, and skip connections are concatenated.
+        Otherwise they go to the width of the finer level, and skip connections are added: half
+        the operations.
     """
 
     def __init__(
@@ -101,7 +104,7 @@ class UNet3D(nn.Module):
         *,
         padded: bool = True,
         learned_pool: bool = True,
-        keep_width_up: bool = False,
+        as_paper: bool = False,
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
@@ -122,18 +125,21 @@ class UNet3D(nn.Module):
             else:
                 self.downs.append(nn.MaxPool3d(level.pool))
         for level, skip in zip(reversed(self.levels[:-1]), reversed(skips), strict=True):
-            wide = width if keep_width_up else level.decoder[0]
+            wide = width if as_paper else level.decoder[0]
             self.ups.append(nn.ConvTranspose3d(width, wide, level.pool, level.pool, bias=False))
-            block, width = _convolutions(wide + skip, level.decoder, level.kernel, padded)
-            self.decoders.append(block)
-        self.head = nn.Conv3d(width, classes, 1)
+            if level.encoder:
+                joined = wide + skip if as_paper else wide
+                block, width = _convolutions(joined, level.decoder, level.kernel, padded)
+                self.decoders.append(_Joined(block) if as_paper else _Added(block))
+            else:
+                self.decoders.append(_Light(skip, wide))
+                width = wide
+        self.head = _Pointwise(width, classes)
 
     @classmethod
     def cicek2016(cls, in_channels: int = 3, classes: int = 3) -> Self:
         """The network of the paper: 132×132×116 voxels in, 44×44×28 out."""
-        return cls(
-            in_channels, classes, CICEK2016, padded=False, learned_pool=False, keep_width_up=True
-        )
+        return cls(in_channels, classes, CICEK2016, padded=False, learned_pool=False, as_paper=True)
 
     @property
     def stride(self) -> Size:
@@ -161,16 +167,14 @@ class UNet3D(nn.Module):
         x = self.encoders[-1](x)
         for up, decoder in zip(self.ups, self.decoders, strict=True):
             x = up(x)
-            x = decoder(torch.cat([_crop(skips.pop(), x), x], dim=1))
+            x = decoder(_crop(skips.pop(), x), x)
         logits: Tensor = self.head(x)
         return logits
 
     def set_classes(self, count: int) -> None:
         """Give the head that many outputs; the first ones keep what they know."""
-        old, kept = self.head, min(self.head.out_channels, count)
-        head = nn.Conv3d(old.in_channels, count, 1).to(old.weight)
-        assert head.bias is not None
-        assert old.bias is not None
+        old, kept = self.head, min(self.head.out_features, count)
+        head = _Pointwise(old.in_features, count).to(old.weight)
         with torch.no_grad():
             # A new class begins as unlikely as the least likely one, without a preference.
             head.weight[:] = old.weight.mean(dim=0, keepdim=True)
@@ -193,10 +197,11 @@ class UNet3D(nn.Module):
         if self.levels[0].encoder:
             _set_inputs(self.encoders[0], old, count)
         else:
-            # The input is handed on to the next level, and is the skip connection, which comes
-            # first in what the decoder gets.
+            # The input is handed on to the next level, and is the skip connection.
             self.downs[0] = _with_inputs(self.downs[0], old, count)
-            _set_inputs(self.decoders[-1], old, count)
+            light = self.decoders[-1]
+            assert isinstance(light, _Light)
+            light.look = _with_inputs(light.look, old, count)
 
 
 def _set_inputs(block: nn.Module, old: int, count: int) -> None:
@@ -204,15 +209,56 @@ def _set_inputs(block: nn.Module, old: int, count: int) -> None:
     block[0] = _with_inputs(block[0], old, count)
 
 
-def _with_inputs(conv: nn.Module, old: int, count: int) -> nn.Conv3d:
-    """The convolution with `count` instead of its first `old` input channels."""
-    assert isinstance(conv, nn.Conv3d)
-    weight = conv.weight.detach()
+def _with_inputs(layer: nn.Module, old: int, count: int) -> nn.Module:
+    """The layer with `count` instead of its `old` input channels."""
+    assert isinstance(layer, nn.Conv3d | _Pointwise)
+    weight = layer.weight.detach()
     kept = min(old, count)
     new = weight.new_zeros(len(weight), count - kept, *weight.shape[2:])
-    conv.weight = nn.Parameter(torch.cat([weight[:, :kept], new, weight[:, old:]], dim=1))
-    conv.in_channels += count - old
-    return conv
+    layer.weight = nn.Parameter(torch.cat([weight[:, :kept], new], dim=1))
+    if isinstance(layer, nn.Conv3d):
+        layer.in_channels = count
+    else:
+        layer.in_features = count
+    return layer
+
+
+class _Pointwise(nn.Linear):
+    """A convolution of one voxel, as a matrix product: torch's own takes a slow path on a CPU."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+class _Joined(nn.Module):
+    """Convolutions of the skip connection and, behind it, what comes up."""
+
+    def __init__(self, convolutions: nn.Sequential) -> None:
+        super().__init__()
+        self.convolutions = convolutions
+
+    def forward(self, skip: Tensor, below: Tensor) -> Tensor:
+        answer: Tensor = self.convolutions(torch.cat([skip, below], dim=1))
+        return answer
+
+
+class _Added(_Joined):
+    """Convolutions of the sum of both."""
+
+    def forward(self, skip: Tensor, below: Tensor) -> Tensor:
+        answer: Tensor = self.convolutions(skip + below)
+        return answer
+
+
+class _Light(nn.Module):
+    """One layer that sees each voxel's input and what comes up to it."""
+
+    def __init__(self, inputs: int, width: int) -> None:
+        super().__init__()
+        self.look: nn.Module = _Pointwise(inputs, width)
+
+    def forward(self, skip: Tensor, below: Tensor) -> Tensor:
+        return torch.relu_(self.look(skip) + below)
 
 
 def _convolutions(

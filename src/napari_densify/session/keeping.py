@@ -17,6 +17,7 @@ from napari_densify.cases.checked import Checked, write_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry, Event, now
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.summary import Mark, read_summary, summarise, write_summary
 from napari_densify.cases.view import View, write_view
 from napari_densify.session.news import Model, Moved, News, Notice, Status, Taken
 
@@ -43,6 +44,11 @@ class Keeping:
         The session's own, read when it is written.
     clock : callable
         Seconds that only rise, whatever is done to the computer's clock.
+
+    Attributes
+    ----------
+    mark : str
+        What the user says of the case, see `cases.summary`; written with the rest.
     """
 
     def __init__(
@@ -63,6 +69,7 @@ class Keeping:
         self._snapshot_of = project.number
         self._curve_at = 0.0
         self._said = ""
+        self.mark: Mark = read_summary(project.path).mark if project.exists else ""
 
     def changed(self, box: Box) -> None:
         """The prediction changed there."""
@@ -144,6 +151,7 @@ class Keeping:
         if self.project.writable and threading.main_thread().is_alive():
             yield from self._try(self._save_checked)
             yield from self._try(self._save)
+            yield from self._try(self._summarise)
             yield from self._try(self.project.fold)
         self.project.close()
 
@@ -181,6 +189,10 @@ class Keeping:
             seconds=status.train_seconds,
             loss=None if np.isnan(status.loss) else status.loss,
         )
+
+    def _summarise(self) -> None:
+        summary = summarise(self.project.annotation, self.prediction, self.mark)
+        write_summary(self.project.path, summary)
 
     def _snapshot(self) -> None:
         self._snapshot_of = self.project.take_snapshot("").edits

@@ -15,11 +15,11 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Shape
 
 SLICE = 0.2
-"""Seconds of training at a time; an edit ends a slice early."""
+"""Seconds of training, or of fitting the guess, at a time; an edit ends a slice early."""
 GUESS_SHARE = 0.2
 """Most of the learning that goes to fitting the guess to new edits."""
-FRESH = 0.1
-"""Training after an edit before the viewed slice is predicted again: a step at least."""
+FRESH = 0.02
+"""Training after an edit before the viewed slice is predicted again: one step on most machines."""
 EVERY = 2.0
 """Training between refreshes of the viewed slice while nothing is edited."""
 AGE = 4.0
@@ -41,7 +41,9 @@ class Learn:
 
 @dataclass(frozen=True)
 class Guess:
-    """Fit the first guess to the annotation as it is now."""
+    """Fit the first guess to the annotation for that long, or until it can be shown."""
+
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class Schedule:
         self.trained = 0.0
         self._edited = 0.0
         self._spent_on_rest = self._spent_on_guesses = 0.0
+        self._able = self._teachable = self._fitting = False
         self._guess_is_old = True
+        self._newest: Box | None = None
         self._rest = list(tiles(shape, [TILE] * 3))
         self._rest_at = np.full(len(self._rest), -np.inf)
         self._doubt = np.ones(len(self._rest))
@@ -77,22 +81,23 @@ class Schedule:
         self.view = plane
         thick, side = SLAB
         start, stop = [0, 0, 0], list(self.shape)
-        start[plane.axis] = max(0, min(plane.position - thick // 2, stop[plane.axis] - thick))
+        # On the grid of the guess's cells, so that no slab needs more of them than another.
+        start[plane.axis] = plane.position // thick * thick
         stop[plane.axis] = min(start[plane.axis] + thick, stop[plane.axis])
         size = [thick if axis == plane.axis else side for axis in range(3)]
         slab = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
         corner = slab.start
         self._view = {box.shift([-c for c in corner]): -np.inf for box in tiles(slab.shape, size)}
 
-    def edited(self) -> None:
-        """An edit came in: what was predicted so far is out of date."""
-        self._edited = self.trained
+    def edited(self, where: Box | None) -> None:
+        """An edit came in, in that box: what was predicted so far is out of date."""
+        self._edited, self._newest = self.trained, where
         self._guess_is_old = True
 
     def forget(self) -> None:
         """Learning starts anew."""
         self.trained = self._edited = self._spent_on_rest = self._spent_on_guesses = 0.0
-        self._guess_is_old = True
+        self._forget_guess()
         self._rest_at[:] = -np.inf
         self._view = dict.fromkeys(self._view, -np.inf)
 
@@ -100,31 +105,51 @@ class Schedule:
         """Go on with weights that were trained for that long."""
         # A second at least: they have something to say at once.
         self.trained = max(seconds, 1.0)
+        self._forget_guess()
+        self._able = True
 
     def next(self) -> Learn | Guess | Predict | None:
         """The next piece of work; None if there is none."""
-        if not self.trained:
-            return Guess() if self.training else None
-        box, age = min(self._view.items(), key=lambda item: item[1])
-        if self._view_is_due(age):
-            return Predict(box, viewed=True)
-        if self.training and self._guess_is_due() and age > self._edited:
-            return Guess()
+        if not self._able:
+            return Guess(SLICE) if self.training else None
+        due = [box for box, age in self._view.items() if self._view_is_due(age)]
+        if due:
+            return Predict(min(due, key=self._from_newest), viewed=True)
+        refreshed = min(self._view.values()) > self._edited
+        if self.training and self._guess_is_due() and refreshed:
+            return Guess(SLICE)
         # What was never predicted comes before everything else: it costs little with a guess.
         whole = bool((self._rest_at > -np.inf).all())
         if self.training and whole and self._spent_on_rest > SHARE * self.trained:
-            return Learn(SLICE)
+            return self._learn()
         urgency = self._urgency()
         worst = int(urgency.argmax())
         if urgency[worst] > 0:
             return Predict(self._rest[worst], viewed=False)
-        return Learn(SLICE) if self.training else None
+        return self._learn() if self.training else None
 
-    def guessed(self, seconds: float) -> None:
-        """The guess knows all edits; to fit it took that long."""
+    def _learn(self) -> Learn | Guess:
+        """The network learns from what the guess does not know, so that comes before it."""
+        if not self._teachable:
+            return Guess(SLICE)
+        return Learn(SLICE if self.trained - self._edited >= FRESH else FRESH)
+
+    def guessed(self, seconds: float, *, shown: bool, done: bool) -> None:
+        """The guess was fitted for that long.
+
+        Parameters
+        ----------
+        seconds : float
+        shown, done : bools
+            Whether there is a new guess to show by now, and whether that fit is at its end.
+        """
+        if not self._fitting:
+            self._guess_is_old = False  # what was edited until now is in it
+        self._fitting = not done
+        self._able |= shown
+        self._teachable |= done
         self.learned(seconds)
         self._spent_on_guesses += seconds
-        self._guess_is_old = False
 
     def learned(self, seconds: float) -> None:
         """Training went on for that long."""
@@ -144,7 +169,7 @@ class Schedule:
     @property
     def done(self) -> float:
         """Share of the blocks predicted by weights that saw the last edit; paused, the newest."""
-        if not self.trained:
+        if not self._able:
             return 0.0
         current = self._rest_at > self._edited
         if not self.training:
@@ -161,7 +186,23 @@ class Schedule:
         return self.trained - at >= EVERY
 
     def _guess_is_due(self) -> bool:
-        return self._guess_is_old and self._spent_on_guesses <= GUESS_SHARE * self.trained
+        wanted = self._guess_is_old or self._fitting
+        return wanted and self._spent_on_guesses <= GUESS_SHARE * self.trained
+
+    def _forget_guess(self) -> None:
+        """There is no guess, or none that an annotation is behind."""
+        self._able = self._teachable = self._fitting = False
+        self._guess_is_old = True
+
+    def _from_newest(self, box: Box) -> tuple[float, float]:
+        """How far a block is from the newest edit, and how old."""
+        if self._newest is None:
+            return 0.0, self._view[box]
+        gaps = [
+            max(a.start - b.stop + 1, b.start - a.stop + 1, 0)
+            for a, b in zip(box.slices, self._newest.slices, strict=True)
+        ]
+        return float(np.linalg.norm(gaps)), self._view[box]
 
     def _urgency(self) -> np.ndarray:
         """Old, uncertain and near to the view comes first; 0 for what is fresh."""

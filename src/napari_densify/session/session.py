@@ -21,6 +21,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Learning
 from napari_densify.cases.snapshot import Snapshot
+from napari_densify.cases.summary import Mark
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
@@ -91,6 +92,7 @@ class Session:
     prediction_changed = Signal(Box)
     edited = Signal(Edit)
     round_changed = Signal(int)
+    training_changed = Signal(bool)
     checked_changed = Signal(Checked)
     scored = Signal(int, float)
     worker_lost = Signal(str)
@@ -236,6 +238,7 @@ class Session:
         """Start or go on training; False pauses."""
         self._training = on
         self.drive.post(Train(on))
+        self.training_changed.emit(on)
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
@@ -260,6 +263,16 @@ class Session:
                 self.project.describe(learning=self._learning())
             except Problem as problem:
                 self.noticed.emit(str(problem))
+
+    @property
+    def mark(self) -> Mark:
+        """What the user says of the case, see `cases.summary`."""
+        return self._keeping.mark if self._keeping is not None else ""
+
+    @mark.setter
+    def mark(self, mark: Mark) -> None:
+        if self._keeping is not None:
+            self._keeping.mark = mark
 
     def move(self, target: Path) -> None:
         """Give the project another name or place; `moved` says when it is there."""
@@ -341,7 +354,8 @@ class Session:
             case Block():
                 self._show(news)
             case Status():
-                shown = news.complete and news.edits >= self._edits > 0
+                taught = self._edits > 0 or len(self.others) > 0
+                shown = news.complete and news.edits >= self._edits and taught
                 if self._keeping is not None:
                     self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown

@@ -121,7 +121,7 @@ class Worker:
         if isinstance(task, Learn):
             news += self._learn(task)
         elif isinstance(task, Guess):
-            self._guess()
+            self._guess(task)
         elif isinstance(task, Predict):
             news.append(self._predict(task))
         elif not self._schedule.training and self._saved_at < self._schedule.trained:
@@ -163,7 +163,8 @@ class Worker:
             message = self._inbox.popleft()
             if isinstance(message, Edit):
                 self._learner.apply(message)
-                self._schedule.edited()
+                shape = self._volume.shape
+                self._schedule.edited(message.box(shape) if message.where.size else None)
                 self._edits += 1
             elif isinstance(message, Look):
                 self._schedule.look(message.plane)
@@ -211,12 +212,16 @@ class Worker:
         self._saved_at = self._schedule.trained
         return []
 
-    def _guess(self) -> None:
+    def _guess(self, task: Guess) -> None:
         start = time.perf_counter()
         if np.isnan(self._started):
             self._started = start
-        self._learner.guess_anew()
-        self._schedule.guessed(time.perf_counter() - start)
+        end = start + task.seconds
+        stage = self._learner.guess_anew(
+            interrupt=lambda: bool(self._inbox) or time.perf_counter() >= end
+        )
+        seconds = time.perf_counter() - start
+        self._schedule.guessed(seconds, shown=stage != "growing", done=stage == "done")
 
     def _learn(self, task: Learn) -> list[News]:
         start = time.perf_counter()

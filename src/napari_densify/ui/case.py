@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,7 +31,7 @@ from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
-from napari_densify.ui.slices import ACTIONS, SliceAction
+from napari_densify.ui.slices import SliceAction
 from napari_densify.ui.view import view_of
 from napari_densify.ui.weights import WeightsLayer
 
@@ -57,6 +57,8 @@ class CaseView(QObject):
     session : Session
         Not yet running.
     rows : list of ClassRow
+    bind_keys : callable
+        Gives a layer that is painted on its keys.
     view : View, optional
         How the project was last looked at.
     """
@@ -64,8 +66,6 @@ class CaseView(QObject):
     ended = Signal(str)
     obliqueToggled = Signal(bool)
     classPicked = Signal(int)
-    nextAsked = Signal()
-    checkAsked = Signal(object, bool)
 
     def __init__(
         self,
@@ -73,10 +73,12 @@ class CaseView(QObject):
         image: Image,
         session: Session,
         rows: Sequence[ClassRow],
+        bind_keys: Callable[[Labels], None],
         view: View | None = None,
     ) -> None:
         super().__init__()
         self.viewer, self.image, self.session = viewer, image, session
+        self._bind_keys = bind_keys
         self._closed = False
         self._training = view.training if view else True
         self.prediction = labels_like(
@@ -102,8 +104,8 @@ class CaseView(QObject):
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
         self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
-        self._annotation_copies.each(self._bind_keys)
-        self._prediction_copies.each(self._bind_keys)
+        self._annotation_copies.each(bind_keys)
+        self._prediction_copies.each(bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
         self._view_timer.timeout.connect(self._note_view)
         viewer.dims.events.connect(self._look)
@@ -137,6 +139,11 @@ class CaseView(QObject):
         self.session.train(on)
         self._looked()
 
+    def set_strength(self, strength: float) -> None:
+        """Let corrections count that much more, see `cases.weight`."""
+        self.session.set_strength(strength)
+        self.weights.renew()
+
     def close(self, why: str = "") -> None:
         """Stop the loop without waiting and let go of the layers; they stay."""
         if self._closed:
@@ -163,6 +170,7 @@ class CaseView(QObject):
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Colour both layers by the class table."""
+        self._names = {row.label: row.name for row in rows}
         self._annotation_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=True))
         )
@@ -175,6 +183,10 @@ class CaseView(QObject):
                 self.session.project.describe(classes=kept)
             except Problem as problem:
                 show_error(str(problem))
+
+    def name_of(self, label: int) -> str:
+        """The name of a class."""
+        return self._names.get(label, f"class {label}")
 
     def pick(self, label: int) -> None:
         """Paint that class from now on."""
@@ -235,6 +247,21 @@ class CaseView(QObject):
         self.viewer.layers.append(layer)
         self.viewer.layers.selection.active = active
 
+    def hide_or_show(self) -> None:
+        """Hide the prediction, or show it again."""
+        visible = not self.prediction.visible
+        self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", visible))
+
+    def outline_or_fill(self) -> None:
+        """Show the prediction as outlines, or filled again."""
+        contour = 0 if self.prediction.contour else 1
+        self._prediction_copies.each_now(lambda layer: setattr(layer, "contour", contour))
+
+    def fade(self, steps: int) -> None:
+        """Make the prediction that many steps stronger, or fainter below 0."""
+        opacity = round(self.prediction.opacity + steps * FAINTER, 2)
+        self.prediction.opacity = min(max(opacity, FAINTER), 1.0)
+
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
         manager = orthogonal_views(self.viewer)
@@ -287,35 +314,6 @@ class CaseView(QObject):
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)
         return layer
-
-    def _bind_keys(self, layer: Labels) -> None:
-        for label in range(1, 10):
-            layer.bind_key(str(label), lambda _, k=label: self.classPicked.emit(k), overwrite=True)
-        for action in ACTIONS:
-            # napari asks for the callback's name, which a partial has not.
-            layer.bind_key(action.key, lambda of, a=action: self.act(a, of), overwrite=True)
-
-        for key, overlay in (("W", self.weights), ("U", self.uncertainty)):
-            layer.bind_key(key, lambda _, o=overlay: o.show(not o.shown), overwrite=True)
-        for key, step in ((",", -FAINTER), (".", FAINTER)):
-            layer.bind_key(key, lambda _, s=step: self._fade(s), overwrite=True)
-        layer.bind_key("N", lambda _: self.nextAsked.emit(), overwrite=True)
-        layer.bind_key("K", lambda of: self.checkAsked.emit(of, True), overwrite=True)
-        layer.bind_key("Shift-K", lambda of: self.checkAsked.emit(of, False), overwrite=True)
-        layer.bind_key("H", self._hide_while_held, overwrite=True)
-        layer.bind_key("O", self._outline_or_fill, overwrite=True)
-
-    def _hide_while_held(self, _: Labels) -> Iterator[None]:
-        self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", False))
-        yield
-        self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", True))
-
-    def _fade(self, step: float) -> None:
-        self.prediction.opacity = min(max(round(self.prediction.opacity + step, 2), FAINTER), 1.0)
-
-    def _outline_or_fill(self, _: Labels) -> None:
-        contour = 0 if self.prediction.contour else 1
-        self._prediction_copies.each_now(lambda layer: setattr(layer, "contour", contour))
 
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)

@@ -115,6 +115,11 @@ class ClassTable(QWidget):
             if row.label == label:
                 self._table.selectRow(i)
 
+    def pickRow(self, row: int) -> None:
+        """Pick the class in a row, counted from 0; none if there is no such row."""
+        if row < len(self._rows):
+            self._table.selectRow(row)
+
     def add(self) -> None:
         """Add a class with the lowest free label and pick it."""
         taken = {row.label for row in self._rows}

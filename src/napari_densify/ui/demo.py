@@ -123,9 +123,7 @@ def run_demo(
         write_volume(out / "prediction.nii.gz", volume.like(labels))
         (out / "run.json").write_text(json.dumps(result, indent=2) + "\n")
         done(result)
-        if stay:
-            widget.train.setText("Train")
-        else:
+        if not stay:
             viewer.close()
 
     robot.roundOver.connect(round_over)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
@@ -25,6 +24,7 @@ from napari_densify.session.session import Session
 from napari_densify.session.suggest import Suggestion, reason, suggest
 from napari_densify.ui.panel import LivePanel
 from napari_densify.ui.planes import shown_plane
+from napari_densify.ui.shortcuts import tip
 from napari_densify.ui.view import show_plane
 
 if TYPE_CHECKING:
@@ -45,13 +45,10 @@ class NextPanel(LivePanel):
         super().__init__("What next?", EVERY_MS, parent)
         self._went: Plane | None = None
         self.next = QPushButton("Next slice")
-        self.next.setToolTip("Go where a correction should help most; again: a runner-up (key N)")
+        self.next.setToolTip(tip("next"))
         self.next.clicked.connect(self.go_on)
         self.check = QPushButton("Checked, go on")
-        self.check.setToolTip(
-            "This slice is right: count it as checked and go to the next one that is not (key K; "
-            "Shift+K takes it back)"
-        )
+        self.check.setToolTip(f"{tip('check')}; {tip('uncheck')}")
         self.check.clicked.connect(lambda: self.mark())
         self.list = QListWidget()
         self.list.setWordWrap(True)
@@ -67,13 +64,11 @@ class NextPanel(LivePanel):
             self.addWidget(widget)
         self.follow(None)
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+    def follow(self, case: CaseView | None) -> None:
         """Suggest slices of a running case from now on; None: of none."""
         if self.case is not None:
             self.case.session.checked_changed.disconnect(self._checked_changed)
-            self.case.nextAsked.disconnect(self.go_on)
-            self.case.checkAsked.disconnect(self.mark)
-        super().follow(case, name_of)
+        super().follow(case)
         self._went = None
         self.list.clear()
         self.next.setEnabled(case is not None)
@@ -81,8 +76,6 @@ class NextPanel(LivePanel):
         self.checked.setValue(Checked(), (0, 0, 0))
         if case is not None:
             case.session.checked_changed.connect(self._checked_changed)
-            case.nextAsked.connect(self.go_on)
-            case.checkAsked.connect(self.mark)
             self.checked.setValue(case.session.checked, case.session.volume.shape)
 
     def look(self, session: Session) -> list[Suggestion]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
@@ -11,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import Copies, PredictionBond, layer_like
+from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -106,15 +106,16 @@ class OverlayBoxes(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.case: CaseView | None = None
-        self.weights = _box("weights", "Show how much each painted voxel counts (key W)")
-        self.uncertainty = _box("uncertainty", "Show where the prediction is not sure (key U)")
+        self.weights = _box("weights")
+        self.uncertainty = _box("uncertainty")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         for name, box in self._boxes():
             box.toggled.connect(lambda on, n=name: self._show(n, on))
             layout.addWidget(box)
+        self.follow(None)
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+    def follow(self, case: CaseView | None) -> None:
         """Show the overlays of a running case from now on; None: of none."""
         for name, box in self._boxes():
             if self.case is not None:
@@ -122,6 +123,7 @@ class OverlayBoxes(QWidget):
             if case is not None:
                 getattr(case, name).toggled.connect(box.setChecked)
         self.case = case
+        self.setEnabled(case is not None)
         for name, box in self._boxes():
             if case is not None:
                 self._show(name, box.isChecked())
@@ -134,7 +136,7 @@ class OverlayBoxes(QWidget):
             getattr(self.case, name).show(on)
 
 
-def _box(title: str, tip: str) -> QCheckBox:
-    box = QCheckBox(title)
-    box.setToolTip(tip)
+def _box(name: str) -> QCheckBox:
+    box = QCheckBox(f"show {name}")
+    box.setToolTip(tip(name))
     return box

@@ -1,9 +1,8 @@
-"""A section of the dock that folds, and keeps itself up to date while it is unfolded."""
+"""Parts of the dock: what they have in common, and those that look again while unfolded."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
@@ -14,6 +13,13 @@ from napari_densify.session.session import Session
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
+
+
+class Part(Protocol):
+    """A part of the dock: it serves the case that is running."""
+
+    def follow(self, case: CaseView | None) -> None:
+        """Serve a running case from now on; None: none."""
 
 
 class LivePanel(QCollapsible):
@@ -29,22 +35,25 @@ class LivePanel(QCollapsible):
     def __init__(self, title: str, every_ms: int, parent: QWidget | None = None) -> None:
         super().__init__(title, parent)
         self.case: CaseView | None = None
-        self.name_of: Callable[[int], str] = str
         self._timer = QTimer(self, singleShot=True, interval=every_ms)
         self._timer.timeout.connect(self._look)
         self.toggled.connect(self._changed)
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
-        """Show a running case from now on, with names for its labels; None: none."""
+    def follow(self, case: CaseView | None) -> None:
+        """Show a running case from now on; None: none."""
         if self.case is not None:
             self.case.session.prediction_changed.disconnect(self._changed)
             self.case.session.edited.disconnect(self._changed)
-        self.case, self.name_of = case, name_of
+        self.case = case
         self._timer.stop()
         if case is not None:
             case.session.prediction_changed.connect(self._changed)
             case.session.edited.connect(self._changed)
             self._changed()
+
+    def name_of(self, label: int) -> str:
+        """The name of a class of that case."""
+        return self.case.name_of(label) if self.case is not None else str(label)
 
     def look(self, session: Session) -> Any:
         """What there is to show; called in a thread."""

@@ -9,24 +9,24 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from napari_densify.cases.plane import ORIENTATIONS, Plane
+from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
     from napari_orthogonal_views.ortho_view_manager import OrthoViewManager
 
-_NAMES = {"xy": "axial", "xz": "coronal", "yz": "sagittal"}
+    from napari_densify.ui.case import CaseView
 
 
 class PlaneButtons(QWidget):
     """Buttons xy, xz, yz, and one each for an oblique plane and all three side by side."""
 
     valueChanged = Signal(str)
-    obliqueToggled = Signal(bool)
-    orthogonalToggled = Signal(bool)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._case: CaseView | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._group = QButtonGroup(self)
@@ -34,22 +34,30 @@ class PlaneButtons(QWidget):
         for name in ORIENTATIONS:
             button = QPushButton(name)
             button.setCheckable(True)
-            button.setToolTip(f"Look at and paint on {_NAMES[name]} slices")
+            button.setToolTip(tip(name))
             button.clicked.connect(lambda _=False, n=name: self.valueChanged.emit(n))
             self._group.addButton(button)
             self._buttons[name] = button
             layout.addWidget(button)
         self.oblique = QPushButton("oblique")
         self.oblique.setCheckable(True)
-        self.oblique.setToolTip("Paint on a plane at any angle, in a canvas of its own")
-        self.oblique.toggled.connect(self.obliqueToggled)
+        self.oblique.setToolTip(tip("oblique"))
+        self.oblique.toggled.connect(self._show_oblique)
         layout.addWidget(self.oblique)
         self.orthogonal = QPushButton("side by side")
         self.orthogonal.setCheckable(True)
-        self.orthogonal.setToolTip("Show all three orientations; paint in each")
-        self.orthogonal.toggled.connect(self.orthogonalToggled)
+        self.orthogonal.setToolTip(tip("orthogonal"))
+        self.orthogonal.toggled.connect(self._show_orthogonal)
         layout.addWidget(self.orthogonal)
         self.setValue("xy")
+
+    def follow(self, case: CaseView | None) -> None:
+        """Open further views of a running case from now on; None: of none."""
+        if self._case is not None:
+            self._case.obliqueToggled.disconnect(self.oblique.setChecked)
+        self._case = case
+        if case is not None:
+            case.obliqueToggled.connect(self.oblique.setChecked)
 
     def value(self) -> str:
         """`xy`, `xz` or `yz`."""
@@ -63,6 +71,14 @@ class PlaneButtons(QWidget):
         """Check a button and say so."""
         self.mark(orientation)
         self.valueChanged.emit(orientation)
+
+    def _show_oblique(self, on: bool) -> None:
+        if self._case is not None:
+            self._case.show_oblique(on)
+
+    def _show_orthogonal(self, on: bool) -> None:
+        if self._case is not None:
+            self._case.show_orthogonal(on)
 
 
 def orientation_of(viewer: napari.Viewer) -> str:
@@ -113,8 +129,3 @@ def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
     from napari_orthogonal_views import ortho_view_manager
 
     return ortho_view_manager._get_manager(viewer)
-
-
-def show_orthogonal_views(viewer: napari.Viewer) -> None:
-    """Show the three orientations side by side (a command)."""
-    orthogonal_views(viewer).show()

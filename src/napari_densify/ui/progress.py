@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyqtgraph
 from napari.utils import progress
@@ -13,6 +13,9 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 from napari_densify.cases.history import Entry
 from napari_densify.session.agreement import settled
 from napari_densify.session.news import Phase, Status
+
+if TYPE_CHECKING:
+    from napari_densify.ui.case import CaseView
 
 CURVE = "#56B4E9"
 POINTS = 2000
@@ -24,6 +27,7 @@ class ProgressPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._case: CaseView | None = None
         self.phase = QLabel("Choose an image and press Annotate.")
         self.phase.setWordWrap(True)
         self.details = QLabel("")
@@ -50,6 +54,24 @@ class ProgressPanel(QWidget):
         for widget in (self.phase, self.details, self.plots, self.hint):
             layout.addWidget(widget)
 
+    def follow(self, case: CaseView | None) -> None:
+        """Show how a running case learns from now on; None: none, see `finish`."""
+        if self._case is not None:
+            session = self._case.session
+            session.status_changed.disconnect(self.setValue)
+            session.edited.disconnect(self._edited)
+            session.scored.disconnect(self.addScore)
+        self._case = case
+        if case is not None:
+            session = case.session
+            session.status_changed.connect(self.setValue)
+            session.edited.connect(self._edited)
+            session.scored.connect(self.addScore)
+            self.setPast(session.past)
+            self._edited()
+            if session.read_only:
+                self.phase.setText("Read-only: what another window learns is not shown here.")
+
     def setValue(self, status: Status) -> None:
         """Show where the loop stands."""
         self.phase.setText(_sentence(status))
@@ -69,10 +91,6 @@ class ProgressPanel(QWidget):
         self._points.setData(list(self._scores), list(self._scores.values()))
         if settled(self._scores.values()):
             self.hint.setText("The last rounds changed little: more work will hardly help.")
-
-    def setRound(self, number: int) -> None:
-        """Name the round from the next status on."""
-        self._round = number
 
     def setPast(self, entries: Sequence[Entry]) -> None:
         """Begin the curve with what a project tells of earlier learning."""
@@ -95,6 +113,10 @@ class ProgressPanel(QWidget):
         """End the activity and say why."""
         self.phase.setText(sentence)
         self._end_activity()
+
+    def _edited(self, edit: Any = None) -> None:
+        if self._case is not None:
+            self._round = self._case.session.annotation.round
 
     def _add_plot(self, name: str, along: str, **dots: Any) -> pyqtgraph.PlotDataItem:
         plot = pyqtgraph.PlotWidget(background=None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -53,7 +52,7 @@ class ProjectBar(QWidget):
         self.snapshot = self.menu.addAction("Take a snapshot…", self._take_snapshot)
         self.snapshots = self.menu.addAction("Snapshots…", self._show_snapshots)
         self.menu.addSeparator()
-        self.menu.addAction("Show the log", _show_log)
+        self.show_log = self.menu.addAction("Show the log", _show_log)
         self.button = QToolButton()
         self.button.setText("Project")
         self.button.setToolTip("Open a project, give it another place, or keep a version of it")
@@ -69,12 +68,12 @@ class ProjectBar(QWidget):
         self.dialog: SnapshotsDialog | None = None
         self.follow(None)
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
-        """Serve the project of a running case; `name_of` a class by its label. None: of none."""
+    def follow(self, case: CaseView | None) -> None:
+        """Serve the project of a running case; None: of none."""
         if self._case is not None:
             self._case.session.moved.disconnect(self._moved)
             self._case.session.snapshot_taken.disconnect(self._taken)
-        self._case, self._name_of = case, name_of
+        self._case = case
         if self.dialog is not None:
             self.dialog.close()
         project = case.session.project if case else None
@@ -136,7 +135,7 @@ class ProjectBar(QWidget):
         self.dialog = SnapshotsDialog(
             case.session.project.snapshots,
             session.annotation,
-            self._name_of,
+            case.name_of,
             not session.read_only,
             self,
         )

@@ -9,6 +9,7 @@ from typing import Any
 import napari
 
 from napari_densify.cases.problem import Problem
+from napari_densify.ui.commands import open_dock
 from napari_densify.ui.demo import has_display
 from napari_densify.ui.segment import SegmentWidget
 
@@ -20,9 +21,9 @@ def project_reader(path: str | Sequence[str]) -> Callable[[Any], list[tuple[None
 
 def dock_of(viewer: napari.Viewer) -> SegmentWidget:
     """The viewer's main dock, made if it is not there."""
-    for widget in viewer.window.dock_widgets.values():
-        if isinstance(widget, SegmentWidget):
-            return widget
+    there = open_dock(viewer)
+    if there is not None:
+        return there
     _, widget = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
     assert isinstance(widget, SegmentWidget)
     return widget

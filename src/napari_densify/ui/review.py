@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
@@ -36,9 +35,9 @@ class CheckPanel(LivePanel):
         self.addWidget(self.list)
         self.setValue([])
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+    def follow(self, case: CaseView | None) -> None:
         """List the places of a running case from now on; None: of none."""
-        super().follow(case, name_of)
+        super().follow(case)
         self.setValue([])
 
     def look(self, session: Session) -> list[Place]:

@@ -1,17 +1,22 @@
-"""Buttons and keys for what can be done to the slice that is looked at."""
+"""What can be done to the slice that is looked at: buttons, and what the window says of it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Signal
+from napari.layers import Labels
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.plane import Plane
 from napari_densify.session import slices
 from napari_densify.session.session import Session
+from napari_densify.ui.shortcuts import tip
+
+if TYPE_CHECKING:
+    from napari_densify.ui.case import CaseView
 
 
 @dataclass(frozen=True)
@@ -20,65 +25,64 @@ class SliceAction:
 
     Attributes
     ----------
-    title, key, tip : str
+    name : str
+        In the table of actions.
+    title : str
+        On its button.
     nothing : str
         What to say when it changes nothing.
     act : callable
         Makes the edit.
     """
 
+    name: str
     title: str
-    key: str
-    tip: str
     nothing: str
     act: Callable[[Session, Plane], Edit | None]
 
 
 ACTIONS = (
+    SliceAction("complete", "Complete", "All of this slice is painted already.", slices.complete),
     SliceAction(
-        "Complete",
-        "Q",
-        "This slice is complete: what is not painted on it is background",
-        "All of this slice is painted already.",
-        slices.complete,
-    ),
-    SliceAction(
+        "accept",
         "Accept",
-        "A",
-        "This slice is right as predicted, all but what you painted on it: that stays as it is",
         "There is nothing to accept here: all is painted, or nothing is predicted yet.",
         slices.accept,
     ),
     SliceAction(
+        "copy",
         "Copy",
-        "C",
-        "Paint like the nearest annotated slice where nothing is painted yet",
         "There is no annotated slice of this orientation to copy from.",
         slices.copy,
     ),
-    SliceAction(
-        "Clear",
-        "D",
-        "Erase all that is painted on this slice",
-        "Nothing is painted on this slice.",
-        slices.clear,
-    ),
+    SliceAction("clear", "Clear", "Nothing is painted on this slice.", slices.clear),
 )
 
 
 class SliceButtons(QWidget):
     """A button for each action on the present slice."""
 
-    requested = Signal(object)
-
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._case: CaseView | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.buttons: dict[str, QPushButton] = {}
         for action in ACTIONS:
             button = QPushButton(action.title)
-            button.setToolTip(f"{action.tip} (key {action.key})")
-            button.clicked.connect(lambda _=False, a=action: self.requested.emit(a))
+            button.setToolTip(tip(action.name))
+            button.clicked.connect(lambda _=False, name=action.name: self.act(name))
             self.buttons[action.title] = button
             layout.addWidget(button)
+        self.follow(None)
+
+    def follow(self, case: CaseView | None) -> None:
+        """Act on the slices of a running case from now on; None: of none."""
+        self._case = case
+        self.setEnabled(case is not None and not case.session.read_only)
+
+    def act(self, name: str, layer: Labels | None = None) -> None:
+        """Act on the slice that a layer's canvas shows, by default the main one's."""
+        action = next(each for each in ACTIONS if each.name == name)
+        if self._case is not None:
+            self._case.act(action, layer)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pint
@@ -39,11 +38,11 @@ class VolumesPanel(LivePanel):
         self._measures: list[Measure] = []
         self._before: dict[int, int] = {}
 
-    def follow(self, case: CaseView | None, name_of: Callable[[int], str] = str) -> None:
+    def follow(self, case: CaseView | None) -> None:
         """Measure a running case from now on; None: none."""
         if self.case is not None:
             self.case.session.round_changed.disconnect(self._begin_round)
-        super().follow(case, name_of)
+        super().follow(case)
         if case is not None:
             self._before = {}
             case.session.round_changed.connect(self._begin_round)

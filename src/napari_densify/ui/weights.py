@@ -52,20 +52,21 @@ class WeightsLayer(Overlay):
         self.session = session
         self._timer = QTimer(self, singleShot=True, interval=GATHER_MS)
         self._timer.timeout.connect(self._draw)
-        session.edited.connect(self._edited)
+        session.edited.connect(self.renew)
 
     def close(self) -> None:
         """Let go of session and viewer; the layer stays."""
         super().close()
         self._timer.stop()
-        self.session.edited.disconnect(self._edited)
+        self.session.edited.disconnect(self.renew)
 
     def show(self, on: bool) -> None:
         """Show the weights as they are now, or hide them."""
         super().show(on)
-        self._edited()
+        self.renew()
 
-    def _edited(self, edit: Any = None) -> None:
+    def renew(self, edit: Any = None) -> None:
+        """Show them as they are now, if they are shown."""
         if self.shown:
             self._timer.start()
 

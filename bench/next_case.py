@@ -1,0 +1,130 @@
+"""What the network of some cases knows of the next one, and whether it forgets the first ones."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from bench.report import OUT, Figure, report
+from bench.volumes import DATA, FILES, HIPPOCAMPI, Task, tasks
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats import read_volume
+from napari_densify.cases.place import place_in
+from napari_densify.cases.project import Label, describe
+from napari_densify.cases.volume import content_hash
+from napari_densify.session.news import Phase
+from napari_densify.session.others import read_others
+from napari_densify.session.robot import Stroke
+from napari_densify.session.score import dice
+from napari_densify.session.session import Session
+from napari_densify.session.worker import Settings
+
+SLICES = 3
+
+
+def next_case(
+    seconds: Annotated[float, typer.Option(help="Learning for each case and round.")] = 30,
+    seeds: Annotated[int, typer.Option(help="Runs.")] = 1,
+) -> None:
+    """Paint three slices in each of three hippocampi, go on to the others, look back at the first.
+
+    A fresh network learns from three slices of the fourth alone, for as long as the project had
+    for all of its cases up to then.
+    """
+    if not DATA.is_dir():
+        Console().print(f"No shared volumes at {DATA}: no next case.")
+        return
+    runs = [run(seconds, seed) for seed in range(seeds)]
+    OUT.mkdir(exist_ok=True)
+    (OUT / "next-case-runs.json").write_text(json.dumps(runs, indent=2) + "\n")
+    Console().print_json(json.dumps(runs))
+    gain = [r["case 4, unpainted"] - r["case 4, fresh network"] for r in runs]
+    better = [r["case 4, one correction round"] - r["case 4, unpainted"] for r in runs]
+    lost = [r["case 1, then"] - r["case 1, in the end"] for r in runs]
+    figures = [
+        Figure("case 4 unpainted above a fresh network on 3 slices", min(gain), 0.001, True),
+        Figure("case 4 after one correction round above that", min(better), 0.001, True),
+        Figure("lost in case 1 after case 6", max(lost), 0.02),
+    ]
+    report("next-case", figures)
+
+
+def run(seconds: float, seed: int) -> dict[str, float]:
+    """Mean Dice of the structures along the way; where nothing is annotated, if anything is."""
+    todo = list(tasks(HIPPOCAMPI, SLICES, Console()))
+    scores: dict[str, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "hippocampi.densify"
+        for number, task in enumerate(todo[:3], 1):
+            score = _visit(home, task, seed, seconds, _slices)
+            if number == 1:
+                scores["case 1, then"] = score
+        scores["case 4, unpainted"] = _visit(home, todo[3], seed, 0)
+        fresh = Path(folder) / "fresh.densify"
+        scores["case 4, fresh network"] = _visit(fresh, todo[3], seed, 3 * seconds, _slices)
+        scores["case 4, one correction round"] = _visit(home, todo[3], seed, seconds, _worst)
+        for task in todo[4:]:
+            _visit(home, task, seed, seconds, _slices)
+        scores["case 1, in the end"] = _visit(home, todo[0], seed, 0)
+    return {what: round(score, 4) for what, score in scores.items()}
+
+
+def _slices(task: Task, session: Session) -> list[Stroke]:
+    planes = task.robot.planes(SLICES)
+    return [stroke for plane in planes for stroke in task.robot.paint(plane)]
+
+
+def _worst(task: Task, session: Session) -> list[Stroke]:
+    return list(task.robot.correct(session.prediction, task.robot.worst(session.prediction)))
+
+
+def _visit(
+    home: Path,
+    task: Task,
+    seed: int,
+    seconds: float,
+    strokes: Callable[[Task, Session], list[Stroke]] | None = None,
+) -> float:
+    """Open a case of a project, paint in it, let it learn, and score the prediction."""
+    file = DATA / f"{FILES[task.name]}_image.nii.gz"
+    content = content_hash(task.volume)
+    about = describe(task.volume, file, content)
+    classes = [Label(label=k, name=f"class {k}") for k in task.robot.classes]
+    path = home
+    if home.exists() and _content(home) != content:
+        there = [p for p in (home / "cases").glob("*") if _content(p) == content]
+        path = there[0] if there else place_in(home, file, content)
+    project = ProjectFolder(path, about, classes)
+    others, _ = read_others(project, lambda _, image: read_volume(Path(image.path)))
+    session = Session(task.volume, settings=Settings(seed=seed), project=project, others=others)
+    for stroke in strokes(task, session) if strokes else ():
+        session.paint(stroke.plane.voxels(stroke.mask, task.volume.shape), stroke.label)
+    session.train(seconds > 0)
+    end = None
+    for news in session.run():
+        session.take(news)
+        status = session.status
+        if end is None and status.phase == Phase.TRAINING:
+            end = status.train_seconds + seconds
+        if session.training and end is not None and status.train_seconds >= end:
+            session.pause()
+        if not session.training and status.phase == Phase.PAUSED and status.complete:
+            session.stop()
+    free = session.annotation.labels == 0
+    each = dice(session.prediction, task.robot.truth, task.structures, free)
+    return float(np.mean(list(each.values())))
+
+
+def _content(folder: Path) -> str:
+    return str(json.loads((folder / "project.json").read_text())["image"]["content"])
+
+
+if __name__ == "__main__":
+    typer.run(next_case)

@@ -1,0 +1,111 @@
+"""What a project says of each of its cases without opening it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_densify.cases import disk
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.place import cases_of
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import SUFFIX, Project
+from napari_densify.cases.seal import seal, unseal
+from napari_densify.cases.volume import Triple
+
+Mark = Literal["", "checked", "done"]
+Count = Annotated[int, Field(ge=0)]
+FILE = "case.json"
+
+
+class Summary(BaseModel):
+    """How far a case is; written when it is left.
+
+    Attributes
+    ----------
+    mark : str
+        What the user says of it: "checked", "done" or nothing.
+    painted : int
+        Annotated voxels.
+    volumes : dict
+        Voxels of each structure in the segmentation, by label.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    mark: Mark = ""
+    painted: Count = 0
+    volumes: dict[int, Count] = {}
+
+    @property
+    def state(self) -> str:
+        """In a word: new, painted, checked or done."""
+        return self.mark or ("painted" if self.painted else "new")
+
+
+@dataclass(frozen=True)
+class CaseEntry:
+    """A row in the list of a project's cases."""
+
+    folder: Path
+    name: str
+    spacing: Triple
+    summary: Summary
+
+
+def summarise(annotation: Annotation, prediction: NDArray[np.uint8], mark: Mark) -> Summary:
+    """How far a case is.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    prediction : (z, y, x) uint8
+        What is shown: painted voxels as they were painted.
+    mark : str
+    """
+    counts = np.bincount(prediction.reshape(-1), minlength=256)
+    volumes = {int(k): int(counts[k]) for k in np.flatnonzero(counts) if k > 1}
+    return Summary(mark=mark, painted=annotation.annotated, volumes=volumes)
+
+
+def write_summary(folder: Path, summary: Summary) -> None:
+    """Write a case's summary in the place of the one before.
+
+    Raises
+    ------
+    OSError
+        If it cannot be written; the one before is there then.
+    """
+    disk.replace(folder / FILE, (seal(summary, indent=2) + "\n").encode())
+
+
+def read_summary(folder: Path) -> Summary:
+    """The summary that was last written; an empty one if there is none that can be read."""
+    try:
+        return unseal((folder / FILE).read_bytes(), Summary)
+    except (OSError, ValueError):
+        return Summary()
+
+
+def list_cases(home: Path) -> list[CaseEntry]:
+    """The cases of a project, the first one first; those whose description is damaged are left out.
+
+    Parameters
+    ----------
+    home : Path
+        The project's folder.
+    """
+    entries = []
+    for folder in cases_of(home):
+        try:
+            image = Project.read(folder).image
+        except Problem:
+            continue
+        name = Path(image.path).name or folder.name.removesuffix(SUFFIX)
+        entries.append(CaseEntry(folder, name, image.spacing, read_summary(folder)))
+    return entries

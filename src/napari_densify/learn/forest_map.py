@@ -1,0 +1,127 @@
+"""What a forest says of every voxel of a volume, computed where it is asked for."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_densify.cases.box import Box
+from napari_densify.learn.features import FeatureBank
+from napari_densify.learn.forests import Forests
+
+FLOOR = 0.01
+"""Added to each probability: a forest is never as sure as it says."""
+CELL = 8
+"""Side of the cells that are computed at once; a viewed slice is thin."""
+SURE = 0.8
+"""Probability from which on a group of 2³ voxels is taken for one: where one voxel of it and one of
+each group around it are that sure of one class. Labels of nuclei, fib25 and the brain stay the same
+on more than 99.999 % of the voxels; asked are 49, 68 and 27 % of them."""
+
+Where = NDArray[np.int64]
+
+
+class ForestMap:
+    """Logits of one forest, coarsely first, then every voxel where that is not sure.
+
+    Parameters
+    ----------
+    bank : FeatureBank
+    forests : Forests
+    number : int
+        Which of the forests; while there is none all classes are alike.
+    """
+
+    def __init__(self, bank: FeatureBank, forests: Forests, number: int) -> None:
+        self.bank, self._forests, self._number = bank, forests, number
+        self._classes = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is known of what the forest says now."""
+        self._forest = self._forests[self._number]
+        shape = self.bank.shape
+        if self._classes != self._forests.classes:
+            self._classes = self._forests.classes
+            # Only touched pages of these become memory.
+            self._logits = np.empty((*shape, self._classes), np.float16)
+            self._coarse = np.empty((*(-(-n // 2) for n in shape), self._classes), np.float16)
+        self._known, self._coarsely_known = np.zeros((2, *(-(-n // CELL) for n in shape)), bool)
+
+    def read(self, box: Box) -> NDArray[np.float16]:
+        """(z, y, x, classes) logits of a box inside the volume, a view."""
+        asked = np.zeros(self._known.shape, bool)
+        ends = zip(box.start, box.stop, strict=True)
+        z, y, x = (slice(a // CELL, -(-b // CELL)) for a, b in ends)
+        asked[z, y, x] = True
+        self._fill(asked)
+        return self._logits[box.slices]
+
+    def at(self, where: Where) -> NDArray[np.float16]:
+        """(n, classes) logits of voxels at flat indices, a copy."""
+        asked = np.zeros(self._known.shape, bool)
+        asked[tuple(along // CELL for along in np.unravel_index(where, self.bank.shape))] = True
+        self._fill(asked)
+        return self._logits.reshape(-1, self._classes)[where]
+
+    def _fill(self, asked: NDArray[np.bool_]) -> None:
+        """Compute those of the cells that are asked for and not known yet."""
+        if self._forest is not self._forests[self._number] or (
+            self._classes != self._forests.classes
+        ):
+            self._begin()
+        unknown = asked & ~self._known
+        if not unknown.any():
+            return
+        around = ndimage.binary_dilation(unknown, np.ones((3, 3, 3)))
+        self._fill_coarse(around & ~self._coarsely_known)
+        zyx = self._voxels(unknown, 1)
+        group = [along // 2 for along in zyx]
+        logits = self._coarse[tuple(group)]
+        first = np.logical_and.reduce([along % 2 == 0 for along in zyx])
+        asked_of = np.flatnonzero(~self._sure(unknown, group) & ~first)
+        logits[asked_of] = self._ask([along[asked_of] for along in zyx])
+        self._logits[tuple(zyx)] = logits
+        self._known |= unknown
+
+    def _fill_coarse(self, cells: NDArray[np.bool_]) -> None:
+        """The first voxel of each group of 2³."""
+        zyx = self._voxels(cells, 2)
+        self._coarse[tuple(along // 2 for along in zyx)] = self._ask(zyx)
+        self._coarsely_known |= cells
+
+    def _sure(self, cells: NDArray[np.bool_], group: list[Where]) -> NDArray[np.bool_]:
+        """Whether voxels of these groups are as sure as the first one of their group."""
+        found = np.argwhere(cells)
+        low = found.min(axis=0) * (CELL // 2) - 1
+        high = (found.max(axis=0) + 1) * (CELL // 2) + 1
+        low, high = np.maximum(low, 0), np.minimum(high, self._coarse.shape[:3])
+        coarse = self._coarse[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
+        least = ndimage.minimum_filter(coarse.astype(np.float32), (3, 3, 3, 1), mode="nearest")
+        sure = least.max(axis=-1) >= _logit(SURE)
+        inside: NDArray[np.bool_] = sure[tuple(g - a for g, a in zip(group, low, strict=True))]
+        return inside
+
+    def _voxels(self, cells: NDArray[np.bool_], step: int) -> list[Where]:
+        """z, y and x of the cells' voxels, all or every `step`-th."""
+        corners = np.argwhere(cells) * CELL
+        grid = np.indices([CELL // step] * 3).reshape(3, 1, -1) * step
+        zyx = (corners.T[:, :, None] + grid).reshape(3, -1)
+        inside = (zyx < np.array(self.bank.shape)[:, None]).all(axis=0)
+        return list(zyx if inside.all() else zyx[:, inside])
+
+    def _ask(self, zyx: list[Where]) -> NDArray[np.float32]:
+        """(n, classes) logits of voxels by the forest."""
+        probability = np.zeros((len(zyx[0]), self._classes), np.float32)
+        if self._forest and len(zyx[0]):
+            rows = self.bank.at(np.ravel_multi_index(zyx, self.bank.shape)).astype(np.float32)
+            answer = self._forest.probability(rows, self._forests.threads)
+            probability[:, : self._forest.classes] = answer
+        return _logit(probability)
+
+
+def _logit(probability: NDArray[np.float32] | float) -> NDArray[np.float32]:
+    """Logarithm of a probability, plus a constant that brings it around 0."""
+    logit: NDArray[np.float32] = np.log((probability + FLOOR) / np.sqrt(FLOOR))
+    return logit

@@ -1,0 +1,53 @@
+"""The other cases of a project, read for the network to go on learning from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.place import cases_of
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import ImageReference, Project
+from napari_densify.cases.stored import read_annotation
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Replay
+
+FindImage = Callable[[Path, ImageReference], Volume | None]
+
+
+def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], list[str]]:
+    """Read the cases of a project in which something is painted, but for the one that is open.
+
+    Parameters
+    ----------
+    project : ProjectFolder
+        The case that is open.
+    find : callable
+        The image that belongs to a project's folder; None if it is not to be found.
+
+    Returns
+    -------
+    others : list of Replay
+    notes : list of str
+        Which cases had to be left out and why, in sentences.
+    """
+    others, notes = [], []
+    for folder in cases_of(project.home):
+        if folder == project.path:
+            continue
+        try:
+            image = Project.read(folder).image
+            annotation, _ = read_annotation(folder, image.shape)
+            volume = find(project.home, image) if annotation.annotated else None
+        except Problem as problem:
+            notes.append(f"{problem} Nothing is learned from that case meanwhile.")
+            continue
+        if volume is not None:
+            others.append(Replay(volume, annotation.everything()))
+        elif annotation.annotated:
+            notes.append(
+                f"The image of {folder.name} is not where it was; nothing is learned from that "
+                "case until its image is put back."
+            )
+    return others, notes

@@ -1,0 +1,87 @@
+"""Whether it learns, from what, and how much corrections count."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_densify.ui.shortcuts import tip
+
+if TYPE_CHECKING:
+    from napari_densify.ui.case import CaseView
+
+STRONGEST = 1.5
+"""Upper end of the slider for the strength of corrections."""
+
+
+class LearningBar(QWidget):
+    """Lets the network of a running case learn, rest or begin anew.
+
+    Parameters
+    ----------
+    strength : float
+        Strength of corrections to begin with, see `cases.weight`.
+    """
+
+    forgotten = Signal()
+    strengthChanged = Signal(float)
+
+    def __init__(self, strength: float = 1.0, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._case: CaseView | None = None
+        self.train = QPushButton("Pause")
+        self.train.setToolTip(tip("train"))
+        self.reset = QPushButton("Forget")
+        self.reset.setToolTip(tip("forget"))
+        self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        self.strength.setRange(0, STRONGEST)
+        self.strength.setValue(strength)
+        self.strength.setToolTip("How much more your corrections count than your first slices")
+        run = QHBoxLayout()
+        run.addWidget(self.train)
+        run.addWidget(self.reset)
+        form = QFormLayout()
+        form.addRow("strength of corrections", self.strength)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(run)
+        layout.addLayout(form)
+        self.train.clicked.connect(self.toggle)
+        self.reset.clicked.connect(self.forget)
+        self.strength.sliderReleased.connect(self._strength_changed)
+        self.follow(None)
+
+    def follow(self, case: CaseView | None) -> None:
+        """Drive the learning of a running case from now on; None: of none."""
+        if self._case is not None:
+            self._case.session.training_changed.disconnect(self._say)
+        self._case = case
+        ours = case is not None and not case.session.read_only
+        self.train.setEnabled(ours)
+        self.reset.setEnabled(ours)
+        if case is not None:
+            case.session.training_changed.connect(self._say)
+            self.strength.setValue(case.session.settings.strength)
+        self._say(case is None or case.session.training or case.session.read_only)
+
+    def toggle(self) -> None:
+        """Pause, or go on."""
+        if self._case is not None:
+            self._case.train(not self._case.session.training)
+
+    def forget(self) -> None:
+        """Begin anew; the annotation stays."""
+        if self._case is not None:
+            self._case.session.reset()
+            self.forgotten.emit()
+
+    def _say(self, training: bool) -> None:
+        self.train.setText("Pause" if training else "Train")
+
+    def _strength_changed(self) -> None:
+        self.strengthChanged.emit(self.strength.value())
+        if self._case is not None:
+            self._case.set_strength(self.strength.value())

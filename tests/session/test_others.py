@@ -1,0 +1,102 @@
+"""A project's next case: predicted at once, corrected, and learned from with the cases before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.place import place_in
+from napari_densify.cases.project import ImageReference, describe
+from napari_densify.cases.summary import list_cases
+from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.session.news import Phase
+from napari_densify.session.others import read_others
+from napari_densify.session.score import dice
+from napari_densify.session.session import Session
+from napari_densify.session.worker import Settings
+from tests.session.conftest import PLANES, Drive, paint
+
+MakeDrive = Callable[[Session], Drive]
+
+
+@pytest.fixture
+def next_volume(phantom: Volume) -> Volume:
+    """The phantom in another contrast."""
+    return replace(phantom, data=phantom.data * 2 + 100, name="next")
+
+
+def reference(volume: Volume) -> ImageReference:
+    return describe(volume, None, content_hash(volume))
+
+
+def resting(session: Session) -> Callable[[], bool]:
+    return lambda: session.status.phase == Phase.PAUSED and session.status.complete
+
+
+@pytest.fixture
+def home(
+    tmp_path: Path, phantom: Volume, truth: NDArray[np.uint8], tiny: Settings, drive: MakeDrive
+) -> Path:
+    """A project whose network has learned from one case."""
+    project = ProjectFolder(tmp_path / "balls.densify", reference(phantom))
+    session = Session(phantom, settings=tiny, project=project)
+    for plane in PLANES:
+        paint(session, plane, truth)
+    session.train()
+    run = drive(session)
+    run(lambda: session.status.steps >= 5)
+    session.mark = "done"
+    session.pause()
+    run(resting(session))
+    run.end()
+    return project.path
+
+
+def test_the_next_case_is_predicted_at_once_and_its_corrections_are_learned(
+    home: Path,
+    phantom: Volume,
+    next_volume: Volume,
+    truth: NDArray[np.uint8],
+    tiny: Settings,
+    drive: MakeDrive,
+) -> None:
+    assert [entry.summary.state for entry in list_cases(home)] == ["done"]
+    path = place_in(home, None, content_hash(next_volume))
+    project = ProjectFolder(path, reference(next_volume))
+    others, notes = read_others(project, lambda _, image: phantom)
+    assert not notes
+    session = Session(next_volume, settings=tiny, project=project, others=others)
+    session.pause()
+    run = drive(session)
+    run(resting(session))
+    assert np.mean(list(dice(session.prediction, truth + 1, [2, 3]).values())) > 0.4
+    wrong = session.prediction != truth + 1
+    where = np.flatnonzero(wrong)[:50]
+    edit = session.paint(where, (truth + 1).reshape(-1)[where])
+    assert edit is not None
+    assert edit.round_after == 1
+    assert edit.after["wrong"].all()
+    steps = session.status.steps
+    session.train()
+    run(lambda: session.status.steps > steps + 2)
+    session.pause()
+    run(resting(session))
+    run.end()
+    states = [(e.summary.state, e.summary.painted > 0) for e in list_cases(home)]
+    assert states == [("done", True), ("painted", True)]
+
+
+def test_a_case_whose_image_is_missing_is_left_out_with_a_sentence(
+    home: Path, next_volume: Volume
+) -> None:
+    project = ProjectFolder(place_in(home, None, "1" * 64), reference(next_volume))
+    others, notes = read_others(project, lambda _, image: None)
+    project.close()
+    assert not others
+    assert "balls.densify is not where it was" in notes[0]
