@@ -1,12 +1,201 @@
-"""What leaves a project for other programs."""
+"""What leaves a project for other programs: segmentations, surfaces, volumes, provenance."""
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
 import numpy as np
 from numpy.typing import NDArray
+
+from napari_densify.cases import formats
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.box import tiles
+from napari_densify.cases.formats import dicom_seg, surface
+from napari_densify.cases.formats.whole import whole
+from napari_densify.cases.measure import measure
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Label
+from napari_densify.cases.volume import Volume
+from napari_densify.cases.weight import ACCEPTED as NO_ROUND
+
+ENDINGS = (*formats.SUFFIXES, *dicom_seg.SUFFIXES, *surface.SUFFIXES, ".csv")
+PREDICTED, PAINTED, CORRECTED, ACCEPTED = 1, 2, 3, 4
+PROVENANCE = (
+    Label(label=PREDICTED, name="predicted", colour="#9e9e9e"),
+    Label(label=PAINTED, name="painted", colour="#1e88e5"),
+    Label(label=CORRECTED, name="corrected", colour="#e53935"),
+    Label(label=ACCEPTED, name="accepted", colour="#009e73"),
+)
+COLUMNS = ("image", "label", "name", "voxels", "volume", "unit", "largest piece")
+SHORT = {"millimeter": "mm³", "micrometer": "µm³", "nanometer": "nm³", "centimeter": "cm³"}
+
+
+@dataclass(frozen=True, eq=False)
+class Segmentation:
+    """A segmentation on its way out.
+
+    Attributes
+    ----------
+    labels : Volume
+        uint8; 0 = background or nothing, 1… = structures.
+    classes : tuple of Label
+        The structures.
+    image : Volume, optional
+        What it is of.
+    source : Path, optional
+        Where that was read from; DICOM-SEG refers to it.
+    """
+
+    labels: Volume
+    classes: tuple[Label, ...]
+    image: Volume | None = None
+    source: Path | None = None
+
+    def write(self, path: Path) -> list[Path]:
+        """Write it by the file name's ending, complete or not at all.
+
+        Returns
+        -------
+        list of Path
+            What was written: of surfaces a file for each structure.
+
+        Raises
+        ------
+        Problem
+            If the ending is unknown, the folder cannot be written, or there is nothing to write.
+        """
+        ending = check_ending(path)
+        if ending in surface.SUFFIXES:
+            return self._write_surfaces(path)
+        if ending == ".csv":
+            write_measures(path, self.measures(path.stem))
+        elif ending in dicom_seg.SUFFIXES:
+            with whole(path) as partial:
+                dicom_seg.write(partial, self.labels, self.classes, self.source)
+        else:
+            formats.write_volume(path, self.labels, self.classes, self.image)
+        return [path]
+
+    def measures(self, name: str) -> list[tuple[str, ...]]:
+        """Rows of `COLUMNS` for a table of volumes, one of each structure."""
+        size = float(np.prod(self.labels.spacing))
+        unit = SHORT.get(self.labels.unit, "")
+        labels = self.labels.data.astype(np.uint8, copy=False)
+        sizes = measure(labels, [c.label for c in self.classes])
+        return [
+            (
+                name,
+                str(each.label),
+                each.name,
+                str(m.voxels),
+                f"{m.voxels * size:.6g}",
+                unit,
+                "" if m.largest is None else f"{m.largest * size:.6g}",
+            )
+            for each, m in zip(self.classes, sizes, strict=True)
+        ]
+
+    def _write_surfaces(self, path: Path) -> list[Path]:
+        written = []
+        for each in self.classes:
+            name = "".join(c if c.isalnum() else "-" for c in each.name)
+            several = len(self.classes) > 1
+            file = path.with_name(f"{path.stem}-{name}{path.suffix}") if several else path
+            if (self.labels.data == each.label).any():
+                with whole(file) as partial:
+                    surface.write(partial, self.labels, each)
+                written.append(file)
+        if not written:
+            raise Problem("Nothing is segmented yet; there is no surface to write.")
+        return written
+
+
+def check_ending(path: Path) -> str:
+    """The ending by which the format of an export is known.
+
+    Raises
+    ------
+    Problem
+        If it is unknown.
+    """
+    name = path.name.lower()
+    for ending in ENDINGS:
+        if name.endswith(ending):
+            return ending
+    known = " ".join(ENDINGS)
+    raise Problem(f"{path.name} has no ending that can be written here; choose one of {known}.")
+
+
+def stem_of(path: Path) -> str:
+    """A file's name without the ending by which its format is known."""
+    name = path.name
+    ending = next((e for e in ENDINGS if name.lower().endswith(e)), "")
+    return name[: len(name) - len(ending)]
+
+
+def beside(path: Path, what: str) -> Path:
+    """The name of a second file of the same export: ``x.nii.gz`` → ``x_what.nii.gz``.
+
+    Formats that hold only structures give way to NIfTI.
+    """
+    ending = check_ending(path)
+    if ending in (*dicom_seg.SUFFIXES, *surface.SUFFIXES, ".csv", ".seg.nrrd"):
+        ending = ".nii.gz"
+    return path.with_name(f"{stem_of(path)}_{what}{ending}")
 
 
 def as_structures(prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Labels as other programs have them: 0 = background or nothing, 1… = structures."""
     labels: NDArray[np.uint8] = np.maximum(prediction, 1) - 1
     return labels
+
+
+def structures_of(classes: Iterable[Label]) -> tuple[Label, ...]:
+    """The class table that goes with `as_structures`."""
+    return tuple(c.model_copy(update={"label": c.label - 1}) for c in classes if c.label > 1)
+
+
+def provenance(annotation: Annotation, prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Where each voxel's label comes from, see `PROVENANCE`.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    prediction : (z, y, x) uint8
+        As the annotation has labels: 0 = nothing, 1 = background.
+
+    Returns
+    -------
+    (z, y, x) uint8
+        0 where there is no label; corrected is what was painted where the prediction was wrong,
+        accepted what was predicted and the user agreed to.
+    """
+    out = np.where(prediction > 0, PREDICTED, 0).astype(np.uint8)
+    for box in tiles(annotation.shape, (16, *annotation.shape[1:])):
+        marks = annotation.read(box)
+        by_hand = np.where(marks["wrong"], CORRECTED, PAINTED)
+        painted = np.where(marks["round"] == NO_ROUND, ACCEPTED, by_hand)
+        np.copyto(out[box.slices], painted.astype(np.uint8), where=marks["label"] > 0)
+    return out
+
+
+def write_measures(path: Path, rows: Sequence[Sequence[str]]) -> None:
+    """Write a table of volumes as CSV."""
+    write_table(path, COLUMNS, rows)
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """Write a table as CSV (RFC 4180, UTF-8, lines ended by CR LF).
+
+    Raises
+    ------
+    Problem
+        If the folder cannot be written.
+    """
+    with whole(path) as partial, partial.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(columns)
+        writer.writerows(rows)

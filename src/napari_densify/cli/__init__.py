@@ -11,6 +11,8 @@ from rich.markup import escape
 from napari_densify.cases.log import start_log
 from napari_densify.cases.problem import Problem
 from napari_densify.cli.demo import demo_command
+from napari_densify.cli.evaluate import evaluate_command
+from napari_densify.cli.export import export_command
 from napari_densify.cli.look import info_command, open_command
 from napari_densify.cli.predict import predict_command
 from napari_densify.cli.shared import console
@@ -28,6 +30,8 @@ app.command("open")(open_command)
 app.command("train")(train_command)
 app.command("add")(add_command)
 app.command("predict")(predict_command)
+app.command("export")(export_command)
+app.command("evaluate")(evaluate_command)
 app.command("simulate")(simulate_command)
 app.command("info")(info_command)
 

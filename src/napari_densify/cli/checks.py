@@ -19,7 +19,7 @@ def check_file_target(path: Path) -> None:
     """Refuse early to write a file where that cannot work."""
     try:
         with tempfile.TemporaryFile(dir=path.parent):
-            writable = not path.is_dir()
+            writable = not path.is_dir() or path.suffix == ".zarr"
     except OSError:
         writable = False
     if not writable:

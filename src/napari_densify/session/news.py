@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.volume import Volume
@@ -31,7 +32,7 @@ class Phase(StrEnum):
 class Look:
     """The user looks at this plane: predict it first."""
 
-    plane: Plane
+    plane: Plane | ObliquePlane
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,17 @@ class Strength:
 @dataclass(frozen=True)
 class Reset:
     """Forget all weights; the annotation stays."""
+
+
+@dataclass(frozen=True)
+class Fold:
+    """A class is not told apart any more: what was learned of it counts as another one.
+
+    0: as none. Once it is annotated again, it is told apart again.
+    """
+
+    label: int
+    into: int
 
 
 @dataclass(frozen=True)
@@ -80,7 +92,7 @@ class Save:
     """Send the model home now."""
 
 
-Message = Edit | Look | Train | Strength | Reset | Load | Replay | Save
+Message = Edit | Look | Train | Strength | Reset | Fold | Load | Replay | Save
 
 
 @dataclass(frozen=True, eq=False)

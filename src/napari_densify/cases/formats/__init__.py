@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import struct
 import zlib
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,6 +18,8 @@ from napari_densify.cases.project import Label, is_dicom
 from napari_densify.cases.volume import Volume, check_image
 
 from . import arrays, dicom, medical, ome_zarr, tiff
+from .quiet import quiet
+from .whole import whole
 
 _FORMATS: dict[str, ModuleType] = {
     suffix: module for module in (medical, tiff, ome_zarr, arrays) for suffix in module.SUFFIXES
@@ -27,7 +27,7 @@ _FORMATS: dict[str, ModuleType] = {
 SUFFIXES = tuple(_FORMATS)
 _DAMAGED = (
     *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, MemoryError),
-    *(ArithmeticError, AttributeError, SyntaxError, struct.error, zlib.error),
+    *(ArithmeticError, AssertionError, AttributeError, SyntaxError, struct.error, zlib.error),
 )
 """What the libraries raise at files that are not what their names say."""
 
@@ -61,6 +61,23 @@ def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
     return check_labels(read_any(path).data, volume.shape, path.name)
 
 
+def read_segmentation(path: Path) -> Volume:
+    """Read whole-number labels with their own geometry; of an OME-Zarr its label image.
+
+    Returns
+    -------
+    Volume
+        uint8.
+
+    Raises
+    ------
+    Problem
+        If there is no such file, or it holds no labels; see `check_labels`.
+    """
+    volume = read_any(ome_zarr.label_image(path) if path.is_dir() else path)
+    return volume.like(check_labels(volume.data, volume.data.shape, path.name))
+
+
 def read_any(path: Path) -> Volume:
     """Read what is in a file, whatever can be done with it.
 
@@ -73,7 +90,8 @@ def read_any(path: Path) -> Volume:
         raise Problem(f"There is no file {path}; check the name.")
     module = _format_of(path)
     try:
-        volume: Volume = module.read(path)
+        with quiet():
+            volume: Volume = module.read(path)
     except Problem:
         raise
     except _DAMAGED as error:
@@ -105,27 +123,8 @@ def write_volume(
     """
     module = _FORMATS[check_ending(path)]
     more: dict[str, Any] = {"image": image} if module is ome_zarr else {}
-    partial = path.with_name(f".partial-{path.name}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole(path) as partial:
         module.write(partial, volume, classes, **more)
-        move_whole(partial, path)
-    except (OSError, RuntimeError) as error:
-        remove_any(partial)
-        raise Problem(f"Cannot write {path}; choose a folder that can be written.") from error
-
-
-def move_whole(partial: Path, path: Path) -> None:
-    """Put what was written in its place; what was there is gone then."""
-    if path.is_dir():
-        shutil.rmtree(path)
-    partial.replace(path)
-
-
-def remove_any(path: Path) -> None:
-    """Remove a file or folder, if that can be done."""
-    with suppress(OSError):
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def check_ending(path: Path) -> str:

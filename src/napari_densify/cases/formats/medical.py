@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
 SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
+_BY = {".nii": "NiftiImageIO", "nrrd": "NrrdImageIO", "nhdr": "NrrdImageIO"}
+"""SimpleITK's readers by the last letters of a name; it would try them all on any file."""
 DETACHED = (".nhdr", ".mhd")
 """Headers whose voxels are in a file of their own."""
 MILLIMETRES = "millimeter"
@@ -26,6 +29,8 @@ def read(path: Path) -> Volume:
     A fourth dimension and the components of a voxel are channels.
     """
     reader = sitk.ImageFileReader()
+    plain = path.name.lower().removesuffix(".gz")
+    reader.SetImageIO(_BY.get(plain[-4:], "MetaImageIO"))
     reader.SetFileName(str(path))
     reader.ReadImageInformation()
     _check_header(path, reader)
@@ -94,9 +99,9 @@ def _check_header(path: Path, reader: sitk.ImageFileReader) -> None:
     stored = bytes_in(path.parent) if name.endswith(DETACHED) else path.stat().st_size
     if name.endswith((".nii", ".nii.gz")):
         # Not the array's own size: scaled integers become floats when they are read.
-        bits = int(reader.GetMetaData("bitpix"))
+        bits, begins = (float(reader.GetMetaData(key)) for key in ("bitpix", "vox_offset"))
         check_room(path.name, shape, 1, stored)
-        _check_complete(path, int(np.prod(shape, dtype=np.float64)) * bits // 8)
+        _check_complete(path, int(begins + math.prod(shape) * bits / 8))
     check_room(path.name, shape, itemsize, stored)
     geometry = (*reader.GetSpacing(), *reader.GetOrigin(), *reader.GetDirection())
     if not np.isfinite(geometry).all() or min(reader.GetSpacing()) <= 0:

@@ -59,6 +59,17 @@ def read(path: Path) -> Volume:
     return volume.placed(affine if ours is None else np.array(ours, float))
 
 
+def label_image(path: Path) -> Path:
+    """The label image in an OME-Zarr image, the first if there are several; else the image."""
+    folder = path / "labels"
+    if not any((folder / name).exists() for name in ("zarr.json", ".zattrs")):
+        return path
+    group = zarr.open_group(folder, mode="r")
+    ome: Any = group.attrs.get("ome", group.attrs)
+    names = [str(name) for name in ome.get("labels", [])]
+    return folder / names[0] if names else path
+
+
 def write(
     path: Path, volume: Volume, classes: Sequence[Label] = (), image: Volume | None = None
 ) -> None:

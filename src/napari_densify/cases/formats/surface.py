@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,31 +17,27 @@ if TYPE_CHECKING:
 SUFFIXES = (".stl", ".ply")
 
 
-def write(path: Path, labels: Volume, classes: Sequence[Label]) -> list[Path]:
-    """Write a file for each structure that has a voxel, named by it where there are several.
+def write(path: Path, labels: Volume, each: Label) -> bool:
+    """Write a structure's surface, if it has a voxel; PLY keeps the colour too.
 
     Parameters
     ----------
     path : Path
-        Ending in .stl or .ply; PLY keeps the colours too.
+        Ending in .stl or .ply.
     labels : Volume
         uint8; 0 = background.
-    classes : sequence of Label
+    each : Label
 
     Returns
     -------
-    list of Path
-        What was written.
+    bool
+        Whether there was one.
     """
-    boxes = ndimage.find_objects(labels.data)
-    present = [c for c in classes if c.label <= len(boxes) and boxes[c.label - 1] is not None]
-    written = []
-    for each in present:
-        name = "".join(c if c.isalnum() else "-" for c in each.name)
-        file = path if len(classes) == 1 else path.with_name(f"{path.stem}-{name}{path.suffix}")
-        surface_of(labels, each, boxes[each.label - 1]).export(file)
-        written.append(file)
-    return written
+    boxes = ndimage.find_objects(labels.data, each.label)
+    if not boxes or boxes[each.label - 1] is None:
+        return False
+    surface_of(labels, each, boxes[each.label - 1]).export(path)
+    return True
 
 
 def surface_of(labels: Volume, each: Label, box: tuple[slice, ...]) -> trimesh.Trimesh:

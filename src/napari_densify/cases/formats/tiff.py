@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_densify.cases.formats.room import check_room
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Triple, Volume
 
@@ -32,6 +33,11 @@ AFFINE = "napari-densify affine"
 def read(path: Path) -> Volume:
     """Read the first series; spacing from what ImageJ or OME wrote, if one of them did."""
     with tifffile.TiffFile(path) as file:
+        if path.name.lower().endswith((".ome.tif", ".ome.tiff")) and not file.ome_metadata:
+            raise Problem(
+                f"{path.name} is named like an OME-TIFF but does not say how large its voxels are; "
+                "is it cut short? As .tif it can be read without."
+            )
         series = file.series[0]
         packed = file.pages.first.compression != 1
         check_room(path.name, series.shape, series.dtype.itemsize, path.stat().st_size, packed)

@@ -1,0 +1,161 @@
+"""How well predictions agree with truths, in files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from napari_densify.cases.export import stem_of, write_table
+from napari_densify.cases.formats import read_segmentation
+from napari_densify.cases.problem import Problem
+from napari_densify.cli.checks import check_file_target
+from napari_densify.cli.images import find_images, name_of
+from napari_densify.cli.shared import console, progress
+
+if TYPE_CHECKING:
+    from napari_densify.learn.metrics import Agreement
+
+KINDS = ("image", "truth", "label", "labels", "seg", "segmentation", "prediction", "pred", "gt")
+"""Last words of names that say what of a case a file is: ``x_image`` and ``x_truth`` are of x."""
+APART = 0.1
+"""Voxels by which prediction and truth may lie apart: NIfTI rounds."""
+COLUMNS = (
+    "file", "label", "dice", "surface dice", "hausdorff 95", "voxels", "true voxels",
+    "volume difference",
+)  # fmt: skip
+
+MEANS = ("dice", "surface_dice", "hausdorff95", "difference")
+
+
+def evaluate_command(
+    prediction: Annotated[Path, typer.Argument(help="A segmentation, or a folder of them.")],
+    truth: Annotated[Path, typer.Argument(help="Its truth, or a folder of as many.")],
+    csv: Annotated[Path | None, typer.Option(help="Table to write, a row each class.")] = None,
+    tolerance: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            help="Distance within which surfaces agree, in the images' unit; else the longest "
+            "side of a voxel.",
+        ),
+    ] = None,
+) -> None:
+    """Compare segmentations with the truth: Dice, surface Dice, 95 % Hausdorff distance, volume.
+
+    Files of two folders belong together if their names are the same up to a last word such as
+    _image, _truth, _label or _seg. What has no truth is named at the end; the exit status is 1
+    then.
+
+    Example: `napari-densify evaluate results/ truths/ --csv scores.csv`
+    """
+    if csv is not None:
+        check_file_target(csv)
+    pairs, alone = _pairs(prediction, truth)
+    found: list[tuple[str, int, Agreement]] = []
+    failed: dict[str, str] = {path.name: "There is no truth of that name." for path in alone}
+    with progress() as bar:
+        for one, other in bar.track(pairs, description="comparing"):
+            try:
+                found += [(name_of(one), *each) for each in _compare(one, other, tolerance)]
+            except Problem as problem:
+                if len(pairs) == 1:
+                    raise
+                failed[one.name] = str(problem)
+    rows = [(name, str(label), *_numbers(agreement)) for name, label, agreement in found]
+    if csv is not None:
+        write_table(csv, COLUMNS, rows)
+    _show(rows, found)
+    for name, sentence in failed.items():
+        console.print(
+            f"[bold]{escape(name)}[/bold]: {escape(sentence)}", highlight=False, soft_wrap=True
+        )
+    if failed:
+        raise typer.Exit(1)
+
+
+def _compare(
+    prediction: Path, truth: Path, tolerance: float | None
+) -> Iterator[tuple[int, Agreement]]:
+    mine, true = read_segmentation(prediction), read_segmentation(truth)
+    if mine.shape != true.shape:
+        have, want = (" × ".join(map(str, v.shape)) for v in (mine, true))
+        raise Problem(f"{prediction.name} is {have} voxels but its truth is {want}.")
+    ends = np.array([[0, 0, 0, 1], [*(n - 1 for n in true.shape), 1]]).T
+    apart = np.abs((mine.affine - true.affine) @ ends)[:3].max()
+    if apart > APART * min(true.spacing):
+        raise Problem(
+            f"{prediction.name} and its truth lie {apart:.3g} apart; their voxels are not the same."
+        )
+    from napari_densify.learn.metrics import compare
+
+    within = max(true.spacing) if tolerance is None else tolerance
+    labels = mine.data.astype(np.uint8, copy=False), true.data.astype(np.uint8, copy=False)
+    for label in sorted({int(k) for each in labels for k in np.unique(each) if k}):
+        yield label, compare(*labels, label, true.spacing, within)
+
+
+def _pairs(prediction: Path, truth: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
+    """Predictions with their truths, and those that have none."""
+    if not prediction.exists() or not truth.exists():
+        missing = truth if prediction.exists() else prediction
+        raise Problem(f"There is no file {missing}; check the name.")
+    ones, others = find_images([prediction]), find_images([truth])
+    if len(ones) == len(others) == 1:
+        return [(ones[0], others[0])], []
+    of_case: dict[str, Path] = {}
+    for path in others:
+        if other := of_case.get(_case(path)):
+            raise Problem(f"{other.name} and {path.name} may both be the truth of one case.")
+        of_case[_case(path)] = path
+    pairs = [(path, of_case[_case(path)]) for path in ones if _case(path) in of_case]
+    if not pairs:
+        raise Problem("No name of a prediction is that of a truth; rename one or the other.")
+    return pairs, [path for path in ones if _case(path) not in of_case]
+
+
+def _case(path: Path) -> str:
+    """What of a file's name says which case it is of."""
+    stem = stem_of(path)
+    while True:
+        rest, _, last = stem.rpartition("_")
+        if not rest or last.lower() not in KINDS:
+            return stem
+        stem = rest
+
+
+def _numbers(each: Agreement) -> tuple[str, ...]:
+    shown = [each.dice, each.surface_dice, each.hausdorff95]
+    difference = "" if math.isnan(each.difference) else f"{each.difference:+.4f}"
+    scores = ("" if math.isnan(number) else f"{number:.4f}" for number in shown)
+    return (*scores, str(each.voxels), str(each.truth_voxels), difference)
+
+
+def _show(rows: list[tuple[str, ...]], found: list[tuple[str, int, Agreement]]) -> None:
+    """The table on stdout; of several files with the mean of each class at the end."""
+    table = Table()
+    table.add_column(COLUMNS[0], overflow="fold")
+    shown = [i for i, column in enumerate(COLUMNS) if i and "voxels" not in column]
+    for i in shown:
+        table.add_column(COLUMNS[i], justify="right")
+    for row in rows:
+        table.add_row(escape(row[0]), *(row[i] for i in shown))
+    if len({name for name, *_ in found}) > 1:
+        table.add_section()
+        for label in sorted({label for _, label, _ in found}):
+            each = [a for _, k, a in found if k == label]
+            means = [_mean([getattr(a, key) for a in each]) for key in MEANS]
+            table.add_row("mean", str(label), *means)
+    Console().print(table)
+
+
+def _mean(numbers: list[float]) -> str:
+    known = [n for n in numbers if not math.isnan(n)]
+    return f"{sum(known) / len(known):.4f}" if known else ""

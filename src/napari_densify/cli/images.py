@@ -1,0 +1,76 @@
+"""Which images are meant by files, folders and patterns on the command line."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from napari_densify.cases.export import stem_of
+from napari_densify.cases.formats import SUFFIXES
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import is_dicom
+
+
+def find_images(named: Iterable[Path]) -> list[Path]:
+    """The images in files, folders and patterns, each once, in the order they were named.
+
+    A folder of DICOM files and an OME-Zarr are one image; of any other folder, what lies in it.
+
+    Raises
+    ------
+    Problem
+        If there are none.
+    """
+    found = dict.fromkeys(image for path in named for image in _in(path))
+    if not found:
+        raise Problem("There is no image in what was named; check the folder or the pattern.")
+    return list(found)
+
+
+def targets_for(images: list[Path], out: Path, ending: str) -> dict[Path, Path]:
+    """Where the result of each image goes: a file of its name in a folder.
+
+    Raises
+    ------
+    Problem
+        If two would go to one place, or one would replace an image.
+    """
+    targets: dict[Path, Path] = {}
+    for image in images:
+        target = out / f"{name_of(image)}.{ending.lstrip('.')}"
+        for other, place in targets.items():
+            if place == target:
+                raise Problem(
+                    f"{other} and {image} have one name, so their results would be one file; "
+                    "predict them into two folders."
+                )
+        targets[image] = target
+    for target in targets.values():
+        if target.absolute() in {image.absolute() for image in images}:
+            raise Problem(f"{target} is an image itself; choose another folder for the results.")
+    return targets
+
+
+def name_of(image: Path) -> str:
+    """An image's name without its ending."""
+    return image.name if image.is_dir() and is_dicom(image) else stem_of(image) or image.name
+
+
+def _in(path: Path) -> Iterator[Path]:
+    if not path.exists() and glob.has_magic(str(path)):
+        for each in sorted(glob.glob(str(path), recursive=True)):
+            yield from _in(Path(each))
+    elif path.is_dir() and not _is_image(path):
+        yield from sorted(filter(_is_image, path.iterdir()))
+    else:
+        yield path
+
+
+def _is_image(path: Path) -> bool:
+    if path.name.startswith("."):
+        return False
+    if path.is_dir():
+        is_zarr = any((path / name).exists() for name in ("zarr.json", ".zattrs"))
+        return is_zarr or path.suffix == ".zarr" or is_dicom(path)
+    return path.name.lower().endswith(SUFFIXES)

@@ -1,0 +1,123 @@
+"""A project's network on other images, block by block, without a window or a project of theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import tiles
+from napari_densify.cases.description import Description
+from napari_densify.cases.learned import Learned
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Label
+from napari_densify.cases.stored import painted_on
+from napari_densify.cases.volume import Triple, Volume
+
+BLOCK = 64
+"""Side of a block in voxels."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a project has learned, ready for other images.
+
+    Attributes
+    ----------
+    model : bytes
+        A saved model (safetensors).
+    classes : tuple of Label
+    widths : tuple of ints
+    spacing : (3,) floats
+        Voxel size that it works on.
+    project : Path
+        Whose it is.
+    """
+
+    model: bytes
+    classes: tuple[Label, ...]
+    widths: tuple[int, ...]
+    spacing: Triple
+    project: Path
+
+    @classmethod
+    def read(cls, project: Path) -> Network:
+        """The newest network of a project.
+
+        Raises
+        ------
+        Problem
+            If that is no project, or it holds no trained model.
+        """
+        about = Description.read(project)
+        model = Learned(about.home, about.value.image.shape).read_model()
+        if model is None:
+            raise Problem(f"{project} holds no trained model; train it first.")
+        value = about.value
+        return cls(model, value.classes, value.learning.widths, about.spacing, about.home)
+
+
+def segment(
+    volume: Volume,
+    network: Network,
+    device: str = "auto",
+    done: Callable[[float], None] = lambda share: None,
+    probabilities: NDArray[np.float32] | None = None,
+) -> NDArray[np.uint8]:
+    """Segment a volume with a network; what is painted on it in the project stays as painted.
+
+    Beside the volume, its normalised copy and the labels, memory is taken only for a row of
+    blocks.
+
+    Parameters
+    ----------
+    volume : Volume
+    network : Network
+    device : str
+    done : callable
+        Told the share that is done, 0 to 1.
+    probabilities : (classes, z, y, x) float32, optional
+        Filled with the probabilities of the network's classes in the order of their labels; may
+        lie on the disk.
+
+    Returns
+    -------
+    (z, y, x) uint8
+        Labels as in the annotation: 1 = background, 2… = structures.
+
+    Raises
+    ------
+    Problem
+        If the network is not one for this image, or what is painted in the project is damaged.
+    """
+    from napari_densify.learn.learner import Learner
+    from napari_densify.learn.unet import COMPACT, compact
+    from napari_densify.learn.weights import unpack
+
+    learner = Learner(
+        volume.channels,
+        volume.spacing,
+        [c.label for c in network.classes],
+        device=device,
+        levels=compact(network.widths) if network.widths else COMPACT,
+        wanted=network.spacing,
+    )
+    unpack(network.model, learner)
+    classes = np.array(learner.classes, np.uint8)
+    # A class may have been taken off the table since it was learned.
+    told = [learner.classes.index(label) for label in sorted(c.label for c in network.classes)]
+    labels = np.zeros(volume.shape, np.uint8)
+    boxes = list(tiles(volume.shape, [BLOCK] * 3))
+    for number, box in enumerate(boxes, 1):
+        chance = learner.predict(box)
+        labels[box.slices] = classes[chance.argmax(0)]
+        if probabilities is not None:
+            probabilities[:, *box.slices] = chance[told]
+        done(number / len(boxes))
+    painted = painted_on(network.project, volume)
+    if painted is not None:
+        painted.draw(labels)
+    return labels
