@@ -96,6 +96,29 @@ def test_a_restored_learner_predicts_and_goes_on_the_same(
     )
 
 
+def test_what_only_the_second_channel_shows_is_learned(truth: NDArray[np.uint8]) -> None:
+    noise = np.random.default_rng(0).normal(size=(2, *truth.shape))
+    noise[1] = 0.3 * noise[1] + np.array([0, 1, 2])[truth]
+    learners = [
+        Learner(image, (1, 1, 1), device="cpu", levels=compact(TINY))
+        for image in (noise, noise[:1])
+    ]
+    whole = Box((0, 0, 0), learners[0].annotation.shape)
+    for learner in learners:
+        for plane in PLANES:
+            paint(learner, plane, truth)
+        train(learner, 60)
+    by_both, by_one = (np.mean(scores(learner, truth)) for learner in learners)
+    assert by_both > 0.8
+    assert by_one < 0.6
+    # The guess and the network each see it.
+    for logits in (
+        learners[0].guess.read(whole),
+        learners[0]._unbiased_logits(learners[0].inputs.read(whole)[None])[0].numpy(),
+    ):
+        assert dice(logits.argmax(0).astype(np.uint8), truth, [1, 2])[2] > 0.7
+
+
 def test_probabilities_are_probabilities(learner: Learner) -> None:
     p = learner.predict(Box((3, 5, 7), (4, 25, 30)))
     assert p.shape == (3, 1, 20, 23)

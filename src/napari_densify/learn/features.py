@@ -33,22 +33,42 @@ def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
     """Grey values of each channel to mean 0 and standard deviation 1.
 
     Statistics are of the values between the 0.5th and 99.5th percentile, so that a few hot
-    voxels change nothing; those are clipped.
+    voxels change nothing; those are clipped. NaN counts as the lowest value.
 
     Parameters
     ----------
     image : (c, z, y, x) array
+        Of any integer, float or bool type.
     """
     out = np.empty(image.shape, np.float32)
     for channel, values in zip(out, image, strict=True):
-        # Float64 only for types that need it: offsets and ranges that float32 cannot hold.
-        values = values.astype(np.result_type(values, np.float32))
-        low, high = map(float, np.percentile(values[:: max(1, values.shape[0] // 64)], (0.5, 99.5)))
-        if low == high:
-            low, high = float(values.min()), float(values.max())
+        values = _as_floats(values)
+        low, high = _usual_range(values)
         values = (np.clip(values, low, high) - low) / (high - low or 1.0)
+        np.nan_to_num(values, copy=False, nan=0.0)
         channel[:] = (values - values.mean()) / (values.std() + 1e-6)
     return out
+
+
+def _as_floats(values: NDArray[np.generic]) -> NDArray[np.floating]:
+    """Float64 only for types that need it: offsets and ranges that float32 cannot hold."""
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8:
+        # Not even float64 holds all of them: the differences count. Those of int64 wrap around
+        # to what they are as uint64.
+        wide = values.astype(values.dtype.newbyteorder("="), copy=False)
+        values = (wide - wide.min()).view(np.uint64)
+    return values.astype(np.result_type(values, np.float32))
+
+
+def _usual_range(values: NDArray[np.floating]) -> tuple[float, float]:
+    """The 0.5th and 99.5th percentile, or if they are one the lowest and highest value."""
+    for some, shares in ((values[:: max(1, len(values) // 64)], (0.5, 99.5)), (values, (0, 100))):
+        finite = some[np.isfinite(some)]
+        if finite.size:
+            low, high = map(float, np.percentile(finite, shares))
+            if low < high:
+                return low, high
+    return (low, low) if finite.size else (0.0, 0.0)
 
 
 class FeatureBank:

@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -26,7 +25,7 @@ from napari_densify.ui.case import CaseView
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable, palette
-from napari_densify.ui.layers import check_layer
+from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.next import NextPanel
 from napari_densify.ui.opening import Found, Opening, Place
@@ -88,6 +87,7 @@ class SegmentWidget(QWidget):
         claim_ending()
 
         self.choice = ImageChoice(viewer)
+        self.frames = Frames(viewer, self)
         self.classes = ClassTable()
         self.planes = PlaneButtons()
         self.slices = SliceButtons()
@@ -115,7 +115,13 @@ class SegmentWidget(QWidget):
 
     def start(self) -> None:
         """Begin on the chosen image: read it, make the layers, start the worker."""
-        self._start(self.choice.value())
+        try:
+            picked = self.choice.picked()
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        self._wait_for(f"“{picked.layer.name}”")
+        self.opening.annotate(picked, self._labels())
 
     def open_project(self, path: Path) -> None:
         """Go on with a project; the case before is closed, and nothing of it is lost."""
@@ -157,7 +163,7 @@ class SegmentWidget(QWidget):
         layout.addStretch()
 
     def _connect(self) -> None:
-        self.choice.requested.connect(self._start)
+        self.choice.requested.connect(self.start)
         self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
         self.viewer.dims.events.order.connect(self._turned)
         self.learning.strengthChanged.connect(self._strength_changed)
@@ -167,15 +173,6 @@ class SegmentWidget(QWidget):
         self.project.openRequested.connect(self.open_project)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
-
-    def _start(self, layer: Image | None) -> None:
-        try:
-            image = check_layer(layer)
-        except Problem as problem:
-            show_error(str(problem))
-            return
-        self._wait_for(f"“{image.name}”")
-        self.opening.annotate(image, self._labels())
 
     def _turned(self, event: Any) -> None:
         if self.viewer.dims.ndim >= 3:
@@ -196,7 +193,6 @@ class SegmentWidget(QWidget):
 
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer
-        assert layer is not None
         self.choice.setValue(layer)
         if project is not None and (project.exists or found.from_project):
             kept = project.description.classes
@@ -211,22 +207,21 @@ class SegmentWidget(QWidget):
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)
-        self._say_notes(project)
+        self._say_notes(project, found.notes)
         if found.view is not None and found.from_project:
             show_view(self.viewer, found.view)
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
+        show_frame(self.viewer, layer, session.volume.choice)
         for part in self.parts:
             part.follow(case)
         self.project.button.setEnabled(True)
         case.start()
         self.caseOpened.emit(case)
 
-    def _say_notes(self, project: ProjectFolder | None) -> None:
-        if project is None:
-            return
-        notes = [*project.notes]
-        if project.read_only:
+    def _say_notes(self, project: ProjectFolder | None, notes: list[str]) -> None:
+        notes = [*notes, *(project.notes if project else ())]
+        if project is not None and project.read_only:
             notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
         for note in notes:
             log.warning("%s", note)
