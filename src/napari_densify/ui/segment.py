@@ -248,8 +248,6 @@ class SegmentWidget(QWidget):
         case = self.case = CaseView(
             self.viewer, layer, session, rows, partial(bind_keys, self), found.view
         )
-        for shown in (case.image, case.annotation, case.prediction):
-            shown.visible = True
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)
