@@ -151,6 +151,19 @@ class Project(_Part):
     classes: tuple[Label, ...] = Field(max_length=254)
     learning: Learning = Learning()
 
+    @property
+    def became(self) -> dict[int, int]:
+        """What labels of classes that are gone count as now; 0: nothing is known there."""
+        there = {row.label for row in self.classes}
+        became = {}
+        for label in self.learning.folded.keys() - there:
+            seen, now = {label}, self.learning.folded[label]
+            while now not in there and now not in seen:
+                seen.add(now)
+                now = self.learning.folded.get(now, 0)
+            became[label] = now if now in there else 0
+        return became
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read a project's description.

@@ -117,6 +117,9 @@ class CaseView(QObject):
         self.loop = LoopThread(self.session)
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
+        for layer in (image, self.prediction, self.annotation):
+            if not layer.visible:  # it was put aside for another case
+                layer.visible = True
         viewer.layers.selection.active = self.annotation
         if self.session.read_only:
             self.annotation.editable = self.prediction.editable = False

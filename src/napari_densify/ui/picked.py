@@ -12,6 +12,7 @@ from napari.layers import Image, Layer
 
 from napari_densify.cases.choice import WHOLE, Axes, Choice
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import ImageReference
 from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.ui.geometry import place_volume
 
@@ -95,6 +96,28 @@ def alike(layer: Image, layers: Iterable[Layer]) -> list[Image]:
         if isinstance(other, Image) and not other.rgb and ROLE not in other.metadata
     ]
     return [other for other in images if other is layer or place(other) == place(layer)]
+
+
+def like_project(layer: Image, kept: ImageReference, point: Sequence[float]) -> Picked:
+    """The part of a layer that goes with a project's images: the same channels, the frame shown.
+
+    Parameters
+    ----------
+    layer : Image
+    kept : ImageReference
+        The image of one of the project's cases.
+    point : sequence of floats
+        Where the viewer is, in the world.
+
+    Raises
+    ------
+    Problem
+        If the layer has no such part.
+    """
+    choice, shape = kept.choice, array_of(check_layer(layer)).shape
+    if kept.stack or not choice.fits(shape):
+        choice = Choice(possible_axes(layer)[0])
+    return Picked((layer,), replace(choice, frame=shown_frame(choice.axes, layer, point)))
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
 from qtpy.QtCore import QEvent, Signal
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -17,20 +19,24 @@ from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Replay
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import OpenWorker, Session
 from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
+from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.finding import Place
 from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.hint import FirstHint
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.next import NextPanel
-from napari_densify.ui.opening import Found, Opening, Place
+from napari_densify.ui.opening import Found, Opening
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
+from napari_densify.ui.picked import like_project
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
@@ -38,7 +44,7 @@ from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
 from napari_densify.ui.shortcuts import bind_keys
 from napari_densify.ui.slices import SliceButtons
-from napari_densify.ui.view import show_view
+from napari_densify.ui.view import show_middle, show_view
 from napari_densify.ui.volumes import VolumesPanel
 
 if TYPE_CHECKING:
@@ -99,6 +105,7 @@ class SegmentWidget(QWidget):
         self.next = NextPanel()
         self.volumes = VolumesPanel()
         self.check = CheckPanel()
+        self.cases = CasesPanel()
         self.project = ProjectBar()
         self.parts: tuple[Part, ...] = (
             self.hint,
@@ -111,6 +118,7 @@ class SegmentWidget(QWidget):
             self.next,
             self.volumes,
             self.check,
+            self.cases,
             self.project,
         )
         self._lay_out()
@@ -132,6 +140,36 @@ class SegmentWidget(QWidget):
             self.case.close()
         self._wait_for(path.name)
         self.opening.open(path)
+
+    def next_case(self, what: Image | Path) -> None:
+        """Go on with another image, of a layer or a file, as the next case of this project."""
+        project = self.case.session.project if self.case is not None else None
+        if project is None or not project.exists:
+            show_error("Paint in this case first: a project begins with its first stroke.")
+            return
+        picked = what
+        if isinstance(what, Image):
+            try:
+                picked = like_project(what, project.description.image, self.viewer.dims.point)
+            except Problem as problem:
+                show_error(str(problem))
+                return
+        self._put_aside()
+        self._wait_for("the next case")
+        self.opening.add(project.home, picked)
+
+    def go_to_case(self, folder: Path) -> None:
+        """Go on with another case of this project."""
+        self._put_aside()
+        self.open_project(folder)
+
+    def _put_aside(self) -> None:
+        """Close the case and hide its layers: another one of the project takes their place."""
+        case = self.case
+        if case is not None:
+            case.close()
+            for layer in (case.image, case.annotation, case.prediction):
+                layer.visible = False
 
     def close_case(self, why: str = "") -> None:
         """End the session on the present image; layers stay."""
@@ -158,6 +196,7 @@ class SegmentWidget(QWidget):
             self.next,
             self.volumes,
             self.check,
+            self.cases,
             Section("Project", self.project),
         )
         layout = QVBoxLayout(self)
@@ -173,6 +212,8 @@ class SegmentWidget(QWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
+        self.cases.caseRequested.connect(self.go_to_case)
+        self.cases.nextRequested.connect(self.next_case)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
 
@@ -185,9 +226,12 @@ class SegmentWidget(QWidget):
         self.project.button.setEnabled(False)
         self.progress.phase.setText(f"Reading {name} …")
 
-    def _begin(self, volume: Volume, project: ProjectFolder | None) -> Session:
+    def _begin(
+        self, volume: Volume, project: ProjectFolder | None, others: Sequence[Replay]
+    ) -> Session:
         """The session of a volume and what its project holds; called in a thread of its own."""
-        return Session(volume, (), self._settings, self._open_worker, project=project)
+        settings, open_worker = self._settings, self._open_worker
+        return Session(volume, (), settings, open_worker, project=project, others=others)
 
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer
@@ -208,6 +252,8 @@ class SegmentWidget(QWidget):
             show_view(self.viewer, found.view)
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
+        elif session.others:
+            show_middle(self.viewer, layer)
         show_frame(self.viewer, layer, session.volume.choice)
         for part in self.parts:
             part.follow(case)
