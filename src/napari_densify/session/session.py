@@ -146,6 +146,8 @@ class Session:
         self.disagreements = Disagreements(self.annotation)
         if project is not None and project.exists:
             self._restore(project)
+            if project.writable:
+                self._bring_up_to_classes(project)
         elif project is not None:
             project.describe(learning=self._learning())
 
@@ -441,6 +443,15 @@ class Session:
             project.notes.append(str(problem))
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
+
+    def _bring_up_to_classes(self, project: ProjectFolder) -> None:
+        """Repaint what was merged or deleted while another case of the project was open."""
+        gone = set(self.annotation.classes) & project.description.became.keys()
+        if gone:
+            painted = self.annotation.everything()
+            for label in gone:
+                where = painted.where[painted.after["label"] == label]
+                self.paint(where, project.description.became[label])
 
     def _learning(self) -> Learning:
         return Learning(
