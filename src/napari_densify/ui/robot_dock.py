@@ -20,6 +20,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QSizePolicy,
     QSpinBox,
     QVBoxLayout,
     QWidget,
@@ -33,7 +34,7 @@ from napari_densify.session.score import dice
 from napari_densify.session.simulate import Round
 from napari_densify.ui.classes import palette
 from napari_densify.ui.commands import open_dock
-from napari_densify.ui.layers import ROLE, check_layer
+from napari_densify.ui.picked import ROLE
 from napari_densify.ui.robot import STROKE_MS, WindowRobot
 
 if TYPE_CHECKING:
@@ -77,6 +78,10 @@ class RobotDock(QWidget):
         self.plot.setLabel("left", "Dice")
         self.plot.setLabel("bottom", "seconds")
         self.plot.setYRange(0, 1)
+        self.plot.addLegend(offset=(-10, -30))
+        # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
+        self.plot.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Expanding)
+        self.plot.setMinimumHeight(200)
         self._lay_out()
         self._connect()
         self._look = QTimer(self, interval=LOOK_MS)
@@ -165,14 +170,15 @@ class RobotDock(QWidget):
             raise Problem("Open the Segment dock first: the robot works in it.")
         if self.truth.value is None:
             raise Problem("Open labels that are true everywhere, and choose them here.")
-        image = check_layer(dock.choice.value())
+        image = dock.choice.picked().layer
         mine = (layer.metadata.get(ROLE, ("", ""))[1] for layer in self.viewer.layers)
         if dock.case is not None or image.unique_id in mine:
             raise Problem(
                 "The robot needs an image that nobody has painted on in this window; open the "
                 "image anew, or another window."
             )
-        truth = check_labels(np.asarray(self.truth.value.data), image.data.shape, "truth")
+        finest = image.data[0] if image.multiscale else image.data
+        truth = check_labels(np.asarray(self.truth.value.data), finest.shape[-3:], "truth")
         Robot(truth)
         return truth, dock
 
@@ -227,6 +233,7 @@ class RobotDock(QWidget):
             return
         session, truth = robot.case.session, self._truth + 1
         structures = [k for k in range(2, int(truth.max()) + 1) if (truth == k).any()]
+        names = {k: robot.case.name_of(k) for k in structures}
         at = session.status.train_seconds
 
         def look() -> dict[int, float]:
@@ -236,18 +243,18 @@ class RobotDock(QWidget):
         def show(seen: dict[int, float]) -> None:
             if self.robot is robot:
                 for label, value in seen.items():
-                    self._draw(label, at, value)
+                    self._draw(label, names[label], at, value)
 
         worker = create_worker(look)
         worker.returned.connect(show)
         worker.start()
 
-    def _draw(self, label: int, at: float, value: float) -> None:
+    def _draw(self, label: int, name: str, at: float, value: float) -> None:
         points = self._dice.setdefault(label, [])
         points.append((at, round(value, 4)))
         if label not in self._curves:
             pen = pyqtgraph.mkPen(palette(label), width=2)
-            self._curves[label] = self.plot.plot(pen=pen, symbol="o", symbolSize=4)
+            self._curves[label] = self.plot.plot(pen=pen, symbol="o", symbolSize=4, name=name)
         self._curves[label].setData(*zip(*points, strict=True))
 
     def _save(self) -> None:
