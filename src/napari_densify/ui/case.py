@@ -18,6 +18,7 @@ from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.layers import (
+    NAMES,
     ROLE,
     AnnotationBond,
     Copies,
@@ -170,6 +171,8 @@ class CaseView(QObject):
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Colour both layers by the class table."""
         self._names = {row.label: row.name for row in rows}
+        for layer in (self.annotation, self.prediction):
+            layer.metadata[NAMES] = self._names
         self._annotation_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=True))
         )

@@ -26,16 +26,19 @@ def place_of_volume(volume: Volume) -> dict[str, Any]:
     rotation or flips and origin are the affine; and where napari could not show that, as of
     sagittal slices, it is shown along its own slices, see `straighten`.
     """
-    place: dict[str, Any] = {"scale": volume.spacing}
+    # Channels come before the axes in space.
+    lead = volume.data.ndim - 3
+    place: dict[str, Any] = {"scale": (*[1.0] * lead, *volume.spacing)}
     if volume.unit:
-        place["units"] = (volume.unit,) * 3
+        place["units"] = (*["pixel"] * lead, *[volume.unit] * 3)
     # napari takes axes that are a millionth off for oblique.
     direction = np.round(volume.direction) if volume.upright else volume.direction
     affine = _affine(direction, np.array(volume.origin))
     if np.array_equal(direction, np.eye(3)):
-        place["translate"] = volume.origin
+        place["translate"] = (*[0.0] * lead, *volume.origin)
     elif np.abs(np.diag(direction)).min() > STEEPEST:
-        place["affine"] = affine
+        place["affine"] = np.eye(4 + lead)
+        place["affine"][lead:, lead:] = affine
     else:
         place["metadata"] = {TURNED: affine.tolist()}
     return place

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 ROLE = "napari-densify"
 """Key in a layer's metadata: what it is to us, and of which image."""
+NAMES = "napari-densify names"
+"""Key in a layer's metadata: the names of its labels."""
 REFRESH_MS = 40
 """Blocks that arrive within this time are drawn together."""
 

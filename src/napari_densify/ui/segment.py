@@ -26,6 +26,7 @@ from napari_densify.ui.case import CaseView
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable, palette
+from napari_densify.ui.export import ExportDialog
 from napari_densify.ui.layers import check_layer
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.next import NextPanel
@@ -34,7 +35,7 @@ from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
-from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
+from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.shortcuts import bind_keys
 from napari_densify.ui.slices import SliceButtons
@@ -85,7 +86,7 @@ class SegmentWidget(QWidget):
         self._docked = False
         self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
-        claim_ending()
+        claim_endings()
 
         self.choice = ImageChoice(viewer)
         self.classes = ClassTable()
@@ -123,6 +124,14 @@ class SegmentWidget(QWidget):
             self.case.close()
         self._wait_for(path.name)
         self.opening.open(path)
+
+    def export(self) -> ExportDialog | None:
+        """Ask what of the present case to write for other programs, and where."""
+        if self.case is None:
+            return None
+        dialog = ExportDialog(self.case, self._labels(), self)
+        dialog.show()
+        return dialog
 
     def close_case(self, why: str = "") -> None:
         """End the session on the present image; layers stay."""
@@ -165,6 +174,7 @@ class SegmentWidget(QWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
+        self.project.exportRequested.connect(self.export)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
 
