@@ -90,6 +90,9 @@ def test_train_info_predict(files: Path) -> None:
         )
     truth = sitk.GetArrayFromImage(sitk.ReadImage(files / "truth.nii.gz"))
     assert (sitk.GetArrayFromImage(labels) == truth).mean() > 0.8
+    painted = sitk.GetArrayFromImage(sitk.ReadImage(files / "painted.nii.gz"))
+    written = sitk.GetArrayFromImage(labels)[painted > 0]
+    np.testing.assert_array_equal(written, painted[painted > 0] - 1)
 
 
 def test_a_case_is_added_to_a_project_once(files: Path, phantom: Volume) -> None:

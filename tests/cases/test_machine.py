@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import ImageReference, Label
+from napari_densify.cases.weight import ACCEPTED
 
 SHAPE = (8, 9, 10)
 IMAGE = ImageReference(shape=SHAPE, spacing=(1, 1, 1), content="0" * 64)
@@ -90,7 +91,12 @@ class Painting(RuleBasedStateMachine):
         where = np.flatnonzero(plane)
         edit = self.project.annotation.accept(where, predicted[plane])
         new = plane & (self.state.label == 0)
-        self.commit(edit, self.state._replace(label=np.where(new, predicted, self.state.label)))
+        new &= predicted > 0
+        accepted = self.state._replace(
+            label=np.where(new, predicted, self.state.label),
+            round=np.where(new, ACCEPTED, self.state.round),
+        )
+        self.commit(edit, accepted)
 
     @precondition(lambda self: self.past)
     @rule()

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.cases.weight import ACCEPTED
 from napari_densify.session import slices
 from napari_densify.session.session import Session
 
@@ -71,7 +72,10 @@ def test_what_was_accepted_weighs_no_more_than_a_first_slice(phantom: Volume) ->
     session.prediction[5:10] = 2
     slices.accept(session, Plane(1, 10))
     marks = session.annotation.marks[:, 10]
-    assert (marks["round"] == 0).all()
+    assert (marks["round"] == ACCEPTED).all()
+    np.testing.assert_array_equal(
+        session.annotation.weight_table()[:4, ACCEPTED], session.annotation.weight_table()[:4, 0]
+    )
     assert not marks["wrong"].any()
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from napari.layers import Labels
 from qtpy.QtCore import Qt
 
-from napari_densify.ui.correcting import changes
+from napari_densify.ui.strokes import changes
 
 from .conftest import LONG, drag
 from .test_painting import agrees

@@ -33,7 +33,7 @@ def test_adding_takes_the_lowest_free_label_and_picks_it(table, qtbot):
     table.setValue([default_class(1), default_class(2), default_class(4)])
     with qtbot.waitSignal(table.valueChanged):
         table.add()
-    assert [row.label for row in table.value()] == [1, 2, 3, 4]
+    assert [row.label for row in table.value()] == [1, 2, 4, 3]
     assert table.current() == 3
 
 
@@ -57,7 +57,7 @@ def test_renaming_in_the_table(table, qtbot):
 def test_recolouring_keeps_the_picked_class(table, qtbot):
     table.pick(1)
     with qtbot.waitSignal(table.valueChanged):
-        table.setColour(2, "#123456")
+        table.change(2, colour="#123456")
     assert table.value()[1].colour == "#123456"
     assert table.current() == 1
 

@@ -13,11 +13,12 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
-from napari_densify.cases.weight import CODES, ROUNDS, weight_table
+from napari_densify.cases.weight import ACCEPTED, CODES, LAST_ROUND, ROUNDS, weight_table
 
 MARK = np.dtype([("label", "u1"), ("round", "u1"), ("wrong", "?")])
 """One voxel of the annotation: label (0 = not annotated, 1 = background, 2… = structures),
-the round it was painted in, and whether the prediction shown then was wrong there."""
+the round it was painted in (`ACCEPTED` if it was accepted as predicted), and whether the
+prediction shown then was wrong there."""
 
 LAST_LABEL = 254
 UNDO_DEPTH = 200
@@ -182,7 +183,7 @@ class Annotation:
         where, new, wrong, before = where[changed], new[changed], wrong[changed], before[changed]
         if not where.size:
             return None
-        round_ = min(self.round + new_round, ROUNDS - 1)
+        round_ = min(self.round + new_round, LAST_ROUND)
         after = np.zeros(where.size, MARK)
         after["label"] = new
         after["round"] = np.where(new > 0, round_, 0)
@@ -192,8 +193,8 @@ class Annotation:
     def accept(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> Edit | None:
         """Make the edit that annotates voxels as they were predicted, without applying it.
 
-        What is annotated already stays. The new marks are of round 0 whatever the round, so they
-        weigh 1 before class balance: nothing was corrected there.
+        What is annotated already stays. The new marks are of no round, so they weigh 1 before
+        class balance, and it can be told that nothing was corrected there.
 
         Parameters
         ----------
@@ -212,8 +213,27 @@ class Annotation:
         if edit is None:
             return None
         after = edit.after.copy()
-        after["round"] = 0
+        after["round"] = ACCEPTED
         return replace(edit, after=after)
+
+    def relabel(self, label: int, into: int) -> Edit | None:
+        """Make the edit that gives all of a label another one, without applying it; 0 erases.
+
+        Round and wrong flag of each stay: nobody painted anew, so nothing weighs more.
+
+        Returns
+        -------
+        Edit or None
+            None if nothing is painted of that label.
+        """
+        everything = self.everything()
+        of_it = everything.after["label"] == label
+        if not of_it.any():
+            return None
+        before = everything.after[of_it]
+        after = before.copy() if into else np.zeros_like(before)
+        after["label"] = into
+        return Edit(everything.where[of_it], before, after, self.round, self.round)
 
     def apply(self, edit: Edit) -> None:
         """Bring an edit into force and remember it for undo and redo."""

@@ -19,13 +19,15 @@ from napari_densify.cases.measure import measure
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
+from napari_densify.cases.weight import ACCEPTED as NO_ROUND
 
 ENDINGS = (*formats.SUFFIXES, *dicom_seg.SUFFIXES, *surface.SUFFIXES, ".csv")
-PREDICTED, PAINTED, CORRECTED = 1, 2, 3
+PREDICTED, PAINTED, CORRECTED, ACCEPTED = 1, 2, 3, 4
 PROVENANCE = (
     Label(label=PREDICTED, name="predicted", colour="#9e9e9e"),
     Label(label=PAINTED, name="painted", colour="#1e88e5"),
     Label(label=CORRECTED, name="corrected", colour="#e53935"),
+    Label(label=ACCEPTED, name="accepted", colour="#009e73"),
 )
 COLUMNS = ("image", "label", "name", "voxels", "volume", "unit", "largest piece")
 SHORT = {"millimeter": "mm³", "micrometer": "µm³", "nanometer": "nm³", "centimeter": "cm³"}
@@ -168,12 +170,14 @@ def provenance(annotation: Annotation, prediction: NDArray[np.uint8]) -> NDArray
     Returns
     -------
     (z, y, x) uint8
-        0 where there is no label; corrected is what was painted where the prediction was wrong.
+        0 where there is no label; corrected is what was painted where the prediction was wrong,
+        accepted what was predicted and the user agreed to.
     """
     out = np.where(prediction > 0, PREDICTED, 0).astype(np.uint8)
     for box in tiles(annotation.shape, (16, *annotation.shape[1:])):
         marks = annotation.read(box)
-        painted = np.where(marks["wrong"], CORRECTED, PAINTED)
+        by_hand = np.where(marks["wrong"], CORRECTED, PAINTED)
+        painted = np.where(marks["round"] == NO_ROUND, ACCEPTED, by_hand)
         np.copyto(out[box.slices], painted.astype(np.uint8), where=marks["label"] > 0)
     return out
 

@@ -68,11 +68,21 @@ class ImageReference(_Part):
 
 
 class Label(_Part):
-    """A row of the class table."""
+    """A row of the class table, which has them in this order.
+
+    Attributes
+    ----------
+    visible : bool
+        Whether the window draws it.
+    locked : bool
+        Whether what is painted of it stays, whatever is painted over it.
+    """
 
     label: int = Field(ge=1, le=254)
     name: str
     colour: str = Field("", pattern=r"^(#[0-9a-fA-F]{6})?$")
+    visible: bool = True
+    locked: bool = False
 
     @property
     def rgb(self) -> tuple[int, int, int] | None:
@@ -90,10 +100,14 @@ class Learning(_Part):
         Strength of corrections, see `cases.weight`.
     widths : tuple of ints
         Channels of the network below full resolution; () for the default.
+    folded : dict
+        Labels that the network learned and that are not told apart any more: the class that they
+        count as now, 0 for none.
     """
 
     strength: float = Field(1.0, ge=0, le=10)
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
+    folded: dict[int, Annotated[int, Field(ge=0, le=254)]] = Field({}, max_length=254)
 
 
 class Project(_Part):

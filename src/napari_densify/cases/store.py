@@ -27,6 +27,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.frame import content_size
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
+from napari_densify.cases.weight import ACCEPTED
 
 CHUNK = 128
 """Side of a chunk, each a file. A project with a thousand strokes all over a 512³ volume opens in
@@ -245,5 +246,6 @@ def read_marks(store: LabelStore, annotation: Annotation, round_: int | None = N
         local = np.unravel_index(inside, labels.shape)
         zyx = [a + b for a, b in zip(local, chunk.start, strict=True)]
         annotation.load(np.ravel_multi_index(zyx, annotation.shape), marks)
-        latest = max(latest, int(marks["round"].max(initial=0)))
+        corrected = marks["round"][marks["round"] != ACCEPTED]
+        latest = max(latest, int(corrected.max(initial=0)))
     annotation.round = latest if round_ is None else round_

@@ -8,8 +8,10 @@ import numpy as np
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.journal import Found, read_journal
+from napari_densify.cases.place import cases_of
+from napari_densify.cases.project import Project
 from napari_densify.cases.store import MARKS, LabelStore, read_marks
-from napari_densify.cases.volume import Shape
+from napari_densify.cases.volume import Shape, Volume, content_hash
 
 
 def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | None]:
@@ -34,6 +36,22 @@ def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | Non
             annotation.apply(record.edit)
         annotation.round = record.edit.round_after
     return annotation, found
+
+
+def painted_on(home: Path, volume: Volume) -> Annotation | None:
+    """What was painted on an image in one of a project's cases; None if it is none of theirs.
+
+    Raises
+    ------
+    Problem
+        If a case is damaged.
+    """
+    content = content_hash(volume)
+    for folder in cases_of(home):
+        image = Project.read(folder).image
+        if (image.content, image.shape) == (content, volume.shape):
+            return read_annotation(folder, image.shape)[0]
+    return None
 
 
 def notes_on(found: Found) -> list[str]:

@@ -3,7 +3,8 @@ r"""The weight w of each voxel's loss: a pure function of what the user did ther
 .. math::
 
     w = b_k \cdot \min\bigl(8,\; (4 \cdot 2^{[\text{wrong}]})^{\,s \cdot 2^{-a/2}}\bigr)
-    \quad\text{for an edit of round} \ge 1, \qquad w = b_k \quad\text{in round 0}, \qquad
+    \quad\text{for an edit of round} \ge 1, \qquad
+    w = b_k \quad\text{in round 0 and where accepted}, \qquad
     w = 0 \quad\text{where nothing is annotated.}
 
 ``a`` is the edit's age in rounds, ``wrong`` whether the prediction shown at the time
@@ -32,7 +33,11 @@ BALANCE = (0.25, 4.0)
 """Limits of the class balance."""
 
 ROUNDS = 256
-"""Rounds that are told apart; later ones count as the last."""
+"""Rounds that are told apart, the last of them being none: see `ACCEPTED`."""
+ACCEPTED = ROUNDS - 1
+"""Stands for the round of what was accepted as predicted: it was corrected in none."""
+LAST_ROUND = ROUNDS - 2
+"""Later rounds count as this one."""
 CODES = 256 * ROUNDS * 2
 """How many different (label, round, wrong) marks there are."""
 
@@ -48,7 +53,8 @@ def edit_weight(
     Parameters
     ----------
     round_, wrong : arrays that broadcast
-        When each voxel was annotated, and whether the shown prediction was wrong there.
+        When each voxel was annotated (`ACCEPTED` where it was accepted), and whether the shown
+        prediction was wrong there.
     now : int
         The present round.
     strength : float
@@ -57,7 +63,8 @@ def edit_weight(
     age = np.maximum(now - np.asarray(round_, float), 0)
     fade = strength * 2.0 ** (-age / HALF_LIFE)
     fresh = (FRESH * np.where(wrong, WRONG, 1.0)) ** fade
-    return np.where(np.asarray(round_) > 0, np.minimum(fresh, CEILING), 1.0)
+    corrected = (np.asarray(round_) > 0) & (np.asarray(round_) != ACCEPTED)
+    return np.where(corrected, np.minimum(fresh, CEILING), 1.0)
 
 
 def class_balance(mass: NDArray[np.float64]) -> NDArray[np.float64]:

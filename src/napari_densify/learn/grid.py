@@ -152,9 +152,9 @@ class Grid:
         ]
         source = Box(*(tuple(int(s[i][j]) for s in spans) for i, j in ((0, 0), (1, -1))))  # type: ignore[arg-type]
         marks = outer.read(source)
-        code = (
-            marks["label"].astype(np.int32) << 9 | marks["round"].astype(np.int32) << 1
-        ) | marks["wrong"]
+        # What was accepted counts least: its round, the highest number, becomes 0.
+        label, round_ = marks["label"].astype(np.int32), marks["round"] + np.uint8(1)
+        code = (label << 9 | round_.astype(np.int32) << 1) | marks["wrong"]
         for axis, (low, high) in enumerate(spans):
             ends = np.stack([low, high], axis=1).ravel() - source.start[axis]
             padded = np.concatenate([code, np.zeros_like(code.take([0], axis=axis))], axis=axis)
@@ -162,8 +162,8 @@ class Grid:
                 range(0, 2 * len(low), 2), axis=axis
             )
         reduced = np.zeros(code.shape, MARK)
-        reduced["label"], reduced["round"] = code >> 9, (code >> 1) & 255
-        reduced["wrong"] = (code & 1).astype(bool)
+        reduced["label"], reduced["wrong"] = code >> 9, (code & 1).astype(bool)
+        reduced["round"] = np.where(code > 0, ((code >> 1) & 255) - 1, 0).astype(np.uint8)
         return reduced
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
+from napari_densify.cases.weight import ACCEPTED
 
 NEWEST = 0.5
 """Share of patches drawn around the newest edits; the rest replays all, or the network forgets."""
@@ -68,7 +69,8 @@ class Sampler:
         where = np.unique(known)
         marks = self.annotation.at(where)
         self._where = _by_class(where, marks["label"])
-        newest = marks["round"] == marks["round"][marks["label"] > 0].max(initial=0)
+        round_ = np.where(marks["round"] == ACCEPTED, 0, marks["round"])
+        newest = round_ == round_[marks["label"] > 0].max(initial=0)
         self._newest = _by_class(where[newest], marks["label"][newest])
 
     def draw(self, count: int) -> list[Patch]:

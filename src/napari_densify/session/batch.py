@@ -14,6 +14,7 @@ from napari_densify.cases.description import Description
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
+from napari_densify.cases.stored import painted_on
 from napari_densify.cases.volume import Triple, Volume
 
 BLOCK = 64
@@ -32,12 +33,15 @@ class Network:
     widths : tuple of ints
     spacing : (3,) floats
         Voxel size that it works on.
+    project : Path
+        Whose it is.
     """
 
     model: bytes
     classes: tuple[Label, ...]
     widths: tuple[int, ...]
     spacing: Triple
+    project: Path
 
     @classmethod
     def read(cls, project: Path) -> Network:
@@ -52,7 +56,8 @@ class Network:
         model = Learned(about.home, about.value.image.shape).read_model()
         if model is None:
             raise Problem(f"{project} holds no trained model; train it first.")
-        return cls(model, about.value.classes, about.value.learning.widths, about.spacing)
+        value = about.value
+        return cls(model, value.classes, value.learning.widths, about.spacing, about.home)
 
 
 def segment(
@@ -62,7 +67,7 @@ def segment(
     done: Callable[[float], None] = lambda share: None,
     probabilities: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
-    """Segment a volume with a network.
+    """Segment a volume with a network; what is painted on it in the project stays as painted.
 
     Beside the volume, its normalised copy and the labels, memory is taken only for a row of
     blocks.
@@ -86,7 +91,7 @@ def segment(
     Raises
     ------
     Problem
-        If the network is not one for this image.
+        If the network is not one for this image, or what is painted in the project is damaged.
     """
     from napari_densify.learn.learner import Learner
     from napari_densify.learn.unet import COMPACT, compact
@@ -112,4 +117,7 @@ def segment(
         if probabilities is not None:
             probabilities[:, *box.slices] = chance[told]
         done(number / len(boxes))
+    painted = painted_on(network.project, volume)
+    if painted is not None:
+        painted.draw(labels)
     return labels

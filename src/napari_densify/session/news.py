@@ -54,6 +54,17 @@ class Reset:
 
 
 @dataclass(frozen=True)
+class Fold:
+    """A class is not told apart any more: what was learned of it counts as another one.
+
+    0: as none. Once it is annotated again, it is told apart again.
+    """
+
+    label: int
+    into: int
+
+
+@dataclass(frozen=True)
 class Load:
     """Continue from a saved model (safetensors)."""
 
@@ -80,7 +91,7 @@ class Save:
     """Send the model home now."""
 
 
-Message = Edit | Look | Train | Strength | Reset | Load | Replay | Save
+Message = Edit | Look | Train | Strength | Reset | Fold | Load | Replay | Save
 
 
 @dataclass(frozen=True, eq=False)

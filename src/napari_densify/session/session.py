@@ -30,6 +30,7 @@ from napari_densify.session.drive import Drive
 from napari_densify.session.keeping import Keeping
 from napari_densify.session.news import (
     Block,
+    Fold,
     Load,
     Look,
     Lost,
@@ -82,6 +83,8 @@ class Session:
         nothing is predicted.
     checked : Checked
         The slices that the user has looked at and found right.
+    locked : set of ints
+        Labels whose painted voxels `paint` leaves alone.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
@@ -123,6 +126,8 @@ class Session:
         self.project = project
         self._open_worker = open_worker
         self.drive = Drive(self._meet_worker, self._greet)
+        self.locked: frozenset[int] = frozenset()
+        self._folded: dict[int, int] = {}
         self._training = False
         self._view: Plane | None = None
         self._shown = False
@@ -139,7 +144,7 @@ class Session:
     # The user's side: called on the owner's thread, never waits.
 
     def paint(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> Edit | None:
-        """Give voxels new labels; 0 erases.
+        """Give voxels new labels, but for those of locked classes; 0 erases.
 
         Parameters
         ----------
@@ -157,6 +162,9 @@ class Session:
         Problem
             If the edit cannot be kept in the project; it does not count then.
         """
+        if self.locked:
+            free = ~np.isin(self.annotation.at(where)["label"], list(self.locked))
+            where, labels = where[free], np.broadcast_to(labels, where.shape)[free]
         shown = self.prediction.reshape(-1)[where]
         # Where something was painted before, that is what was shown, not a prediction.
         predicted = (shown != 0) & (self.annotation.at(where)["label"] == 0)
@@ -220,6 +228,20 @@ class Session:
         """Tell these classes apart too, painted or not; before `run`."""
         self.classes = sorted({*self.classes, *labels})
 
+    def fold(self, label: int, into: int = 0) -> None:
+        """No longer tell a class apart: what was learned of it counts as another one.
+
+        0: as none. Once it is annotated again, it is told apart again.
+        """
+        self.classes = [k for k in self.classes if k != label]
+        with self.drive.lock:
+            self._folded[label] = into
+            self._edits += 1
+            self.drive.post(Fold(label, into))
+        self.prediction[self.prediction == label] = into
+        self._changed(Box((0, 0, 0), self.volume.shape))
+        self._keep_learning()
+
     def look(self, plane: Plane) -> None:
         """The user looks at this plane: it is predicted first."""
         if plane != self._view:
@@ -258,11 +280,7 @@ class Session:
         """Change the strength of corrections, see `cases.weight`."""
         self.settings = replace(self.settings, strength=strength)
         self.drive.post(Strength(strength))
-        if self.project is not None and not self.read_only:
-            try:
-                self.project.describe(learning=self._learning())
-            except Problem as problem:
-                self.noticed.emit(str(problem))
+        self._keep_learning()
 
     @property
     def mark(self) -> Mark:
@@ -389,6 +407,8 @@ class Session:
         self.settings = replace(
             self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
         )
+        painted = self.annotation.classes
+        self._folded = {k: into for k, into in learning.folded.items() if k not in painted}
         self.past = learned.read_history()
         try:
             self.checked = read_checked(project.path, self.volume.shape)
@@ -398,7 +418,16 @@ class Session:
         self._shown = bool(shown) and shown[-1] == project.number > 0
 
     def _learning(self) -> Learning:
-        return Learning(strength=self.settings.strength, widths=self.settings.widths)
+        return Learning(
+            strength=self.settings.strength, widths=self.settings.widths, folded=dict(self._folded)
+        )
+
+    def _keep_learning(self) -> None:
+        if self.project is not None and not self.read_only:
+            try:
+                self.project.describe(learning=self._learning())
+            except Problem as problem:
+                self.noticed.emit(str(problem))
 
     def _keep(self, news: News) -> Iterator[Notice]:
         """Save a model, without holding up the user's side; unless it is from before a reset."""
@@ -411,8 +440,11 @@ class Session:
         inside = block.box.slices
         painted = self.annotation.read(block.box)["label"]
         self.disagreements.note(block.box, painted, block.labels)
+        labels = block.labels
+        for label, into in self._folded.items():  # it may be from before the worker knew
+            labels = np.where(labels == label, np.uint8(into), labels)
         # What the user painted always wins over what the network says.
-        self.prediction[inside] = np.where(painted, painted, block.labels)
+        self.prediction[inside] = np.where(painted, painted, labels)
         self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
         self._changed(block.box)
 
@@ -427,6 +459,8 @@ class Session:
                 self.project.commit(edit)  # on disk before it counts
             else:
                 self.annotation.apply(edit)
+            for label in self._folded.keys() & set(self.annotation.classes):
+                del self._folded[label]
             self._edits += 1
             self.drive.post(edit)
         self._shown = False
@@ -458,7 +492,9 @@ class Session:
         """What a new worker has to know, and from where edits are counted for it."""
         if self.annotation.annotated:
             yield self.annotation.everything()
-        self._edits = int(self.annotation.annotated > 0)
+        for label, into in self._folded.items():
+            yield Fold(label, into)
+        self._edits = int(self.annotation.annotated > 0) + len(self._folded)
         self._reset_at = 0
         if self.model:
             yield Load(self.model)

@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections import deque
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import (
     Block,
+    Fold,
     Load,
     Look,
     Message,
@@ -104,6 +106,7 @@ class Worker:
         self._saved_at = 0.0
         self._asked_for_model = False
         self._replayed: list[Replay] = []
+        self._folded: dict[int, int] = {}
         self._learner = self._new_learner()
 
     def deliver(self, message: Message) -> None:
@@ -165,6 +168,12 @@ class Worker:
                 self._learner.apply(message)
                 shape = self._volume.shape
                 self._schedule.edited(message.box(shape) if message.where.size else None)
+                self._edits += 1
+                for label in self._folded.keys() & set(self._learner.annotation.classes):
+                    del self._folded[label]
+            elif isinstance(message, Fold):
+                self._folded[message.label] = message.into
+                self._schedule.edited(None)
                 self._edits += 1
             elif isinstance(message, Look):
                 self._schedule.look(message.plane)
@@ -240,7 +249,7 @@ class Worker:
         from napari_densify.learn.uncertainty import uncertainty
 
         start = time.perf_counter()
-        probability = self._learner.predict(task.box)
+        probability = fold(self._learner.predict(task.box), self._learner.classes, self._folded)
         labels = np.array(self._learner.classes, np.uint8)[probability.argmax(0)]
         doubt = uncertainty(probability)
         now = time.perf_counter()
@@ -272,6 +281,32 @@ class Worker:
             done=done,
             memory_mb=peak_memory_mb(),
         )
+
+
+def fold(
+    probability: NDArray[np.float32], classes: Sequence[int], folded: Mapping[int, int]
+) -> NDArray[np.float32]:
+    """Class probabilities without the classes that are not told apart any more.
+
+    Parameters
+    ----------
+    probability : (classes, z, y, x) float32
+        Changed in place.
+    classes : ints
+        Labels in the order of the probabilities.
+    folded : dict
+        Label → the label that it counts as; 0: none, then the others share what it had.
+    """
+    index = {label: i for i, label in enumerate(classes)}
+    gone = [label for label in folded if label in index]
+    for label in gone:
+        into = index.get(folded[label])
+        if into is not None:
+            probability[into] += probability[index[label]]
+        probability[index[label]] = 0
+    if gone:
+        probability /= np.maximum(probability.sum(axis=0), np.finfo(np.float32).tiny)
+    return probability
 
 
 def peak_memory_mb() -> float:

@@ -12,7 +12,6 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label
 from napari_densify.cases.view import View
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
@@ -31,6 +30,7 @@ from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
+from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.slices import SliceAction
 from napari_densify.ui.view import view_of
 from napari_densify.ui.weights import WeightsLayer
@@ -100,10 +100,11 @@ class CaseView(QObject):
         self._annotation_bond = AnnotationBond(self._annotation_copies, self.session, self)
         self._prediction_bond = PredictionBond(self._prediction_copies, self.session, self)
         self._correction_bond = CorrectionBond(
-            self._prediction_copies, self.session, self._show_edit, self.annotation, self
+            self._prediction_copies, self.session, self.show_edit, self.annotation, self
         )
         self.weights = WeightsLayer(viewer, image, self.session, self)
         self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
+        self.provenance = ProvenanceLayer(viewer, image, self.session, self)
         self._annotation_copies.each(bind_keys)
         self._prediction_copies.each(bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -121,7 +122,8 @@ class CaseView(QObject):
             self.annotation.editable = self.prediction.editable = False
         else:
             self.annotation.mode = "paint"
-        self.prediction.brush_size = self.annotation.brush_size
+        for tool in ("brush_size", "selected_label"):
+            setattr(self.prediction, tool, getattr(self.annotation, tool))
         self._annotation_bond.compare()
 
     def start(self) -> None:
@@ -157,8 +159,8 @@ class CaseView(QObject):
         self._annotation_bond.close()
         self._prediction_bond.close()
         self._correction_bond.close()
-        self.weights.close()
-        self.uncertainty.close()
+        for overlay in (self.weights, self.uncertainty, self.provenance):
+            overlay.close()
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.camera.events.disconnect(self._looked)
         for layer in (self.annotation, self.prediction):
@@ -169,10 +171,11 @@ class CaseView(QObject):
         self.ended.emit(why)
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
-        """Colour both layers by the class table."""
+        """Draw both layers as the class table says, and let strokes spare what is locked."""
         self._names = {row.label: row.name for row in rows}
         for layer in (self.annotation, self.prediction):
             layer.metadata[NAMES] = self._names
+        self.session.locked = frozenset(row.label for row in rows if row.locked)
         self._annotation_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=True))
         )
@@ -180,9 +183,8 @@ class CaseView(QObject):
             lambda layer: setattr(layer, "colormap", colours(rows, background=False))
         )
         if self.session.project is not None:
-            kept = [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
             try:
-                self.session.project.describe(classes=kept)
+                self.session.project.describe(classes=[row.keep() for row in rows])
             except Problem as problem:
                 show_error(str(problem))
 
@@ -196,11 +198,6 @@ class CaseView(QObject):
             if layer.selected_label != label:
                 layer.selected_label = label
 
-    def erase_class(self, label: int) -> None:
-        """Erase what is painted of a class, undoable like any stroke."""
-        where = np.nonzero(self.annotation.data == label)
-        self.annotation.data_setitem(where, 0)
-
     def restore(self, then: Annotation) -> None:
         """Bring an earlier state of the annotation back, undoable like any stroke.
 
@@ -211,8 +208,7 @@ class CaseView(QObject):
         except Problem as problem:
             show_error(str(problem))
             return
-        if edit is not None:
-            self._show_edit(edit)
+        self.show_edit(edit)
 
     def act(self, action: SliceAction, layer: Labels | None = None) -> None:
         """Do something to the slice that a copy of a layer shows, by default the main canvas's.
@@ -230,11 +226,12 @@ class CaseView(QObject):
             return
         if edit is None:
             show_info(action.nothing)
-        else:
-            self._show_edit(edit)
+        self.show_edit(edit)
 
-    def _show_edit(self, edit: Edit) -> None:
+    def show_edit(self, edit: Edit | None) -> None:
         """Bring the layer to what the session did, so that napari's undo can take it back."""
+        if edit is None:
+            return
         where = np.unravel_index(edit.where, self.annotation.data.shape)
         self.annotation.data_setitem(where, edit.after["label"])
 
@@ -271,6 +268,7 @@ class CaseView(QObject):
             ("densify_prediction", self._prediction_copies),
             ("densify_weights", self.weights.copies),
             ("densify_uncertainty", self.uncertainty.copies),
+            ("densify_provenance", self.provenance.copies),
         ):
             manager.register_layer_hook(Layer, copies.hook, name)
         if on:

@@ -1,9 +1,10 @@
-"""The class table: key, colour, name and how much is painted."""
+"""The class table: key, colour, name, how much is painted, what is shown and what is locked."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QColor, QIcon, QPixmap
@@ -15,23 +16,54 @@ from qtpy.QtWidgets import (
     QPushButton,
     QTableWidget,
     QTableWidgetItem,
+    QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_densify.cases.project import Label
+from napari_densify.ui.shortcuts import CLASS_KEYS, tip
+
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's colours, which colour-blind people can tell apart; blue is background."""
 
-_KEY, _COLOUR, _NAME, _PAINTED = range(4)
+_KEY, _COLOUR, _NAME, _PAINTED, _SHOW, _LOCK = range(6)
+_HEADER = ("key", "", "class", "painted", "show", "lock")
 
 
 @dataclass(frozen=True)
 class ClassRow:
-    """A class: its label in the annotation, its name and its colour (#rrggbb)."""
+    """A class: its label in the annotation, its name, its colour (#rrggbb), and what is done to it.
+
+    Attributes
+    ----------
+    visible : bool
+        Whether it is drawn; data do not change.
+    locked : bool
+        Whether what is painted of it stays, whatever is painted over it.
+    """
 
     label: int
     name: str
     colour: str
+    visible: bool = True
+    locked: bool = False
+
+    @classmethod
+    def of(cls, kept: Label) -> ClassRow:
+        """The row that a project keeps."""
+        colour = kept.colour or palette(kept.label)
+        return cls(kept.label, kept.name, colour, kept.visible, kept.locked)
+
+    def keep(self) -> Label:
+        """The row as a project keeps it."""
+        return Label(
+            label=self.label,
+            name=self.name,
+            colour=self.colour,
+            visible=self.visible,
+            locked=self.locked,
+        )
 
 
 def default_class(label: int) -> ClassRow:
@@ -46,59 +78,77 @@ def palette(label: int) -> str:
 
 
 class ClassTable(QWidget):
-    """A table of classes to pick, add, rename, colour and remove."""
+    """A table of classes to pick, add, rename, colour, order, hide and lock.
+
+    Merging and deleting cost voxels, so they are only asked for here.
+    """
 
     valueChanged = Signal(list)
     picked = Signal(int)
+    mergeRequested = Signal(int)
     removeRequested = Signal(int)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._rows: list[ClassRow] = []
-        self._table = QTableWidget(0, 4)
-        self._table.setHorizontalHeaderLabels(["key", "", "class", "painted"])
+        self._gone: dict[int, ClassRow] = {}
+        self._table = QTableWidget(0, len(_HEADER))
+        self._table.setHorizontalHeaderLabels(_HEADER)
         self._table.verticalHeader().hide()
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._table.setToolTip(
-            "Press the key to paint that class; double-click to rename or recolour"
+            "Press the key to paint that class; double-click to rename or recolour. A class that "
+            "is not shown keeps its voxels; those of a locked one cannot be painted over."
         )
         header = self._table.horizontalHeader()
+        header.setMinimumSectionSize(16)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         self._table.setMinimumHeight(95)  # three classes
         self._table.setMaximumHeight(150)
-        add, remove = QPushButton("Add class"), QPushButton("Remove")
-        add.clicked.connect(self.add)
-        remove.clicked.connect(lambda: self.removeRequested.emit(self.current()))
         buttons = QHBoxLayout()
-        buttons.addWidget(add)
-        buttons.addWidget(remove)
+        self.buttons: dict[str, QPushButton | QToolButton] = {}
+        for name, text, act in (
+            ("add_class", "Add", self.add),
+            ("merge_class", "Merge…", lambda: self.mergeRequested.emit(self.current())),
+            ("delete_class", "Delete", lambda: self.removeRequested.emit(self.current())),
+            ("class_up", "▲", lambda: self.move(-1)),
+            ("class_down", "▼", lambda: self.move(1)),
+        ):
+            button = self.buttons[name] = QToolButton() if len(text) == 1 else QPushButton()
+            button.setText(text)
+            button.setToolTip(tip(name))
+            button.clicked.connect(act)
+            buttons.addWidget(button)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._table)
         layout.addLayout(buttons)
         self._table.itemSelectionChanged.connect(lambda: self.picked.emit(self.current()))
-        self._table.itemChanged.connect(self._renamed)
+        self._table.itemChanged.connect(self._item_changed)
         self._table.cellDoubleClicked.connect(self._recolour)
         self.setValue([default_class(1), default_class(2)])
         self.pick(2)
 
     def value(self) -> list[ClassRow]:
-        """The classes, ascending by label."""
+        """The classes in their order."""
         return list(self._rows)
 
     def setValue(self, rows: Sequence[ClassRow]) -> None:
         """Show these classes; the picked one stays picked if it is still there."""
         current = self.current()
-        self._rows = sorted(rows, key=lambda row: row.label)
+        self._rows = list(rows)
         self._table.blockSignals(True)
         self._table.setRowCount(len(self._rows))
         for i, row in enumerate(self._rows):
-            self._put(i, _KEY, str(row.label) if row.label <= 9 else "")
+            self._put(i, _KEY, str(i + 1) if i + 1 in CLASS_KEYS else "")
             self._put(i, _COLOUR, "").setIcon(_swatch(row.colour))
-            self._put(i, _NAME, row.name, editable=True)
+            self._put(i, _NAME, row.name, Qt.ItemFlag.ItemIsEditable)
             self._put(i, _PAINTED, "0")
+            for column, on in ((_SHOW, row.visible), (_LOCK, row.locked)):
+                box = self._put(i, column, "", Qt.ItemFlag.ItemIsUserCheckable)
+                box.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
         self._table.blockSignals(False)
         labels = [row.label for row in self._rows]
         self.pick(current if current in labels else labels[-1])
@@ -125,19 +175,44 @@ class ClassTable(QWidget):
         taken = {row.label for row in self._rows}
         label = next((k for k in range(1, 255) if k not in taken), None)
         if label is not None:
+            self._gone.pop(label, None)
             self.setValue([*self._rows, default_class(label)])
             self.pick(label)
 
-    def require(self, labels: Sequence[int]) -> None:
-        """Make sure that these labels have a row."""
+    def require(self, labels: Iterable[int]) -> None:
+        """Make sure that these labels have a row; one that was taken away comes back as it was."""
         missing = set(labels) - {row.label for row in self._rows}
         if missing:
-            self.setValue([*self._rows, *map(default_class, missing)])
+            back = [self._gone.pop(k, default_class(k)) for k in sorted(missing)]
+            self.setValue([*self._rows, *back])
+
+    def removable(self, label: int) -> bool:
+        """Whether a class may go: background and the last structure stay."""
+        return label > 1 and len(self._rows) > 2
 
     def remove(self, label: int) -> None:
-        """Take a class out of the table; background and the last structure stay."""
-        if label > 1 and len(self._rows) > 2:
+        """Take a class out of the table, if it may go."""
+        if self.removable(label):
+            self._gone |= {row.label: row for row in self._rows if row.label == label}
             self.setValue([row for row in self._rows if row.label != label])
+
+    def move(self, by: int) -> None:
+        """Move the picked class down by so many rows, up below 0; its key goes along."""
+        here = self._table.currentRow()
+        there = min(max(here + by, 0), len(self._rows) - 1)
+        if here >= 0 and there != here:
+            rows = self.value()
+            rows.insert(there, rows.pop(here))
+            self.setValue(rows)
+
+    def toggle(self, what: str) -> None:
+        """Turn `visible` or `locked` of the picked class round."""
+        row = next(row for row in self._rows if row.label == self.current())
+        self.change(row.label, **{what: not getattr(row, what)})
+
+    def change(self, label: int, **to: Any) -> None:
+        """Give a class another name, colour and so on."""
+        self.setValue([replace(row, **to) if row.label == label else row for row in self._rows])
 
     def setCounts(self, counts: Mapping[int, int]) -> None:
         """Show how many voxels of each class are painted."""
@@ -146,17 +221,23 @@ class ClassTable(QWidget):
             self._table.item(i, _PAINTED).setText(f"{counts.get(row.label, 0):,}")
         self._table.blockSignals(False)
 
-    def _put(self, row: int, column: int, text: str, editable: bool = False) -> QTableWidgetItem:
+    def _put(
+        self, row: int, column: int, text: str, can: Qt.ItemFlag = Qt.ItemFlag.NoItemFlags
+    ) -> QTableWidgetItem:
         item = QTableWidgetItem(text)
-        if not editable:
-            item.setFlags(item.flags() & ~Qt.ItemFlag.ItemIsEditable)
+        item.setFlags(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | can)
         self._table.setItem(row, column, item)
         return item
 
-    def _renamed(self, item: QTableWidgetItem) -> None:
-        if item.column() == _NAME:
-            old = self._rows[item.row()]
-            self._rows[item.row()] = replace(old, name=item.text().strip() or old.name)
+    def _item_changed(self, item: QTableWidgetItem) -> None:
+        old, on = self._rows[item.row()], item.checkState() == Qt.CheckState.Checked
+        changes: dict[int, dict[str, Any]] = {
+            _NAME: {"name": item.text().strip() or old.name},
+            _SHOW: {"visible": on},
+            _LOCK: {"locked": on},
+        }
+        if item.column() in changes:
+            self._rows[item.row()] = replace(old, **changes[item.column()])
             self.valueChanged.emit(self.value())
 
     def _recolour(self, row: int, column: int) -> None:
@@ -164,13 +245,7 @@ class ClassTable(QWidget):
             return
         colour = QColorDialog.getColor(QColor(self._rows[row].colour), self)
         if colour.isValid():
-            self.setColour(self._rows[row].label, colour.name())
-
-    def setColour(self, label: int, colour: str) -> None:
-        """Give a class another colour (#rrggbb)."""
-        self.setValue(
-            [replace(row, colour=colour) if row.label == label else row for row in self._rows]
-        )
+            self.change(self._rows[row].label, colour=colour.name())
 
 
 def _swatch(colour: str) -> QIcon:

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels
 from napari.utils.notifications import show_error
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import Copies
+from napari_densify.ui.strokes import changes
 
 BACKGROUND = 1
 
@@ -83,45 +83,3 @@ class CorrectionBond(QObject):
         for layer in self.copies:
             layer._reset_history()
             layer.refresh(thumbnail=False, highlight=False, extent=False)
-
-
-def changes(
-    atoms: Iterable[Any], shape: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
-    """What a stroke of napari's changed, voxel by voxel.
-
-    Parameters
-    ----------
-    atoms : iterable
-        The value of a `paint` event: the brush's steps, in order.
-    shape : (3,) ints
-        The volume's.
-
-    Returns
-    -------
-    where : (n,) int64
-        Flat voxel indices, sorted, each once.
-    before, after : (n,) uint8
-        Labels before the first and after the last step.
-    """
-    steps = [_step(atom, shape) for atom in atoms]
-    where, old, new = (np.concatenate(parts) for parts in zip(*steps, strict=True))
-    voxels, first = np.unique(where, return_index=True)
-    _, last = np.unique(where[::-1], return_index=True)
-    return voxels, old[first], new[::-1][last]
-
-
-def _step(
-    atom: Any, shape: tuple[int, ...]
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
-    if not hasattr(atom, "slice_key"):  # indices: of `data_setitem`, and of all before napari 0.7
-        indices, old, new = atom
-        where = np.ravel_multi_index(tuple(np.broadcast_arrays(*indices)), shape).ravel()
-    else:
-        box = [range(*part.indices(n)) for part, n in zip(atom.slice_key, shape, strict=True)]
-        grid = np.ravel_multi_index(tuple(np.ix_(*box)), shape)
-        where = grid.ravel() if atom.mask is None else grid[atom.mask]
-        old, new = np.ravel(atom.old_values), atom.new_value
-    before = np.broadcast_to(np.asarray(old, np.uint8), where.shape)
-    after = np.broadcast_to(np.asarray(new, np.uint8), where.shape)
-    return where.astype(np.int64), before, after

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.geometry import TURNED, place_volume
+from napari_densify.ui.strokes import spare, touched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -82,9 +83,10 @@ def place_of(image: Image) -> dict[str, Any]:
 
 
 def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:
-    """Colour map of the classes; everything else, and background if wanted, is transparent."""
+    """Colour map of the classes that are shown; all else, and background if wanted, is not."""
     colour_of: dict[int | None, Any] = {None: "transparent", 0: "transparent"}
-    colour_of |= {row.label: row.colour for row in rows if row.label > 1 or background}
+    shown = (row for row in rows if row.visible and (row.label > 1 or background))
+    colour_of |= {row.label: row.colour for row in shown}
     return DirectLabelColormap(color_dict=colour_of)
 
 
@@ -143,7 +145,7 @@ class AnnotationBond(QObject):
         self.copies, self.session = copies, session
         self.layer = copies.layer
         self._comparing = self._compare_again = False
-        self._strokes: list[Box] = []
+        self._strokes: list[list[Any]] = []
         # napari announces some strokes before they are in the array: look once it is done.
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._follow_strokes)
@@ -175,12 +177,14 @@ class AnnotationBond(QObject):
         layer.events.set_data.connect(self._drawn)
 
     def _painted(self, event: Any) -> None:
-        self._strokes.append(_touched(event.value, self.layer.data.shape))
+        self._strokes.append(event.value)
         self._soon.start()
 
     def _follow_strokes(self) -> None:
         strokes, self._strokes = self._strokes, []
-        for box in strokes:
+        for stroke in strokes:
+            box = touched(stroke, self.layer.data.shape)
+            spare(stroke, self.layer.data, self.session.locked)
             self._follow(box)
 
     def _drawn(self, event: Any = None) -> None:
@@ -200,16 +204,21 @@ class AnnotationBond(QObject):
         try:
             edits = self.session.follow(self.layer.data, box)
         except Problem as problem:
-            # What could not be kept does not count, so it must not look as if it did.
-            self.layer.data[box.slices] = self.session.annotation.read(box)["label"]
-            for layer in self.copies:
-                layer.refresh()
+            self._restore(box)
             show_error(str(problem))
             return
+        if self.session.locked:
+            self._restore(box)
         for edit in edits:
             plane = edit.plane(self.session.annotation.shape)
             if plane is not None:
                 self.session.look(plane)
+
+    def _restore(self, box: Box) -> None:
+        """What was not taken over does not count, so it must not look as if it did."""
+        self.layer.data[box.slices] = self.session.annotation.read(box)["label"]
+        for layer in self.copies:
+            layer.refresh()
 
 
 class PredictionBond(QObject):
@@ -252,23 +261,3 @@ def _visible(layer: Layer, box: Box) -> bool:
     return all(
         box.start[a] - 1 <= point[a] <= box.stop[a] for a in range(3) if a not in shown.displayed
     )
-
-
-def _touched(atoms: Iterable[Any], shape: Sequence[int]) -> Box:
-    """Where the atoms of a napari paint event lie."""
-    low, high = np.array(shape), np.zeros(3, int)
-    for atom in atoms:
-        # napari ≥ 0.7 keeps a bounding box for brushes; index arrays come from `data_setitem`.
-        key = getattr(atom, "slice_key", None) or atom[0]
-        for axis, part in enumerate(key):
-            first, last = _range(part, shape[axis])
-            low[axis], high[axis] = min(low[axis], first), max(high[axis], last)
-    (a, b, c), (d, e, f) = (map(int, low), map(int, high))
-    return Box((a, b, c), (d, e, f))
-
-
-def _range(part: Any, length: int) -> tuple[int, int]:
-    if isinstance(part, slice):
-        start, stop, _ = part.indices(length)
-        return start, stop
-    return int(np.min(part)), int(np.max(part)) + 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import ROLE, Copies, PredictionBond, place_of
@@ -110,11 +110,18 @@ class OverlayBoxes(QWidget):
         self.case: CaseView | None = None
         self.weights = _box("weights")
         self.uncertainty = _box("uncertainty")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        self.provenance = _box("provenance")
+        self.legend = QLabel()
+        self.legend.setWordWrap(True)
+        row = QHBoxLayout()
+        row.addWidget(QLabel("show"))
         for name, box in self._boxes():
             box.toggled.connect(lambda on, n=name: self._show(n, on))
-            layout.addWidget(box)
+            row.addWidget(box)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(row)
+        layout.addWidget(self.legend)
         self.follow(None)
 
     def follow(self, case: CaseView | None) -> None:
@@ -124,21 +131,32 @@ class OverlayBoxes(QWidget):
                 getattr(self.case, name).toggled.disconnect(box.setChecked)
             if case is not None:
                 getattr(case, name).toggled.connect(box.setChecked)
+        if self.case is not None:
+            self.case.session.edited.disconnect(self._write_legend)
         self.case = case
         self.setEnabled(case is not None)
-        for name, box in self._boxes():
-            if case is not None:
+        if case is not None:
+            case.session.edited.connect(self._write_legend)
+            for name, box in self._boxes():
                 self._show(name, box.isChecked())
+        self._write_legend()
 
     def _boxes(self) -> list[tuple[str, QCheckBox]]:
-        return [("weights", self.weights), ("uncertainty", self.uncertainty)]
+        names = ("weights", "uncertainty", "provenance")
+        return [(name, getattr(self, name)) for name in names]
 
     def _show(self, name: str, on: bool) -> None:
         if self.case is not None:
             getattr(self.case, name).show(on)
+        self._write_legend()
+
+    def _write_legend(self, _: Any = None) -> None:
+        case = self.case if self.provenance.isChecked() else None
+        self.legend.setVisible(case is not None)
+        self.legend.setText(case.provenance.legend() if case is not None else "")
 
 
 def _box(name: str) -> QCheckBox:
-    box = QCheckBox(f"show {name}")
+    box = QCheckBox(name)
     box.setToolTip(tip(name))
     return box

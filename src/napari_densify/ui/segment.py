@@ -17,7 +17,6 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import OpenWorker, Session
@@ -25,7 +24,7 @@ from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
-from napari_densify.ui.classes import ClassRow, ClassTable, palette
+from napari_densify.ui.classes import ClassRow, ClassTable
 from napari_densify.ui.export import ExportDialog
 from napari_densify.ui.layers import check_layer
 from napari_densify.ui.learning import LearningBar
@@ -185,15 +184,11 @@ class SegmentWidget(QWidget):
             show_error(str(problem))
             return
         self._wait_for(f"“{image.name}”")
-        self.opening.annotate(image, self._labels())
+        self.opening.annotate(image, [row.keep() for row in self.classes.value()])
 
     def _turned(self, event: Any) -> None:
         if self.viewer.dims.ndim >= 3:
             self.planes.mark(orientation_of(self.viewer))
-
-    def _labels(self) -> list[Label]:
-        rows = self.classes.value()
-        return [Label(label=r.label, name=r.name, colour=r.colour) for r in rows]
 
     def _wait_for(self, name: str) -> None:
         self.choice.setEnabled(False)
@@ -210,9 +205,7 @@ class SegmentWidget(QWidget):
         self.choice.setValue(layer)
         if project is not None and (project.exists or found.from_project):
             kept = project.description.classes
-            self.classes.setValue(
-                [ClassRow(c.label, c.name, c.colour or palette(c.label)) for c in kept]
-            )
+            self.classes.setValue([ClassRow.of(each) for each in kept])
         rows = self.classes.value()
         session.require(row.label for row in rows)
         case = self.case = CaseView(

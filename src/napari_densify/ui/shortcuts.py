@@ -68,6 +68,10 @@ def _paint(row: int) -> Action:
     return Action(name, str(row), title, lambda dock, _: dock.classes.pickRow(row - 1))
 
 
+def _class(name: str, key: str, title: str, do: Callable[[Any], None]) -> Action:
+    return Action(name, key, title, lambda dock, _: do(dock.classes), needs_case=False)
+
+
 def _slice(name: str, key: str, title: str) -> Action:
     return Action(name, key, title, lambda dock, layer: dock.slices.act(name, layer))
 
@@ -86,7 +90,33 @@ ACTIONS = (
         needs_case=False,
     ),
     *map(_paint, CLASS_KEYS),
-    Action("add_class", "", "Add a class", lambda dock, _: dock.classes.add(), needs_case=False),
+    _class("add_class", "", "Add a class", lambda table: table.add()),
+    _class(
+        "merge_class",
+        "",
+        "Make one class of the picked one and another",
+        lambda table: table.buttons["merge_class"].click(),
+    ),
+    _class(
+        "delete_class",
+        "",
+        "Delete the picked class; says first what becomes of its voxels",
+        lambda table: table.buttons["delete_class"].click(),
+    ),
+    _class("class_up", "", "Move the picked class up", lambda table: table.move(-1)),
+    _class("class_down", "", "Move the picked class down", lambda table: table.move(1)),
+    _class(
+        "show_class",
+        "Shift-H",
+        "Hide the picked class, or show it again",
+        lambda table: table.toggle("visible"),
+    ),
+    _class(
+        "lock_class",
+        "Shift-L",
+        "Lock the picked class, so that strokes spare its voxels, or unlock it",
+        lambda table: table.toggle("locked"),
+    ),
     _slice("complete", "Q", "This slice is complete: what is not painted on it is background"),
     _slice("accept", "A", "This slice is right as predicted, all but what you painted on it"),
     _slice("copy", "C", "Paint like the nearest annotated slice where nothing is painted yet"),
@@ -150,6 +180,12 @@ ACTIONS = (
         "W",
         "Show how much each painted voxel counts",
         lambda dock, _: dock.overlays.weights.toggle(),
+    ),
+    Action(
+        "provenance",
+        "Y",
+        "Show what you painted, accepted or corrected, and what is the network's",
+        lambda dock, _: dock.overlays.provenance.toggle(),
     ),
     Action("train", "T", "Pause learning, or go on", lambda dock, _: dock.learning.toggle()),
     Action(

@@ -1,0 +1,44 @@
+"""Where each voxel's label comes from: the user's hand, the user's nod, or the network."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.weight import ACCEPTED as NO_ROUND
+
+PAINTED, ACCEPTED, NETWORK, CORRECTED = 1, 2, 3, 4
+"""What the numbers say; 0 is background by the network, and a correction of round r is 4 + r."""
+LAST = 255
+
+
+def provenance(marks: NDArray[np.void], predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Where labels come from.
+
+    Parameters
+    ----------
+    marks : array of `MARK`
+        Of the annotation.
+    predicted : uint8 array of the same shape
+        What is shown there.
+
+    Returns
+    -------
+    uint8 array
+        `PAINTED` by the user where the prediction was not wrong, or nothing was predicted yet;
+        `ACCEPTED` by the user as predicted; `CORRECTED` + round where it was wrong; else
+        `NETWORK` in structures and 0 in background.
+    """
+    corrected = np.minimum(marks["round"].astype(np.uint16) + CORRECTED, LAST)
+    by_hand = np.where(marks["wrong"], corrected, PAINTED)
+    by_user = np.where(marks["round"] == NO_ROUND, ACCEPTED, by_hand)
+    by_network = np.where(predicted > 1, NETWORK, 0)
+    whence: NDArray[np.uint8] = np.where(marks["label"] > 0, by_user, by_network).astype(np.uint8)
+    return whence
+
+
+def corrected_rounds(annotation: Annotation) -> list[int]:
+    """Rounds in which a prediction was corrected, and is as corrected still."""
+    wrong = annotation.counts[1:, :, 1].sum(axis=0)
+    return [int(r) for r in np.flatnonzero(wrong) if r != NO_ROUND]

@@ -1,0 +1,94 @@
+"""What a stroke of napari's changed: the atoms that its labels layers keep for undo."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+
+
+def spare(stroke: list[Any], data: NDArray[np.uint8], locked: Collection[int]) -> None:
+    """Take back what a stroke did to voxels of locked labels, and let undo and redo do the same.
+
+    Parameters
+    ----------
+    stroke : list
+        The value of a `paint` event, which is the layer's own item of history; changed in place.
+    data : (z, y, x) uint8
+        The layer's, with the stroke in it.
+    locked : ints
+    """
+    if not locked:
+        return
+    where, before, after = changes(stroke, data.shape)
+    held = np.isin(before, list(locked)) & (before != after)
+    if held.any():
+        data[np.unravel_index(where[held], data.shape)] = before[held]
+        kept = np.unravel_index(where[~held], data.shape)
+        stroke[:] = [(kept, before[~held], after[~held])]
+
+
+def changes(
+    atoms: Iterable[Any], shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
+    """What a stroke of napari's changed, voxel by voxel.
+
+    Parameters
+    ----------
+    atoms : iterable
+        The value of a `paint` event: the brush's steps, in order.
+    shape : (3,) ints
+        The volume's.
+
+    Returns
+    -------
+    where : (n,) int64
+        Flat voxel indices, sorted, each once.
+    before, after : (n,) uint8
+        Labels before the first and after the last step.
+    """
+    steps = [_step(atom, shape) for atom in atoms]
+    where, old, new = (np.concatenate(parts) for parts in zip(*steps, strict=True))
+    voxels, first = np.unique(where, return_index=True)
+    _, last = np.unique(where[::-1], return_index=True)
+    return voxels, old[first], new[::-1][last]
+
+
+def _step(
+    atom: Any, shape: tuple[int, ...]
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.uint8]]:
+    if not hasattr(atom, "slice_key"):  # indices: of `data_setitem`, and of all before napari 0.7
+        indices, old, new = atom
+        where = np.ravel_multi_index(tuple(np.broadcast_arrays(*indices)), shape).ravel()
+    else:
+        box = [range(*part.indices(n)) for part, n in zip(atom.slice_key, shape, strict=True)]
+        grid = np.ravel_multi_index(tuple(np.ix_(*box)), shape)
+        where = grid.ravel() if atom.mask is None else grid[atom.mask]
+        old, new = np.ravel(atom.old_values), atom.new_value
+    before = np.broadcast_to(np.asarray(old, np.uint8), where.shape)
+    after = np.broadcast_to(np.asarray(new, np.uint8), where.shape)
+    return where.astype(np.int64), before, after
+
+
+def touched(atoms: Iterable[Any], shape: Sequence[int]) -> Box:
+    """Where the atoms of a napari paint event lie."""
+    low, high = np.array(shape), np.zeros(3, int)
+    for atom in atoms:
+        # napari ≥ 0.7 keeps a bounding box for brushes; index arrays come from `data_setitem`.
+        key = getattr(atom, "slice_key", None) or atom[0]
+        for axis, part in enumerate(key):
+            first, last = _range(part, shape[axis])
+            low[axis], high[axis] = min(low[axis], first), max(high[axis], last)
+    (a, b, c), (d, e, f) = (map(int, low), map(int, high))
+    return Box((a, b, c), (d, e, f))
+
+
+def _range(part: Any, length: int) -> tuple[int, int]:
+    if isinstance(part, slice):
+        start, stop, _ = part.indices(length)
+        return start, stop
+    return int(np.min(part)), int(np.max(part)) + 1

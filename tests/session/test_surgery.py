@@ -1,0 +1,122 @@
+"""Merging and deleting classes while it learns, and classes that are locked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.project import describe
+from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Block
+from napari_densify.session.session import Session
+from napari_densify.session.surgery import delete, extent, merge
+from napari_densify.session.worker import Settings, fold
+from tests.session.conftest import PLANES, Drive, paint
+
+MakeDrive = Callable[[Session], Drive]
+
+
+@pytest.fixture
+def painted(phantom: Volume, tiny: Settings, truth: NDArray[np.uint8]) -> Session:
+    session = Session(phantom, settings=tiny)
+    for plane in PLANES:
+        paint(session, plane, truth)
+    return session
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("into", [2, 0])
+def test_a_class_goes_at_once_and_comes_back_by_undo(
+    painted: Session, drive: MakeDrive, into: int
+) -> None:
+    session = painted
+    marks = session.annotation.marks
+    session.train()
+    go = drive(session)
+    go(lambda: session._shown)
+    assert extent(session, 3).predicted > 0
+    steps = session.status.steps
+    assert (merge(session, 3, into) if into else delete(session, 3)) is not None
+    assert 3 not in session.annotation.classes
+    assert not (session.prediction == 3).any()
+    expected = marks.copy()
+    of_it = marks["label"] == 3
+    expected["label"][of_it] = into
+    if into:
+        np.testing.assert_array_equal(session.annotation.marks, expected)
+    else:
+        assert not session.annotation.marks[of_it]["label"].any()
+    go(lambda: session._shown)
+    assert session.status.steps >= steps, "what was learned stays"
+    assert not (session.prediction == 3).any()
+    assert (session.prediction > 0).all()
+    session.undo()
+    np.testing.assert_array_equal(session.annotation.marks, marks)
+    go(lambda: session._shown)
+    assert extent(session, 3).predicted > 0
+
+
+def test_blocks_that_were_under_way_do_not_bring_it_back(painted: Session) -> None:
+    merge(painted, 3, 2)
+    threes = np.full((24, 28, 32), 3, np.uint8)
+    painted.take(Block(Box((0, 0, 0), threes.shape), threes, threes))
+    assert not (painted.prediction == 3).any()
+    assert extent(painted, 2).predicted > 0
+
+
+def test_a_project_keeps_what_became_of_a_class(
+    phantom: Volume, tiny: Settings, truth: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    def open_session() -> Session:
+        project = ProjectFolder(tmp_path / "a.densify", describe(phantom, None, "x"))
+        return Session(phantom, settings=tiny, project=project)
+
+    session = open_session()
+    paint(session, PLANES[0], truth)
+    merge(session, 3, 2)
+    session.close()
+    again = open_session()
+    assert again._folded == {3: 2}
+    again.paint(np.arange(4), 3)
+    assert again._folded == {}, "it is told apart again"
+    again.close()
+    assert open_session()._folded == {}
+
+
+def test_locked_voxels_are_spared_but_undo_is_not_held_up(painted: Session) -> None:
+    session = painted
+    twos = np.flatnonzero(session.annotation.labels == 2)
+    free = np.flatnonzero(session.annotation.labels == 0)[:5]
+    session.paint(twos[:3], 3)
+    session.locked = frozenset({2})
+    assert session.paint(twos[3:], 1) is None
+    edit = session.paint(np.concatenate([twos[3:], free]), 1)
+    assert edit is not None
+    np.testing.assert_array_equal(edit.where, free)
+    session.undo()
+    session.undo()
+    assert (session.annotation.at(twos)["label"] == 2).all()
+
+
+@given(
+    seed=st.integers(0, 99),
+    folded=st.dictionaries(st.sampled_from([2, 3, 5]), st.sampled_from([0, 1, 4]), max_size=3),
+)
+def test_what_is_folded_goes_where_it_should(seed: int, folded: dict[int, int]) -> None:
+    classes = [1, 2, 3, 4]
+    drawn = np.random.default_rng(seed).dirichlet(np.ones(4), (2, 3, 2)).astype(np.float32)
+    before = np.moveaxis(drawn, -1, 0)
+    after = fold(before.copy(), classes, folded)
+    np.testing.assert_allclose(after.sum(axis=0), 1, rtol=1e-5)
+    for label in folded.keys() & set(classes):
+        assert not after[classes.index(label)].any()
+    if folded == {3: 4}:
+        np.testing.assert_allclose(after[3], before[2] + before[3], rtol=1e-5)

@@ -1,0 +1,173 @@
+"""Class surgery in a real window, while it learns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QInputDialog, QMessageBox
+
+from napari_densify.cases.plane import Plane
+from napari_densify.ui.classes import ClassRow, ClassTable, default_class
+
+from .conftest import LONG, drag, paint_slice, phantom
+from .test_painting import agrees
+from .test_slices import press
+
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
+
+
+def press_with(viewer, qtbot, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key, modifier)
+
+
+def test_adding_merging_and_deleting_while_it_learns(viewer, open_case, qtbot, monkeypatch):
+    case = open_case()
+    session, dock = case.session, case.dock
+    for axis in range(3):
+        paint_slice(case, Plane(axis, 12), phantom()[1])
+    qtbot.waitUntil(lambda: session.status.steps > 3, timeout=LONG)
+    # A third class, by button, key and mouse: the head grows, nothing else is forgotten.
+    dock.classes.buttons["add_class"].click()
+    dock.classes.change(3, name="cyst")
+    press(viewer, qtbot, Qt.Key.Key_3)
+    assert case.annotation.selected_label == 3
+    steps = session.status.steps
+    viewer.dims.set_point(0, 4)
+    with qtbot.waitSignal(session.edited, timeout=LONG):
+        drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
+    edits = session._edits
+    qtbot.waitUntil(
+        lambda: session.status.edits >= edits and session.status.steps > steps + 1, timeout=LONG
+    )
+    marks = session.annotation.marks
+    # Merging says how much there is, and is one step of undo.
+    said = []
+    monkeypatch.setattr(
+        QInputDialog,
+        "getItem",
+        lambda *about, editable: (said.append(about[2]), ("structure 1", True))[1],
+    )
+    dock.classes.buttons["merge_class"].click()
+    assert f"“cyst” has {(marks['label'] == 3).sum():,} painted voxels" in said[0]
+    assert [row.label for row in dock.classes.value()] == [1, 2]
+    assert agrees(case)()
+    assert not (case.annotation.data == 3).any()
+    press_with(viewer, qtbot, Qt.Key.Key_Z, CTRL)
+    qtbot.waitUntil(lambda: 3 in session.annotation.classes, timeout=LONG)
+    np.testing.assert_array_equal(session.annotation.marks, marks)
+    assert dock.classes.value()[2].name == "cyst"
+    # Deleting asks first, and no does nothing.
+    for answer in (QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes):
+        monkeypatch.setattr(
+            QMessageBox, "question", lambda *about, a=answer: (said.append(about[2]), a)[1]
+        )
+        dock.classes.pick(3)
+        dock.classes.buttons["delete_class"].click()
+        gone = answer == QMessageBox.StandardButton.Yes
+        assert (3 in session.annotation.classes) != gone
+    assert "painted" in said[-1]
+    assert "predicted" in said[-1]
+    assert agrees(case)()
+    steps = session.status.steps
+    qtbot.waitUntil(lambda: session.status.steps > steps + 1, timeout=LONG)
+    assert not (session.prediction == 3).any()
+
+
+@pytest.mark.parametrize("mode", ["paint", "erase", "fill", "polygon"])
+def test_no_tool_changes_a_locked_class_and_undo_stays_right(viewer, open_case, qtbot, mode):
+    case = open_case()
+    case.train(False)
+    viewer.dims.set_point(0, 12)
+    block = np.zeros(phantom()[1].shape, bool)
+    block[12, 10:18, 12:20] = True
+    case.annotation.data_setitem(np.nonzero(block), 2)
+    case.annotation.data_setitem((np.full(8, 12), np.arange(10, 18), np.full(8, 20)), 1)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    before = case.session.annotation.marks
+    case.dock.classes.pick(2)
+    press_with(viewer, qtbot, Qt.Key.Key_L, SHIFT)
+    assert case.dock.classes.value()[1].locked
+    case.dock.classes.add()
+    assert case.annotation.selected_label == 3
+    case.annotation.mode = mode
+    case.annotation.brush_size = 6
+    if mode == "polygon":
+        case.annotation.paint_polygon([(12, 9, 9), (12, 9, 25), (12, 20, 25), (12, 20, 9)], 3)
+    elif mode == "fill":
+        case.annotation.fill((12, 12, 14), 3)
+        drag(viewer, qtbot, [(0.5, 0.5), (0.5, 0.5)])
+    else:
+        drag(viewer, qtbot, [(0.4, 0.5), (0.65, 0.5)])
+    qtbot.waitUntil(lambda: agrees(case)() and not case._annotation_bond._strokes, timeout=LONG)
+    held = case.session.annotation.labels
+    assert (held[block] == 2).all()
+    if mode != "fill":
+        assert not np.array_equal(case.session.annotation.marks, before), "the rest was painted"
+    painted = case.session.annotation.marks
+    for move, expected in ((case.annotation.undo, before), (case.annotation.redo, painted)):
+        move()
+        qtbot.waitUntil(
+            lambda e=expected: np.array_equal(case.session.annotation.marks, e), timeout=LONG
+        )
+        assert agrees(case)()
+    case.dock.slices.buttons["Clear"].click()
+    assert (case.session.annotation.labels[block] == 2).all()
+    assert (case.session.annotation.labels > 0).sum() == block.sum()
+    assert agrees(case)()
+    case.dock.classes.pick(2)
+    case.dock.classes.buttons["delete_class"].click()
+    assert "locked" in str(notification_manager.records[-1].message)
+
+
+def test_a_hidden_class_keeps_its_voxels(viewer, open_case, qtbot):
+    case = open_case()
+    paint_slice(case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    marks = case.session.annotation.marks
+    case.dock.classes.pick(2)
+    press_with(viewer, qtbot, Qt.Key.Key_H, SHIFT)
+    for layer in (case.annotation, case.prediction):
+        assert layer.colormap.map(np.array([2], np.uint8))[0, 3] == 0
+    np.testing.assert_array_equal(case.session.annotation.marks, marks)
+    press_with(viewer, qtbot, Qt.Key.Key_H, SHIFT)
+    assert case.annotation.colormap.map(np.array([2], np.uint8))[0, 3] > 0
+
+
+@pytest.fixture
+def table(qtbot) -> ClassTable:
+    table = ClassTable()
+    qtbot.addWidget(table)
+    return table
+
+
+def test_order_gives_the_keys(table):
+    table.require([3])
+    table.pick(3)
+    table.move(-1)
+    assert [row.label for row in table.value()] == [1, 3, 2]
+    table.pickRow(1)
+    assert table.current() == 3
+    table.move(5)
+    assert [row.label for row in table.value()] == [1, 2, 3]
+    assert [table._table.item(i, 0).text() for i in range(3)] == ["1", "2", "3"]
+
+
+def test_boxes_show_and_lock(table, qtbot):
+    for column in (4, 5):
+        box = table._table.item(1, column)
+        with qtbot.waitSignal(table.valueChanged):
+            box.setCheckState(Qt.CheckState.Unchecked if column == 4 else Qt.CheckState.Checked)
+    assert table.value()[1] == ClassRow(2, "structure 1", "#E69F00", visible=False, locked=True)
+
+
+def test_a_class_that_was_taken_away_comes_back_as_it_was(table):
+    table.require([3])
+    table.change(3, name="cyst", colour="#123456")
+    table.remove(3)
+    table.require([3])
+    assert table.value()[2] == ClassRow(3, "cyst", "#123456")
+    table.remove(3)
+    table.add()
+    assert table.value()[2] == default_class(3)
