@@ -102,7 +102,7 @@ def test_the_dialog_writes_what_was_chosen(viewer, open_dock, tmp_path, qtbot):
     for name in ("ct_seg.nrrd", "ct_seg_provenance.nrrd"):
         back = read_segmentation(tmp_path / name)
         np.testing.assert_allclose(back.affine, image.affine, atol=1e-4)
-    assert (read_segmentation(tmp_path / "ct_seg_provenance.nrrd").data == 2).sum() == 16
+    assert (read_segmentation(tmp_path / "ct_seg_provenance.nrrd").data == 1).sum() == 16
 
     # File > Save of our layers: the prediction as structures, with names and colours.
     saved = tmp_path / "saved.seg.nrrd"

@@ -29,11 +29,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_densify.cases.export import (
-    PROVENANCE,
     Segmentation,
     as_structures,
     beside,
-    provenance,
     stem_of,
     structures_of,
     write_measures,
@@ -41,6 +39,7 @@ from napari_densify.cases.export import (
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
+from napari_densify.session.provenance import whole_provenance
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.layers import source_of
 
@@ -65,7 +64,7 @@ class Wish:
 
     path: Path
     segmentation: Segmentation
-    provenance: NDArray[np.uint8] | None
+    provenance: tuple[NDArray[np.uint8], list[Label]] | None
     volumes: bool
     project: Path | None
     """Of which the probabilities are wanted, too."""
@@ -86,7 +85,7 @@ class ExportDialog(QDialog):
         self.path = QLineEdit(str(self._first_place()))
         self.path.setMinimumWidth(420)
         self.choose = QPushButton("Choose…")
-        self.provenance = QCheckBox("What was painted, corrected and predicted")
+        self.provenance = QCheckBox("Where each label comes from: you or the network")
         self.volumes = QCheckBox("The structures' volumes, as a table")
         self.probabilities = QCheckBox("Each class's probability")
         project = case.session.project
@@ -157,7 +156,9 @@ class ExportDialog(QDialog):
         session = self.case.session
         # As it is now: it goes on changing while it is written.
         labels = session.prediction.copy()
-        marks = provenance(session.annotation, labels) if self.provenance.isChecked() else None
+        marks = (
+            whole_provenance(session.annotation, labels) if self.provenance.isChecked() else None
+        )
         segmentation = Segmentation(
             session.volume.like(as_structures(labels)),
             structures_of(self.classes),
@@ -195,8 +196,9 @@ def _write(wish: Wish) -> list[Path]:
     written = [*wish.segmentation.write(wish.path), *written]
     if wish.provenance is not None:
         file = beside(wish.path, "provenance")
-        image = wish.segmentation.image
-        write_volume(file, wish.segmentation.labels.like(wish.provenance), PROVENANCE, image)
+        whence, names = wish.provenance
+        labels, image = wish.segmentation.labels, wish.segmentation.image
+        write_volume(file, labels.like(whence), names, image)
         written.append(file)
     if wish.volumes:
         file = wish.path.with_name(f"{stem_of(wish.path)}_volumes.csv")

@@ -128,7 +128,7 @@ class SegmentWidget(QWidget):
         """Ask what of the present case to write for other programs, and where."""
         if self.case is None:
             return None
-        dialog = ExportDialog(self.case, self._labels(), self)
+        dialog = ExportDialog(self.case, [row.keep() for row in self.classes.value()], self)
         dialog.show()
         return dialog
 
