@@ -33,7 +33,7 @@ class Inputs:
         return count
 
     def read(self, box: Box, held_out: int = SHOWN) -> Tensor:
-        """(channels, z, y, x) float32, channels last in memory; its last voxels repeat beyond it.
+        """(z, y, x, channels) float16; beyond the volume's end its last voxels repeat.
 
         Parameters
         ----------
@@ -48,9 +48,9 @@ class Inputs:
         beyond = [(0, b - i) for b, i in zip(box.shape, inside.shape, strict=True)]
         if any(after for _, after in beyond):
             values = np.pad(values, [*beyond, (0, 0)], mode="edge")
-        return torch.from_numpy(values).float().movedim(-1, 0)
+        return torch.from_numpy(values)
 
     def at(self, where: NDArray[np.int64], held_out: int = SHOWN) -> Tensor:
-        """(n, channels) float32 of voxels at flat indices (C order); see `read`."""
+        """(n, channels) float16 of voxels at flat indices (C order); see `read`."""
         parts = self.bank.at(where), self.guess.at(where, held_out)
-        return torch.from_numpy(np.concatenate(parts, axis=-1)).float()
+        return torch.from_numpy(np.concatenate(parts, axis=-1))

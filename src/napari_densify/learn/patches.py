@@ -52,20 +52,22 @@ class Patches:
         patches = self.sampler.draw(count)
         size = patches[0].box.shape
         folds = self.inputs.guess.folds.at(np.array([patch.voxel for patch in patches]))
-        moved = augment.sources(count, size, self.spacing, self._random)
+        turn = patches[0].turn
+        tilt = None if turn is None else torch.from_numpy(turn).float()
+        moved = augment.sources(count, size, self.spacing, self._random, tilt)
         drawn = [
             self.read(patch.box.start, each, int(fold))
             for patch, each, fold in zip(patches, moved.round().long(), folds, strict=True)
         ]
         values, target, weight = map(torch.stack, zip(*drawn, strict=True))
-        values = values.view(count, *size, -1).movedim(-1, 1)
+        values = values.float().view(count, *size, -1).movedim(-1, 1)
         values = augment.recolour(values, self.inputs.bank.filters, self._random)
         return values, target.view(count, *size), weight.view(count, *size)
 
     def read(
         self, corner: Sequence[int], moved: Tensor, fold: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, channels) values, (n,) class indices and (n,) weights of a patch's voxels.
+        """(n, channels) float16 values, (n,) class indices and (n,) weights of a patch's voxels.
 
         Each voxel is the one nearest to where it comes from, so that values and label are of one
         place, whatever the warp. Beyond the volume its last voxels repeat, with w = 0.

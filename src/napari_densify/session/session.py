@@ -17,6 +17,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Learning
@@ -129,7 +130,7 @@ class Session:
         self.locked: frozenset[int] = frozenset()
         self._folded: dict[int, int] = {}
         self._training = False
-        self._view: Plane | None = None
+        self._view: Plane | ObliquePlane | None = None
         self._shown = False
         self._edits = 0
         self._reset_at = 0
@@ -242,7 +243,7 @@ class Session:
         self._changed(Box((0, 0, 0), self.volume.shape))
         self._keep_learning()
 
-    def look(self, plane: Plane) -> None:
+    def look(self, plane: Plane | ObliquePlane) -> None:
         """The user looks at this plane: it is predicted first."""
         if plane != self._view:
             self._view = plane

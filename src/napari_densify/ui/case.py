@@ -291,6 +291,7 @@ class CaseView(QObject):
     def _oblique_closed(self) -> None:
         self.oblique = None
         self.obliqueToggled.emit(False)
+        self._look()
 
     def _find_layer(self, role: str) -> Labels | None:
         """The layer that an earlier session on this image left behind."""
