@@ -12,7 +12,7 @@ from rich.markup import escape
 from napari_densify.cases import export
 from napari_densify.cases.description import Description
 from napari_densify.cases.export import Segmentation, as_structures, structures_of
-from napari_densify.cases.formats import read_volume, write_volume
+from napari_densify.cases.formats import read_any, write_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.place import CASES, cases_of, images_beside
 from napari_densify.cases.problem import Problem
@@ -109,9 +109,11 @@ def _image(about: Description, named: Path | None) -> tuple[Volume, Path]:
     place = named or about.find_image()
     kept = about.value.image
     places = [place] if place else [] if kept.path else images_beside(about.home)
+    contents = {kept.content, *(channel.content for channel in kept.stack[:1])}
     for path in places:
-        volume = read_volume(path)
-        if volume.shape == kept.shape and content_hash(volume) == kept.content:
+        whole = read_any(path)
+        volume = whole.like(kept.choice.take(whole.data, path.name))
+        if volume.shape == kept.shape and content_hash(volume) in contents:
             return volume, path
         if named is not None:
             about.check(describe(volume, path, content_hash(volume)))

@@ -52,6 +52,9 @@ from napari_densify.session.worker import Link, Settings, Worker
 
 log = logging.getLogger(__name__)
 
+ONCE = 10.0
+"""Seconds of learning when it is asked to learn once."""
+
 OpenWorker = Callable[[Volume, list[int], Settings], Link]
 
 
@@ -84,6 +87,8 @@ class Session:
         nothing is predicted.
     checked : Checked
         The slices that the user has looked at and found right.
+    live : bool
+        Whether it learns by itself, or only when asked to; see `train_once`.
     locked : set of ints
         Labels whose painted voxels `paint` leaves alone.
     scored : signal
@@ -129,7 +134,9 @@ class Session:
         self.drive = Drive(self._meet_worker, self._greet)
         self.locked: frozenset[int] = frozenset()
         self._folded: dict[int, int] = {}
+        self.live = True
         self._training = False
+        self._rest_after: Status | None = None
         self._view: Plane | ObliquePlane | None = None
         self._shown = False
         self._edits = 0
@@ -139,6 +146,8 @@ class Session:
         self.disagreements = Disagreements(self.annotation)
         if project is not None and project.exists:
             self._restore(project)
+            if project.writable:
+                self._bring_up_to_classes(project)
         elif project is not None:
             project.describe(learning=self._learning())
 
@@ -259,9 +268,22 @@ class Session:
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""
+        self._rest_after = None
         self._training = on
         self.drive.post(Train(on))
         self.training_changed.emit(on)
+
+    def train_once(self, seconds: float = ONCE) -> None:
+        """Learn for that long from all that is painted, predict everything, and rest."""
+        self.train()
+        now = self.status
+        self._rest_after = replace(now, train_seconds=now.train_seconds + seconds)
+
+    def set_live(self, live: bool) -> None:
+        """Learn by itself from now on, or only at a press; the project keeps which."""
+        self.live = live
+        self._keep_learning()
+        self.train(live)
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
@@ -329,6 +351,7 @@ class Session:
             self._edits += 1
             self._reset_at = self._edits
             self.drive.post(Reset())
+        self.train(self._training and self.live)  # what was asked for once is done with
         self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
 
     def stop(self) -> None:
@@ -379,6 +402,8 @@ class Session:
                     self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown
                 self.status = news
+                if self._rest_after is not None and _beyond(news, self._rest_after):
+                    self.pause()
                 self.status_changed.emit(news)
             case Model():
                 self.model = news.data
@@ -409,6 +434,7 @@ class Session:
             self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
         )
         painted = self.annotation.classes
+        self.live = learning.live
         self._folded = {k: into for k, into in learning.folded.items() if k not in painted}
         self.past = learned.read_history()
         try:
@@ -418,9 +444,21 @@ class Session:
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
 
+    def _bring_up_to_classes(self, project: ProjectFolder) -> None:
+        """Repaint what was merged or deleted while another case of the project was open."""
+        gone = set(self.annotation.classes) & project.description.became.keys()
+        if gone:
+            painted = self.annotation.everything()
+            for label in gone:
+                where = painted.where[painted.after["label"] == label]
+                self.paint(where, project.description.became[label])
+
     def _learning(self) -> Learning:
         return Learning(
-            strength=self.settings.strength, widths=self.settings.widths, folded=dict(self._folded)
+            strength=self.settings.strength,
+            widths=self.settings.widths,
+            live=self.live,
+            folded=dict(self._folded),
         )
 
     def _keep_learning(self) -> None:
@@ -502,3 +540,8 @@ class Session:
         if self._view:
             yield Look(self._view)
         yield Train(self._training)
+
+
+def _beyond(now: Status, then: Status) -> bool:
+    """Whether the network has learned for longer; its steps come once the guess is fitted."""
+    return now.train_seconds >= then.train_seconds and now.steps > then.steps

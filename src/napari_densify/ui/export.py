@@ -41,7 +41,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.session.provenance import whole_provenance
 from napari_densify.ui.case import CaseView
-from napari_densify.ui.layers import source_of
+from napari_densify.ui.picked import source_of
 
 FORMATS = {
     "NIfTI (.nii.gz)": ".nii.gz",

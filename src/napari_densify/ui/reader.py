@@ -100,7 +100,7 @@ def _layers_of(path: Path) -> Iterator[Any]:
 
 
 def _place(volume: Volume) -> dict[str, Any]:
-    return place_of_volume(volume) if volume.data.ndim in (3, 4) else {}
+    return place_of_volume(volume, volume.data.ndim) if volume.data.ndim >= 3 else {}
 
 
 def _chosen_series(path: Path) -> Path:

@@ -16,7 +16,8 @@ from napari_densify.cases.export import Segmentation, as_structures
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.ui.geometry import place_volume
-from napari_densify.ui.layers import NAMES, ROLE, read_layer, source_of
+from napari_densify.ui.layers import NAMES
+from napari_densify.ui.picked import ROLE, array_of, source_of
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "metadata")
 
@@ -38,7 +39,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     values = check_labels(array, array.shape, name)
     volume = place_volume(Volume(values, name=name), Labels(values, **place))
     classes = _classes(values, attributes)
-    role, of = attributes.get("metadata", {}).get(ROLE, ("", None))
+    role, of, _ = attributes.get("metadata", {}).get(ROLE, ("", None, None))
     if role == "prediction":
         volume = volume.like(as_structures(values))
         classes = [c.model_copy(update={"label": c.label - 1}) for c in classes if c.label > 1]
@@ -47,7 +48,7 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
         volume,
         tuple(classes),
         # OME-Zarr keeps labels with their image; nothing else asks for it.
-        read_layer(image) if image is not None and path.lower().endswith(".zarr") else None,
+        _whole(image) if image is not None and path.lower().endswith(".zarr") else None,
         source_of(image) if image is not None else None,
     ).write(Path(path))
     return [str(file) for file in written]
@@ -72,3 +73,9 @@ def _image(of: Any) -> Image | None:
     viewer = napari.current_viewer()
     layers = viewer.layers if viewer is not None else ()
     return next((each for each in layers if isinstance(each, Image) and each.unique_id == of), None)
+
+
+def _whole(image: Image) -> Volume | None:
+    """An image that is a plain volume; of others the labels stand alone."""
+    data = np.asarray(array_of(image))
+    return place_volume(Volume(data, name=image.name), image) if data.ndim == 3 else None
