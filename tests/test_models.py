@@ -8,11 +8,13 @@ import re
 import shlex
 import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import pytest
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
+from packaging.version import Version
 from safetensors import safe_open
 
 from napari_densify.cases.formats import read_any, read_volume
@@ -77,7 +79,6 @@ def folder(tmp_path_factory, phantom: Volume, truth: np.ndarray) -> Path:
     for command in COMMANDS:
         if {".onnx", ".zip"} & {Path(word).suffix for word in command.split()}:
             pytest.importorskip("onnx", reason="the extra `models` is not installed")
-            pytest.importorskip("bioimageio.core", reason="the extra `models` is not installed")
         done = run(command, folder)
         assert done.returncode == 0, f"{command}\n{done.stdout}{done.stderr}"
         if command.startswith("napari-densify nnunet"):
@@ -150,7 +151,9 @@ def test_onnx_says_what_the_learner_says_at_any_size(folder: Path) -> None:
 
 
 def test_the_model_zoo_accepts_the_package(folder: Path) -> None:
-    core = pytest.importorskip("bioimageio.core", reason="the extra `models` is not installed")
+    if Version(version("pydantic")) >= Version("2.14"):
+        pytest.skip("bioimageio.spec 0.5.12 refuses every model under pydantic 2.14 and later")
+    core = pytest.importorskip("bioimageio.core", reason="bioimageio.core is not installed")
     for weights in ("torchscript", "onnx"):
         summary = core.test_model(folder / "liver.zip", weight_format=weights)
         assert summary.status == "passed", summary.format()
@@ -194,7 +197,7 @@ def test_labels_of_another_grid_are_complete_if_that_is_said(
 ) -> None:
     annotation, _ = read_annotation(folder / "ct.densify", truth.shape)
     labels = annotation.labels
-    assert (labels > 0).mean() > 0.95
+    assert (labels[:, :-1, :-1] > 0).all(), "as far as the labels' voxels reach"
     inner = (slice(1, -1),) * 3
     agree = (np.minimum(labels, 3) == truth + 1)[inner]
     assert agree.mean() > 0.9

@@ -109,6 +109,6 @@ def _on_grid(data: NDArray[np.uint8], labels: Volume, image: Volume) -> NDArray[
         )
     onto = np.linalg.inv(labels.affine) @ image.affine
     brought: NDArray[np.uint8] = ndimage.affine_transform(
-        data, onto[:3, :3], onto[:3, 3], image.shape, order=0, mode="constant", cval=0
+        data, onto[:3, :3], onto[:3, 3], image.shape, order=0, mode="grid-constant", cval=0
     )
     return brought

@@ -1,20 +1,21 @@
-"""A network as a package of the BioImage Model Zoo (bioimage.io), written by its own library."""
+"""A network as a package of the BioImage Model Zoo (bioimage.io)."""
 
 from __future__ import annotations
 
-import os
+import hashlib
+import io
 import re
-import tempfile
+import zipfile
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from napari_densify.cases.formats.whole import whole
 from napari_densify.cases.model import INPUT, NORMALISATION, OPSET, OUTPUT, ModelCard
-from napari_densify.cases.problem import Problem
 
 LEAST = 16
 """Voxels along each axis that the package asks for."""
@@ -45,74 +46,80 @@ def write_package(
     Raises
     ------
     Problem
-        If the extra `models` is not installed, or the file cannot be written.
+        If the file cannot be written.
     """
-    # Its library asks the zoo for news when it is imported; that is not needed to write a file.
-    os.environ.setdefault("BIOIMAGEIO_PERFORM_IO_CHECKS", "False")
-    try:
-        from bioimageio.spec import save_bioimageio_package
-    except ImportError as error:
-        raise Problem(
-            "bioimageio.core is not installed; run “pip install napari-densify[models]”, then try "
-            "again."
-        ) from error
-    with tempfile.TemporaryDirectory() as folder, whole(path) as partial:
-        parts = Path(folder)
-        (parts / "weights.pt").write_bytes(torchscript)
-        (parts / "weights.onnx").write_bytes(onnx)
-        (parts / "README.md").write_text(_about(card), encoding="utf-8")
-        np.save(parts / "test_input.npy", image)
-        np.save(parts / "test_output.npy", answer)
-        save_bioimageio_package(_described(card, parts), output_path=partial)
+    files: dict[str, bytes] = {
+        "weights.pt": torchscript,
+        "weights.onnx": onnx,
+        "README.md": _about(card).encode(),
+        "test_input.npy": _npy(image),
+        "test_output.npy": _npy(answer),
+    }
+    described = yaml.safe_dump(_described(card, files), sort_keys=False, allow_unicode=True)
+    with whole(path) as partial, zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as package:
+        package.writestr("rdf.yaml", described)
+        for name, content in files.items():
+            package.writestr(name, content)
 
 
-def _described(card: ModelCard, parts: Path) -> Any:
-    from bioimageio.spec.model import v0_5 as zoo
+def _npy(array: NDArray[np.float32]) -> bytes:
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
 
-    names = [zoo.Identifier(name) for name in _identifiers([c.name for c in card.classes])]
-    channels = [zoo.Identifier(f"channel{k}") for k in range(card.channels)]
-    space_in, space_out = [], []
-    for axis, spacing in zip("zyx", card.spacing, strict=True):
-        name = zoo.AxisId(axis)
-        size = zoo.ParameterizedSize(min=LEAST, step=1)
-        same = zoo.SizeReference(tensor_id=zoo.TensorId(INPUT), axis_id=name)
-        space_in.append(zoo.SpaceInputAxis(id=name, size=size, scale=spacing))
-        space_out.append(zoo.SpaceOutputAxis(id=name, size=same, scale=spacing))
-    weights = zoo.WeightsDescr(
-        torchscript=zoo.TorchscriptWeightsDescr(
-            source=parts / "weights.pt",
-            pytorch_version=zoo.Version(version("torch").split("+")[0]),
-        ),
-        onnx=zoo.OnnxWeightsDescr(
-            source=parts / "weights.onnx",
-            opset_version=OPSET,
-            parent="torchscript",
-        ),
-    )
-    return zoo.ModelDescr(
-        name="napari-densify segmentation",
-        description=f"Segments {', '.join(c.name for c in card.classes)} in 3-D images.",
-        authors=[zoo.Author(name="A user of napari-densify")],
-        cite=[zoo.CiteEntry(text="napari-densify", url=zoo.HttpUrl(SOURCE))],
-        license=zoo.LicenseId("CC-BY-4.0"),
-        documentation=parts / "README.md",
-        tags=["segmentation", "3d", "napari-densify"],
-        inputs=[
-            zoo.InputTensorDescr(
-                id=zoo.TensorId(INPUT),
-                axes=[zoo.BatchAxis(size=1), zoo.ChannelAxis(channel_names=channels), *space_in],
-                test_tensor=zoo.FileDescr(source=parts / "test_input.npy"),
-            )
+
+def _described(card: ModelCard, files: dict[str, bytes]) -> dict[str, Any]:
+    """The package's description, see bioimage-io.github.io/spec-bioimage-io, model 0.5."""
+
+    def file(name: str, **more: Any) -> dict[str, Any]:
+        return {"source": name, "sha256": hashlib.sha256(files[name]).hexdigest(), **more}
+
+    def axes(channels: list[str], sizes: list[Any], batch: dict[str, int]) -> list[dict[str, Any]]:
+        space = [
+            {"type": "space", "id": axis, "size": size, "scale": spacing}
+            for axis, size, spacing in zip("zyx", sizes, card.spacing, strict=True)
+        ]
+        return [
+            {"type": "batch", **batch},
+            {"type": "channel", "id": "channel", "channel_names": channels},
+            *space,
+        ]
+
+    free = [{"min": LEAST, "step": 1}] * 3
+    same = [{"tensor_id": INPUT, "axis_id": axis} for axis in "zyx"]
+    names = _identifiers([c.name for c in card.classes])
+    channels = [f"channel{k}" for k in range(card.channels)]
+    return {
+        "format_version": "0.5.4",
+        "type": "model",
+        "name": "napari-densify segmentation",
+        "description": f"Segments {', '.join(c.name for c in card.classes)} in 3-D images.",
+        "authors": [{"name": "A user of napari-densify"}],
+        "cite": [{"text": "napari-densify", "url": SOURCE}],
+        "license": "CC-BY-4.0",
+        "documentation": "README.md",
+        "tags": ["segmentation", "3d", "napari-densify"],
+        "inputs": [
+            {
+                "id": INPUT,
+                "axes": axes(channels, free, {"size": 1}),
+                "data": {"type": "float32"},
+                "test_tensor": file("test_input.npy"),
+            }
         ],
-        outputs=[
-            zoo.OutputTensorDescr(
-                id=zoo.TensorId(OUTPUT),
-                axes=[zoo.BatchAxis(), zoo.ChannelAxis(channel_names=names), *space_out],
-                test_tensor=zoo.FileDescr(source=parts / "test_output.npy"),
-            )
+        "outputs": [
+            {
+                "id": OUTPUT,
+                "axes": axes(names, same, {}),
+                "data": {"type": "float32"},
+                "test_tensor": file("test_output.npy"),
+            }
         ],
-        weights=weights,
-    )
+        "weights": {
+            "torchscript": file("weights.pt", pytorch_version=version("torch").split("+")[0]),
+            "onnx": file("weights.onnx", opset_version=OPSET, parent="torchscript"),
+        },
+    }
 
 
 def _identifiers(names: list[str]) -> list[str]:
