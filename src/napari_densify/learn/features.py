@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
+from napari_densify.learn.pages import Pages
 
 SCALES = (0.7, 1.5, 3.0, 6.0)
 """Standard deviations of the Gaussians, in finest voxels."""
@@ -108,7 +109,8 @@ class FeatureBank:
         self.scales = [Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
         # Only touched pages of this become memory: what is never asked for costs nothing. All of a
         # voxel lies together, as trees and convolutions want it, and patches that are warped.
-        self._values = np.empty((*self.shape, self.channels), np.float16)
+        self._pages = Pages((*self.shape, self.channels), np.float16)
+        self._values = self._pages.array
         self._known = np.zeros([-(-n // TILE) for n in self.shape], bool)
 
     def read(self, box: Box) -> NDArray[np.float16]:
@@ -128,6 +130,12 @@ class FeatureBank:
         for each in np.argwhere(asked & ~self._known):
             self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
         return self._values.reshape(-1, self.channels)[where]
+
+    def forget(self, stop: int) -> None:
+        """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
+        rows = max(stop, 0) // TILE
+        self._known[:rows] = False
+        self._pages.give_back(rows * TILE)
 
     @torch.no_grad()
     def _fill(self, tile: Box) -> None:

@@ -18,6 +18,7 @@ from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.frames import time_of
 from napari_densify.ui.layers import (
+    NAMES,
     AnnotationBond,
     Copies,
     PredictionBond,
@@ -181,6 +182,8 @@ class CaseView(QObject):
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Draw both layers as the class table says, and let strokes spare what is locked."""
         self._names = {row.label: row.name for row in rows}
+        for layer in (self.annotation, self.prediction):
+            layer.metadata[NAMES] = self._names
         self.session.locked = frozenset(row.label for row in rows if row.locked)
         self._annotation_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=True))

@@ -26,6 +26,8 @@ from napari_densify.ui.strokes import spare, touched
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+NAMES = "napari-densify names"
+"""Key in a layer's metadata: the names of its labels."""
 REFRESH_MS = 40
 """Blocks that arrive within this time are drawn together."""
 

@@ -28,6 +28,7 @@ from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.export import ExportDialog
 from napari_densify.ui.finding import Place
 from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.hint import FirstHint
@@ -39,7 +40,7 @@ from napari_densify.ui.panel import Part
 from napari_densify.ui.picked import like_project
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
-from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
+from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
 from napari_densify.ui.shortcuts import bind_keys
@@ -91,7 +92,7 @@ class SegmentWidget(QWidget):
         self._docked = False
         self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
-        claim_ending()
+        claim_endings()
 
         self.choice = ImageChoice(viewer)
         self.frames = Frames(viewer, self)
@@ -140,6 +141,14 @@ class SegmentWidget(QWidget):
             self.case.close()
         self._wait_for(path.name)
         self.opening.open(path)
+
+    def export(self) -> ExportDialog | None:
+        """Ask what of the present case to write for other programs, and where."""
+        if self.case is None:
+            return None
+        dialog = ExportDialog(self.case, [row.keep() for row in self.classes.value()], self)
+        dialog.show()
+        return dialog
 
     def next_case(self, what: Image | Path) -> None:
         """Go on with another image, of a layer or a file, as the next case of this project."""
@@ -212,6 +221,7 @@ class SegmentWidget(QWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
+        self.project.exportRequested.connect(self.export)
         self.cases.caseRequested.connect(self.go_to_case)
         self.cases.nextRequested.connect(self.next_case)
         # The window may be closed with the dock in it: then only this tells.
