@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QApplication
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.samples import TISSUES, brain
 from napari_densify.session.robot import Robot, Stroke
+from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, default_class
 from napari_densify.ui.segment import SegmentWidget
 
@@ -41,14 +42,15 @@ class Tour:
         for file, half in zip(self.files, halves, strict=True):
             write_volume(file, volume.like(np.ascontiguousarray(half)))
         with layer_source(path=str(self.files[0])):
-            self.viewer.add_image(halves[0], name="first", scale=volume.spacing)
+            self.viewer.add_image(halves[0], name="first", scale=volume.spacing, units=["mm"] * 3)
         self.dock = SegmentWidget(self.viewer)
         self.viewer.window.add_dock_widget(self.dock, name="Segment (Densify)", area="right")
         named = [ClassRow(i, t, default_class(i).colour) for i, t in enumerate(TISSUES, start=2)]
         self.dock.classes.setValue([default_class(1), *named])
 
     @property
-    def case(self):
+    def case(self) -> CaseView:
+        """The running case."""
         assert self.dock.case is not None
         return self.dock.case
 
@@ -68,6 +70,7 @@ class Tour:
 
     def picture(self, name: str) -> None:
         """Keep what the window looks like."""
+        self.dock.project.log.setText("Log: …/napari-densify.log")  # not whose it is
         self.rest(1)
         IMAGES.mkdir(parents=True, exist_ok=True)
         file = IMAGES / f"{name}.png"
