@@ -35,6 +35,7 @@ bench: $(VENV)/.bench
 bench-full: $(VENV)/.bench
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.corrections
+	$(BIN)/python -m bench.suggestions
 
 # The peers to compare with; nothing else needs them.
 $(VENV)/.bench: $(READY)

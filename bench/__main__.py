@@ -12,9 +12,10 @@ from bench.cost import cost
 from bench.faults.run import faults
 from bench.learning import learning
 from bench.oblique import oblique
+from bench.suggestions import suggestions
 from bench.window import window
 
-PARTS = ("window", "oblique", "learning", "cost", "faults", "compare", "corrections")
+PARTS = ("window", "oblique", "learning", "cost", "faults", "compare", "corrections", "suggestions")
 SHORT = "hippocampus_004,nuclei"
 """Volumes of the short comparison; `make bench-full` takes all of them."""
 
@@ -25,8 +26,8 @@ def main(
 ) -> None:
     """Measure what the README promises and print it beside the bars; fails if a stroke was lost.
 
-    The comparison and the correction rounds are short here; at full length they are
-    `python -m bench.compare` and `python -m bench.corrections`.
+    The comparison, the correction rounds and the suggestions are short here; at full length they
+    are `python -m bench.compare`, `python -m bench.corrections` and `python -m bench.suggestions`.
     """
     if only not in ("", *PARTS):
         raise typer.BadParameter(f"there is no part “{only}”; choose from {', '.join(PARTS)}")
@@ -43,6 +44,8 @@ def main(
         compare(volumes=SHORT, marks="5,10,20,30", seeds=seeds)
     if only in ("", "corrections"):
         corrections(volumes="hippocampus_004", rounds=3, steps=60, seeds=seeds)
+    if only in ("", "suggestions"):
+        suggestions(volumes="hippocampus_004", rounds=4, steps=20, seeds=seeds)
     if not unharmed:
         raise typer.Exit(1)
 

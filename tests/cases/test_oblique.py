@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_densify.cases.annotation import Annotation
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.oblique import DigitalPlane, ObliquePlane, normal_of
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 
@@ -179,3 +179,25 @@ def test_the_plane_through_three_points_holds_them(points) -> None:
 def test_nothing_painted_is_no_voxel() -> None:
     digital = DigitalPlane(ObliquePlane(20, 30), (8, 9, 10), (2, 1, 1))
     assert digital.voxels(np.zeros(digital.size, bool)).size == 0
+
+
+@settings(deadline=None, max_examples=60)
+@given(angles, angles, st.tuples(*[st.sampled_from([0.7, 1.0, 2.5])] * 3))
+def test_the_normal_is_found_from_the_voxels(
+    tilt: float, turn: float, spacing: tuple[float, float, float]
+) -> None:
+    shape = (30, 34, 38)
+    plane = ObliquePlane(tilt, turn, 1.0)
+    digital = DigitalPlane(plane, shape, spacing)
+    where = digital.voxels(np.ones(digital.size, bool))
+    normal = normal_of(np.stack(np.unravel_index(where, shape)), spacing)
+    assert normal is not None
+    assert abs(normal @ plane.normal) > np.cos(np.radians(3))
+    assert normal[np.abs(normal).argmax()] > 0
+
+
+def test_balls_and_lines_lie_on_no_plane_of_their_own() -> None:
+    ball = np.argwhere(np.linalg.norm(np.indices((11, 11, 11)) - 5.0, axis=0) < 5).T
+    line = np.stack([np.arange(20), np.arange(20), np.arange(20) // 2])
+    for zyx in (ball, line):
+        assert normal_of(zyx, (1.0, 1.0, 1.0)) is None

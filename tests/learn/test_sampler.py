@@ -6,6 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.box import Box
+from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.learn.sampler import Sampler
 
@@ -112,6 +114,60 @@ def test_slabs_lie_along_the_painted_plane(axis: int) -> None:
     slabs = [s for s in shapes if len(set(s)) > 1]
     assert 30 < len(slabs) < 70
     assert all(int(np.argmin(s)) == axis for s in slabs)
+
+
+@pytest.mark.parametrize(("tilt", "turn"), [(40, 10), (-35, 50), (20, -80)])
+def test_slabs_lie_along_an_oblique_plane(tilt: float, turn: float) -> None:
+    spacing = (2.0, 1.0, 1.0)
+    annotation = Annotation(SHAPE)
+    sampler = Sampler(annotation, STRIDE, VOXELS, np.random.default_rng(0), spacing)
+    plane = ObliquePlane(tilt, turn, 1.0)
+    digital = DigitalPlane(plane, SHAPE, spacing)
+    for rows, label in (
+        (slice(0, digital.size[0] // 2), 1),
+        (slice(digital.size[0] // 2, None), 2),
+    ):
+        mask = np.zeros(digital.size, bool)
+        mask[rows] = True
+        paint(annotation, sampler, digital.voxels(mask), label)
+    painted = annotation.labels > 0
+    normal = plane.normal * np.sign(plane.normal[np.abs(plane.normal).argmax()])
+    seen: dict[bool, list[int]] = {True: [], False: []}
+    patches = [sampler.draw(1)[0] for _ in range(120)]
+    turned = [patch for patch in patches if patch.turn is not None]
+    assert 40 < len(turned) < 80
+    for patch in turned:
+        assert patch.turn is not None
+        np.testing.assert_allclose(patch.turn @ patch.turn.T, np.eye(3), atol=1e-9)
+        axis = int(np.argmin(np.array(patch.box.shape) * spacing))
+        assert patch.turn[:, axis] @ normal > np.cos(np.radians(3))
+        for along in (True, False):
+            matrix = patch.turn if along else np.eye(3)
+            where = places(patch.box, matrix, spacing)
+            inside = ((where >= 0) & (where < SHAPE)).all(axis=1)
+            seen[along].append(int(painted[tuple(where[inside].T)].sum()))
+            if along:
+                voxel = np.array(np.unravel_index(patch.voxel, SHAPE))
+                assert np.abs(where - voxel).max(axis=1).min() <= 1
+    assert np.mean(seen[True]) > 1.3 * np.mean(seen[False])
+
+
+def places(box: Box, turn: np.ndarray, spacing: tuple[float, float, float]) -> np.ndarray:
+    """(n, 3) voxels that a patch's come from, turned about its middle and not varied."""
+    middle = (np.array(box.start) + box.stop) / 2 - 0.5
+    grid = np.stack(np.meshgrid(*map(np.arange, box.shape), indexing="ij"), axis=-1)
+    away = (grid.reshape(-1, 3) - (np.array(box.shape) - 1) / 2) * spacing
+    return np.rint(away @ turn.T / spacing + middle).astype(int)
+
+
+def test_strokes_on_one_oblique_plane_share_it_and_others_do_not() -> None:
+    annotation, sampler = make()
+    for number, tilt in enumerate((30.0, 30.0, -30.0)):
+        digital = DigitalPlane(ObliquePlane(tilt, 20.0, 4.0 * number), SHAPE, (1.0, 1.0, 1.0))
+        paint(annotation, sampler, digital.voxels(np.ones(digital.size, bool)), number + 1)
+    assert len(sampler._tilts) == 2
+    paint(annotation, sampler, np.arange(9000, 40_000), 2)
+    assert len(sampler._tilts) == 2
 
 
 def test_no_orientation_is_drawn_larger_than_another() -> None:

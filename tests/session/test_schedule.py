@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from napari_densify.cases.box import Box
+from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.schedule import (
     AGE,
@@ -219,6 +222,51 @@ def test_looking_elsewhere_asks_for_that_slice() -> None:
     assert isinstance(task, Predict)
     assert task.viewed
     assert task.box.stop[2] == 140
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    st.tuples(*[st.integers(20, 150)] * 3),
+    st.tuples(*[st.sampled_from([0.5, 1.0, 3.0])] * 3),
+    st.floats(-90, 90),
+    st.floats(-90, 90),
+    st.floats(-0.4, 0.4),
+)
+def test_an_oblique_plane_is_predicted_first_from_its_middle_on(
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    tilt: float,
+    turn: float,
+    offset: float,
+) -> None:
+    schedule = Schedule(shape, spacing)
+    schedule.training = True
+    until_complete(schedule)
+    plane = ObliquePlane(tilt, turn, offset * float(np.min(np.multiply(shape, spacing))))
+    schedule.look(plane)
+    left = np.zeros(shape, bool)
+    digital = DigitalPlane(plane, shape, spacing)
+    left.reshape(-1)[digital.nearest[digital.nearest >= 0]] = True
+    middle = np.array(shape) // 2 * spacing + plane.offset * plane.normal
+    before = 0.0
+    while left.any():
+        task = schedule.next()
+        assert isinstance(task, Predict)
+        assert task.viewed
+        ends = np.array([task.box.start, task.box.stop])
+        away = float(np.linalg.norm((ends.mean(axis=0) - 0.5) * spacing - middle))
+        assert away >= before - 1e-9
+        before = away
+        left[task.box.slices] = False
+        schedule.predicted(task, 0.001, 0.5)
+
+
+def test_a_plane_beside_the_volume_keeps_nothing_up() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.look(ObliquePlane(30, 30, 1e4))
+    assert schedule.next() is not None
+    until_complete(schedule)
 
 
 def test_forgetting_begins_anew() -> None:

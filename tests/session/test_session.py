@@ -392,3 +392,33 @@ def test_stopping_ends_the_loop(session: Session) -> None:
     go.turns(1)
     assert isinstance(go.end()[-1], Status)
     assert session.status.phase == Phase.STOPPED
+
+
+@pytest.mark.usefixtures("impatient")
+def test_asked_once_it_learns_a_little_predicts_all_and_rests(
+    phantom: Volume, tiny: Settings, drive: MakeDrive, truth: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    project = ProjectFolder(tmp_path / "a.densify", describe(phantom, None, "x"))
+    session = Session(phantom, settings=tiny, project=project)
+    said: list[bool] = []
+    session.training_changed.connect(said.append)
+    for plane in PLANES:
+        paint(session, plane, truth)
+    session.set_live(False)
+    go = drive(session)
+    go.turns(3)
+    assert session.status.train_seconds == 0
+    for _ in range(2):
+        learned = session.status.train_seconds
+        session.train_once(0.3)
+        go(resting(session))
+        assert session.status.train_seconds >= learned + 0.3
+        assert session._shown
+    assert said == [False, True, False, True, False]
+    steps = session.status.steps
+    go.turns(5)
+    assert session.status.steps == steps
+    go.end()
+    again = ProjectFolder(tmp_path / "a.densify")
+    assert not Session(phantom, settings=tiny, project=again).live
+    again.close()

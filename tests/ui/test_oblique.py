@@ -11,7 +11,9 @@ from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
 from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.session.news import Look
 from napari_densify.ui.plane_controls import PlaneControls
+from napari_densify.ui.planes import viewed_plane
 
 from .conftest import LONG, drag, phantom
 from .test_painting import agrees
@@ -274,3 +276,13 @@ def test_controls_tell_what_was_set_exactly(qtbot):
     with qtbot.waitSignal(controls.valueChanged):
         controls.turn.setValue(10)
     assert controls.value().turn == 10
+
+
+def test_the_plane_that_is_looked_at_is_predicted_first(case, viewer, qtbot):
+    sent = []
+    case.session.drive.post = sent.append
+    other = ObliquePlane(10, 20, -1)
+    case.oblique.setValue(other)
+    qtbot.waitUntil(lambda: Look(other) in sent, timeout=LONG)
+    case.dock.planes.oblique.click()
+    assert sent[-1] == Look(viewed_plane(viewer, case.annotation))

@@ -60,7 +60,8 @@ def test_provenance_says_whose_a_label_is(viewer, open_case, qtbot):
     assert not boxes.legend.isVisible()
     paint_slice(case, Plane(0, 12), truth)
     case.session.take(show)
-    boxes.provenance.setChecked(True)
+    press(viewer, qtbot, Qt.Key.Key_Y)
+    assert boxes.provenance.isChecked()
     data = case.provenance.layer.data
     qtbot.waitUntil(lambda: bool(data.any()) and not case.provenance._filling, timeout=LONG)
     assert (data[12] == PAINTED).all()

@@ -18,6 +18,13 @@ from napari_densify.cases.volume import Shape, Triple
 NUDGE = 1e-6
 """Share of a step by which planes are moved: one that ran exactly along the face between two
 slices would belong to both."""
+SLACK = 0.3
+"""How much thicker than a digital plane, in its own thickness, voxels may be that are said to lie
+on it: what is painted may be a small part of it, whose best plane is another."""
+FEWEST = 16
+"""Voxels below which they may lie on a plane by chance."""
+NARROW = 1.0
+"""Standard deviation in voxels of a stroke's width below which it may lie on many planes."""
 BAND = 32
 """Rows of pixels at a time: what is in between stays in the processor's cache."""
 
@@ -91,6 +98,35 @@ class ObliquePlane:
         """(3,) physical unit vector (z, y, x) across the plane."""
         normal: NDArray[np.float64] = self.axes[0]
         return normal
+
+
+def normal_of(zyx: NDArray[np.int64], spacing: ArrayLike) -> NDArray[np.float64] | None:
+    """The normal of the plane that voxels lie on.
+
+    Parameters
+    ----------
+    zyx : (3, n) ints
+        Voxel indices.
+    spacing : (3,) floats
+        Distance between voxel centres along z, y, x in a physical unit.
+
+    Returns
+    -------
+    (3,) floats or None
+        Physical unit vector (z, y, x), positive along the axis that it is nearest to; None if
+        they do not lie on the voxels of one plane, or may lie on many.
+    """
+    away = zyx - zyx.mean(axis=1, keepdims=True)
+    spread, directions = np.linalg.eigh(away @ away.T / zyx.shape[1])
+    across = directions[:, 0]
+    thickness = np.ptp(across @ away) / np.abs(across).sum()
+    few = zyx.shape[1] < FEWEST
+    if few or thickness > 1 + SLACK or spread[1] < NARROW**2:
+        return None
+    normal = across / np.asarray(spacing)
+    normal *= np.sign(normal[np.abs(normal).argmax()]) / np.linalg.norm(normal)
+    unit: NDArray[np.float64] = normal
+    return unit
 
 
 class DigitalPlane:

@@ -100,6 +100,8 @@ class Learning(_Part):
         Strength of corrections, see `cases.weight`.
     widths : tuple of ints
         Channels of the network below full resolution; () for the default.
+    live : bool
+        Whether it goes on by itself; else it learns once at a press.
     folded : dict
         Labels that the network learned and that are not told apart any more: the class that they
         count as now, 0 for none.
@@ -107,6 +109,7 @@ class Learning(_Part):
 
     strength: float = Field(1.0, ge=0, le=10)
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
+    live: bool = True
     folded: dict[int, Annotated[int, Field(ge=0, le=254)]] = Field({}, max_length=254)
 
 

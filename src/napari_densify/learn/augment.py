@@ -21,7 +21,11 @@ GAIN, SHIFT, NOISE = 0.15, 0.15, 0.1
 
 
 def sources(
-    count: int, size: Sequence[int], spacing: Sequence[float], generator: torch.Generator
+    count: int,
+    size: Sequence[int],
+    spacing: Sequence[float],
+    generator: torch.Generator,
+    turn: Tensor | None = None,
 ) -> Tensor:
     """Where the voxels of rotated, scaled and deformed patches come from.
 
@@ -34,6 +38,8 @@ def sources(
         Rotations keep physical lengths.
     generator : torch.Generator
         Source of randomness, on the CPU.
+    turn : (3, 3) float32, optional
+        A physical rotation of all patches before they are varied, about their middle.
 
     Returns
     -------
@@ -44,6 +50,8 @@ def sources(
     matrix = _rotations(count, extent, generator) * (
         1 + SCALE * (2 * torch.rand(count, 1, 1, generator=generator) - 1)
     )
+    if turn is not None:
+        matrix = turn @ matrix
     step = torch.tensor(spacing, dtype=torch.float32)
     matrix = matrix * step[None, None, :] / step[None, :, None]
     axes = [torch.arange(n) - (n - 1) / 2 for n in size]

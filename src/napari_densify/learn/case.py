@@ -55,9 +55,9 @@ class Case:
         self.guess = FirstGuess(self.bank, forests)
         self.inputs = Inputs(self.bank, self.guess)
         rng, random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-        self.sampler = Sampler(self.annotation, stride, PATCH, rng)
-        self.supervision = Supervision(self.annotation, classes)
         spacing = self.grid.spacing
+        self.sampler = Sampler(self.annotation, stride, PATCH, rng, spacing)
+        self.supervision = Supervision(self.annotation, classes)
         self.patches = Patches(self.sampler, self.inputs, self.supervision, spacing, random)
 
     def apply(self, edit: Edit) -> None:

@@ -52,7 +52,9 @@ class Patches:
         patches = self.sampler.draw(count)
         size = patches[0].box.shape
         folds = self.inputs.guess.folds.at(np.array([patch.voxel for patch in patches]))
-        moved = augment.sources(count, size, self.spacing, self._random)
+        turn = patches[0].turn
+        tilt = None if turn is None else torch.from_numpy(turn).float()
+        moved = augment.sources(count, size, self.spacing, self._random, tilt)
         drawn = [
             self.read(patch.box.start, each, int(fold))
             for patch, each, fold in zip(patches, moved.round().long(), folds, strict=True)

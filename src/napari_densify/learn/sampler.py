@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
+from napari_densify.cases.oblique import normal_of
 from napari_densify.cases.weight import ACCEPTED
 
 NEWEST = 0.5
@@ -21,12 +22,23 @@ ANY = 3
 """Stands for "no plane" where an axis is expected."""
 
 
-@dataclass(frozen=True)
+TILTS = 250
+"""Oblique planes that are told apart; what is painted on further ones is trained on in cubes."""
+ALIKE = 0.999
+"""Cosine between normals above which planes count as parallel: 2.6°."""
+
+
+@dataclass(frozen=True, eq=False)
 class Patch:
-    """A box to train on and the annotated voxel it was drawn for, a flat index."""
+    """A box to train on and the annotated voxel it was drawn for, a flat index.
+
+    `turn` is the physical rotation about its middle that lays a slab along an oblique plane; that
+    may take it out of the volume.
+    """
 
     box: Box
     voxel: int
+    turn: NDArray[np.float64] | None = None
 
 
 class Sampler:
@@ -41,6 +53,8 @@ class Sampler:
     voxels : int
         About how many voxels a patch has.
     rng : numpy Generator
+    spacing : (3,) floats
+        Distance between voxels along z, y, x.
     """
 
     def __init__(
@@ -49,22 +63,22 @@ class Sampler:
         stride: Sequence[int],
         voxels: int,
         rng: np.random.Generator,
+        spacing: Sequence[float] = (1.0, 1.0, 1.0),
     ) -> None:
         self.annotation = annotation
-        self.rng = rng
+        self.rng, self.spacing = rng, np.asarray(spacing, float)
+        self._tilts: list[NDArray[np.float64]] = []
         self.sizes = [_patch(axis, annotation.shape, stride, voxels) for axis in (0, 1, 2, ANY)]
         self._where: dict[int, NDArray[np.int64]] = {}
         self._newest: dict[int, NDArray[np.int64]] = {}
-        # One more than the axis, as what was never written is 0.
+        # One more than the axis, as what was never written is 0; behind ANY come the tilts.
         self._plane = Blocks(annotation.shape, np.uint8)
 
     def notice(self, edit: Edit) -> None:
         """Take account of an edit that the annotation has just applied."""
         if not edit.where.size:
             return
-        zyx = np.stack(np.unravel_index(edit.where, self.annotation.shape))
-        thin = np.flatnonzero(np.ptp(zyx, axis=1) == 0)
-        self._plane.put(edit.where, 1 + (int(thin[0]) if thin.size == 1 else ANY))
+        self._plane.put(edit.where, 1 + self._orientation(edit.where))
         known = np.concatenate([edit.where, *self._where.values()])
         where = np.unique(known)
         marks = self.annotation.at(where)
@@ -80,12 +94,42 @@ class Sampler:
         """
         voxel = self._voxel(ANY)
         axis = self._axis(voxel) if self.rng.random() < SLABS else ANY
-        size = self.sizes[axis]
         voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
-        return [Patch(self._around(v, size), v) for v in voxels]
+        if axis > ANY:
+            normal = self._tilts[axis - ANY - 1]
+            return [self._tilted(v, normal) for v in voxels]
+        return [Patch(self._around(v, self.sizes[axis]), v) for v in voxels]
+
+    def _orientation(self, where: NDArray[np.int64]) -> int:
+        """The axis across the plane that voxels lie on, ANY, or behind that one of the tilts."""
+        zyx = np.stack(np.unravel_index(where, self.annotation.shape))
+        thin = np.flatnonzero(np.ptp(zyx, axis=1) == 0)
+        if thin.size:
+            return int(thin[0]) if thin.size == 1 else ANY
+        normal = normal_of(zyx, self.spacing)
+        if normal is None:
+            return ANY
+        for number, known in enumerate(self._tilts, ANY + 1):
+            if normal @ known > ALIKE:
+                return number
+        if len(self._tilts) == TILTS:
+            return ANY
+        self._tilts.append(normal)
+        return ANY + len(self._tilts)
+
+    def _tilted(self, voxel: int, normal: NDArray[np.float64]) -> Patch:
+        """A slab along an oblique plane, turned as little as possible from the axes."""
+        axis = int(np.abs(normal).argmax())
+        size, turn = np.array(self.sizes[axis]), _turn(axis, normal)
+        # In its own directions: the voxel stays in its middle half.
+        away = self.rng.integers(-size // 4, size // 4 + 1) * self.spacing
+        middle = np.unravel_index(voxel, self.annotation.shape) + turn @ away / self.spacing
+        z, y, x = np.rint(middle - size / 2 + 0.5).astype(int)
+        box = Box((z, y, x), (z + size[0], y + size[1], x + size[2]))
+        return Patch(box, voxel, turn)
 
     def _axis(self, voxel: int) -> int:
-        """The axis across the plane that a voxel was painted on."""
+        """The axis across the plane that a voxel was painted on, see `_orientation`."""
         return int(self._plane.get(np.array([voxel]))[0]) - 1
 
     def _voxel(self, axis: int) -> int:
@@ -108,6 +152,15 @@ class Sampler:
             start.append(min(max(a, 0), room))
         z, y, x = start
         return Box((z, y, x), (z + size[0], y + size[1], x + size[2]))
+
+
+def _turn(axis: int, normal: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The smallest rotation that takes an axis to a direction (Rodrigues' formula)."""
+    start = np.eye(3)[axis]
+    a, b, c = np.cross(start, normal)
+    skew = np.array([[0, -c, b], [c, 0, -a], [-b, a, 0]])
+    turn: NDArray[np.float64] = np.eye(3) + skew + skew @ skew / (1 + start @ normal)
+    return turn
 
 
 def _by_class(where: NDArray[np.int64], labels: NDArray[np.uint8]) -> dict[int, NDArray[np.int64]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.volume import Volume
@@ -31,7 +32,7 @@ class Phase(StrEnum):
 class Look:
     """The user looks at this plane: predict it first."""
 
-    plane: Plane
+    plane: Plane | ObliquePlane
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_densify.cases.box import Box, tiles
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.volume import Shape
+from napari_densify.cases.volume import Shape, Triple
 
 SLICE = 0.2
 """Seconds of training, or of fitting the guess, at a time; an edit ends a slice early."""
@@ -32,6 +33,8 @@ TILE = 64
 """Side of the rest's blocks."""
 SLAB = (8, 128)
 """Thickness and side of the viewed slice's blocks."""
+CELL = 32
+"""Side of the blocks of an oblique plane: larger ones hold more that it does not cross."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +65,12 @@ class Schedule:
     Parameters
     ----------
     shape : (3,) ints
+    spacing : (3,) floats
+        Distance between voxels along z, y, x, by which oblique planes lie.
     """
 
-    def __init__(self, shape: Shape) -> None:
-        self.shape = shape
+    def __init__(self, shape: Shape, spacing: Triple = (1.0, 1.0, 1.0)) -> None:
+        self.shape, self.spacing = shape, spacing
         self.training = False
         self.trained = 0.0
         self._edited = 0.0
@@ -78,9 +83,13 @@ class Schedule:
         self._doubt = np.ones(len(self._rest))
         self.look(Plane(0, shape[0] // 2))
 
-    def look(self, plane: Plane) -> None:
-        """The user looks at another slice."""
-        self.view = plane
+    def look(self, plane: Plane | ObliquePlane) -> None:
+        """The user looks at another slice, or at an oblique plane."""
+        if isinstance(plane, ObliquePlane):
+            self._look_at_oblique(plane)
+            return
+        middle = [(b.start[plane.axis] + b.stop[plane.axis]) / 2 for b in self._rest]
+        self._away = np.abs(np.array(middle) - plane.position) / TILE
         thick, side = SLAB
         start, stop = [0, 0, 0], list(self.shape)
         # On the grid of the guess's cells, so that no slab needs more of them than another.
@@ -90,6 +99,25 @@ class Schedule:
         slab = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
         corner = slab.start
         self._view = {box.shift([-c for c in corner]): -np.inf for box in tiles(slab.shape, size)}
+
+    def _look_at_oblique(self, plane: ObliquePlane) -> None:
+        """The blocks that the plane crosses, those nearest to its middle first."""
+        spacing = np.array(self.spacing)
+        middle = np.array(self.shape) // 2 * spacing + plane.offset * plane.normal
+
+        rest = np.array([np.add(box.start, box.stop) for box in self._rest]) / 2 - 0.5
+        away = np.abs((rest * spacing - middle) @ plane.normal)
+        self._away = away / (TILE * float(spacing.mean()))
+        grid = np.meshgrid(*(np.arange(0, n, CELL) for n in self.shape), indexing="ij")
+        starts = np.stack([axis.ravel() for axis in grid], axis=1)
+        sizes = np.minimum(starts + CELL, self.shape) - starts
+        apart = (starts + sizes / 2 - 0.5) * spacing - middle
+        crossed = np.abs(apart @ plane.normal) <= sizes * spacing / 2 @ np.abs(plane.normal)
+        nearest = np.argsort(np.linalg.norm(apart, axis=1), kind="stable")
+        boxes = (Box.cut(starts[i], sizes[i], self.shape) for i in nearest if crossed[i])
+        self._view = dict.fromkeys(boxes, -np.inf)
+        # The newest edit may lie elsewhere.
+        self._newest = None
 
     def edited(self, where: Box | None) -> None:
         """An edit came in, in that box: what was predicted so far is out of date."""
@@ -119,7 +147,7 @@ class Schedule:
         due = [box for box, age in self._view.items() if self._view_is_due(age)]
         if due:
             return Predict(min(due, key=self._from_newest), viewed=True)
-        refreshed = min(self._view.values()) > self._edited
+        refreshed = min(self._view.values(), default=np.inf) > self._edited
         if self.training and self._guess_is_due() and refreshed:
             return Guess(SLICE)
         if self.training and self._enough_of_the_rest():
@@ -227,7 +255,5 @@ class Schedule:
             age = np.where(outdated, age + AGE, np.where(age >= AGE, age, 0.0))
             if self.trained - self._edited < FRESH:
                 age = np.where(self._rest_at == -np.inf, age, 0.0)
-        middle = [(b.start[self.view.axis] + b.stop[self.view.axis]) / 2 for b in self._rest]
-        distance = np.abs(np.array(middle) - self.view.position) / TILE
-        urgency: np.ndarray = age * (0.1 + self._doubt) / (1 + distance)
+        urgency: np.ndarray = age * (0.1 + self._doubt) / (1 + self._away)
         return urgency

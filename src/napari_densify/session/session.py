@@ -17,6 +17,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Learning
@@ -51,6 +52,9 @@ from napari_densify.session.worker import Link, Settings, Worker
 
 log = logging.getLogger(__name__)
 
+ONCE = 10.0
+"""Seconds of learning when it is asked to learn once."""
+
 OpenWorker = Callable[[Volume, list[int], Settings], Link]
 
 
@@ -83,6 +87,8 @@ class Session:
         nothing is predicted.
     checked : Checked
         The slices that the user has looked at and found right.
+    live : bool
+        Whether it learns by itself, or only when asked to; see `train_once`.
     locked : set of ints
         Labels whose painted voxels `paint` leaves alone.
     scored : signal
@@ -128,8 +134,10 @@ class Session:
         self.drive = Drive(self._meet_worker, self._greet)
         self.locked: frozenset[int] = frozenset()
         self._folded: dict[int, int] = {}
+        self.live = True
         self._training = False
-        self._view: Plane | None = None
+        self._rest_at = float("inf")
+        self._view: Plane | ObliquePlane | None = None
         self._shown = False
         self._edits = 0
         self._reset_at = 0
@@ -242,7 +250,7 @@ class Session:
         self._changed(Box((0, 0, 0), self.volume.shape))
         self._keep_learning()
 
-    def look(self, plane: Plane) -> None:
+    def look(self, plane: Plane | ObliquePlane) -> None:
         """The user looks at this plane: it is predicted first."""
         if plane != self._view:
             self._view = plane
@@ -258,9 +266,21 @@ class Session:
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""
+        self._rest_at = float("inf")
         self._training = on
         self.drive.post(Train(on))
         self.training_changed.emit(on)
+
+    def train_once(self, seconds: float = ONCE) -> None:
+        """Learn for that long from all that is painted, predict everything, and rest."""
+        self.train()
+        self._rest_at = self.status.train_seconds + seconds
+
+    def set_live(self, live: bool) -> None:
+        """Learn by itself from now on, or only at a press; the project keeps which."""
+        self.live = live
+        self._keep_learning()
+        self.train(live)
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
@@ -378,6 +398,8 @@ class Session:
                     self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown
                 self.status = news
+                if self._training and news.train_seconds >= self._rest_at:
+                    self.pause()
                 self.status_changed.emit(news)
             case Model():
                 self.model = news.data
@@ -408,6 +430,7 @@ class Session:
             self.settings, strength=learning.strength, widths=widths, spacing=project.spacing
         )
         painted = self.annotation.classes
+        self.live = learning.live
         self._folded = {k: into for k, into in learning.folded.items() if k not in painted}
         self.past = learned.read_history()
         try:
@@ -419,7 +442,10 @@ class Session:
 
     def _learning(self) -> Learning:
         return Learning(
-            strength=self.settings.strength, widths=self.settings.widths, folded=dict(self._folded)
+            strength=self.settings.strength,
+            widths=self.settings.widths,
+            live=self.live,
+            folded=dict(self._folded),
         )
 
     def _keep_learning(self) -> None:

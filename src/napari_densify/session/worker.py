@@ -99,7 +99,7 @@ class Worker:
     def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
         self._volume, self._classes, self._settings = volume, list(classes), settings
         self._inbox: deque[Message] = deque()
-        self._schedule = Schedule(volume.shape)
+        self._schedule = Schedule(volume.shape, volume.spacing)
         self._edits = 0
         self._started = float("nan")
         self._first_prediction = float("nan")

@@ -131,13 +131,18 @@ class CaseView(QObject):
         if self.session.read_only:
             # Somebody else's network learns from it; here it is only shown.
             return
-        self.session.train(self._training)
+        self.session.train(self._training and self.session.live)
         self.loop.start()
         self._listener.start()
 
     def train(self, on: bool) -> None:
         """Let it learn, or rest."""
         self.session.train(on)
+        self._looked()
+
+    def train_once(self) -> None:
+        """Let it learn for a little while, predict everything, and rest."""
+        self.session.train_once()
         self._looked()
 
     def set_strength(self, strength: float) -> None:
@@ -288,6 +293,7 @@ class CaseView(QObject):
     def _oblique_closed(self) -> None:
         self.oblique = None
         self.obliqueToggled.emit(False)
+        self._look()
 
     def _find_layer(self, role: str) -> Labels | None:
         """The layer that an earlier session on this image left behind."""

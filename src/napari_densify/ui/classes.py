@@ -27,6 +27,8 @@ from napari_densify.ui.shortcuts import CLASS_KEYS, tip
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's colours, which colour-blind people can tell apart; blue is background."""
 
+ROW, MOST = 24, 6
+"""Height of a row in pixels, and rows that are seen without scrolling."""
 _KEY, _COLOUR, _NAME, _PAINTED, _SHOW, _LOCK = range(6)
 _HEADER = ("key", "", "class", "painted", "show", "lock")
 
@@ -105,8 +107,7 @@ class ClassTable(QWidget):
         header.setMinimumSectionSize(16)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        self._table.setMinimumHeight(95)  # three classes
-        self._table.setMaximumHeight(150)
+        self._table.verticalHeader().setDefaultSectionSize(ROW)
         buttons = QHBoxLayout()
         self.buttons: dict[str, QPushButton | QToolButton] = {}
         for name, text, act in (
@@ -150,6 +151,8 @@ class ClassTable(QWidget):
                 box = self._put(i, column, "", Qt.ItemFlag.ItemIsUserCheckable)
                 box.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
         self._table.blockSignals(False)
+        rows_shown = min(max(len(self._rows), 2), MOST) + 1
+        self._table.setFixedHeight(rows_shown * ROW + 2)
         labels = [row.label for row in self._rows]
         self.pick(current if current in labels else labels[-1])
         self.valueChanged.emit(self.value())

@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
+
+BY_ITSELF, AT_A_PRESS = "learns by itself", "learns at a press"
 
 STRONGEST = 1.5
 """Upper end of the slider for the strength of corrections."""
@@ -32,8 +34,10 @@ class LearningBar(QWidget):
     def __init__(self, strength: float = 1.0, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._case: CaseView | None = None
+        self.mode = QComboBox()
+        self.mode.addItems([BY_ITSELF, AT_A_PRESS])
+        self.mode.setToolTip("Whether learning goes on by itself, or only when you ask for it")
         self.train = QPushButton("Pause")
-        self.train.setToolTip(tip("train"))
         self.reset = QPushButton("Forget")
         self.reset.setToolTip(tip("forget"))
         self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -41,6 +45,7 @@ class LearningBar(QWidget):
         self.strength.setValue(strength)
         self.strength.setToolTip("How much more your corrections count than your first slices")
         run = QHBoxLayout()
+        run.addWidget(self.mode)
         run.addWidget(self.train)
         run.addWidget(self.reset)
         form = QFormLayout()
@@ -49,6 +54,7 @@ class LearningBar(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(run)
         layout.addLayout(form)
+        self.mode.activated.connect(self._mode_chosen)
         self.train.clicked.connect(self.toggle)
         self.reset.clicked.connect(self.forget)
         self.strength.sliderReleased.connect(self._strength_changed)
@@ -60,17 +66,27 @@ class LearningBar(QWidget):
             self._case.session.training_changed.disconnect(self._say)
         self._case = case
         ours = case is not None and not case.session.read_only
-        self.train.setEnabled(ours)
-        self.reset.setEnabled(ours)
+        for widget in (self.mode, self.train, self.reset):
+            widget.setEnabled(ours)
         if case is not None:
             case.session.training_changed.connect(self._say)
             self.strength.setValue(case.session.settings.strength)
+            self.mode.setCurrentText(BY_ITSELF if case.session.live else AT_A_PRESS)
         self._say(case is None or case.session.training or case.session.read_only)
 
     def toggle(self) -> None:
-        """Pause, or go on."""
+        """Pause, or go on; where it learns only at a press, once."""
         if self._case is not None:
-            self._case.train(not self._case.session.training)
+            session = self._case.session
+            if session.live or session.training:
+                self._case.train(not session.training)
+            else:
+                self.learn_once()
+
+    def learn_once(self) -> None:
+        """Learn for a little while and rest."""
+        if self._case is not None and not self._case.session.read_only:
+            self._case.train_once()
 
     def forget(self) -> None:
         """Begin anew; the annotation stays."""
@@ -78,8 +94,14 @@ class LearningBar(QWidget):
             self._case.session.reset()
             self.forgotten.emit()
 
+    def _mode_chosen(self) -> None:
+        if self._case is not None:
+            self._case.session.set_live(self.mode.currentText() == BY_ITSELF)
+
     def _say(self, training: bool) -> None:
-        self.train.setText("Pause" if training else "Train")
+        at_rest = "Train" if self.mode.currentText() == BY_ITSELF else "Update once"
+        self.train.setText("Pause" if training else at_rest)
+        self.train.setToolTip(tip("train") if at_rest == "Train" else tip("once"))
 
     def _strength_changed(self) -> None:
         self.strengthChanged.emit(self.strength.value())

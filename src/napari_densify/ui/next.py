@@ -174,6 +174,7 @@ class CheckedBars(QWidget):
         for name in ORIENTATIONS:
             bar = self.bars[name] = QProgressBar()
             bar.setMaximumHeight(14)
+            bar.setMinimumWidth(40)  # it would like to be wider, and so would the dock
             row.addWidget(QLabel(name))
             row.addWidget(bar, 1)
 

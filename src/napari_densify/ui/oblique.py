@@ -26,6 +26,8 @@ from napari_densify.ui.plane_picking import ThreePoints, facing
 if TYPE_CHECKING:
     import napari
 
+LOOK_MS = 100
+"""How long the plane must rest before it is predicted first."""
 ZOOM = 1.15
 """By how much a notch of the wheel zooms."""
 
@@ -89,12 +91,14 @@ class ObliqueView(QWidget):
         self._strokes = self._timer(0, self._follow)
         self._edits = self._timer(0, self._draw_edits)
         self._news = self._timer(REFRESH_MS, self._draw_prediction)
+        self._looks = self._timer(LOOK_MS, self._look)
         self.controls.setReach(self._reach(), self.digital.step)
         self.controls.setValue(plane)
         self._connect(prediction)
         self.model.layers.selection.active = self.annotation
         self.annotation.editable = annotation.editable
         self.model.reset_view()
+        self._looks.start()
 
     def value(self) -> ObliquePlane:
         """The plane that is shown."""
@@ -126,7 +130,7 @@ class ObliqueView(QWidget):
             return
         self._follow()
         self._closed = True
-        for timer in (self._moves, self._strokes, self._edits, self._news):
+        for timer in (self._moves, self._strokes, self._edits, self._news, self._looks):
             timer.stop()
         if self._picking is not None:
             self._picking.stop()
@@ -213,6 +217,10 @@ class ObliqueView(QWidget):
         self._draw_annotation()
         for layer in self.model.layers:
             layer.translate = self.digital.corner
+        self._looks.start()
+
+    def _look(self) -> None:
+        self.session.look(self.digital.plane)
 
     def _draw_edits(self) -> None:
         # In the midst of a stroke it has to wait: the stroke's end draws anyway.

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari.qt.threading import create_worker
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QWidget
-from superqt import QCollapsible
 
 from napari_densify.session.session import Session
+from napari_densify.ui.section import Section
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
@@ -22,7 +22,7 @@ class Part(Protocol):
         """Serve a running case from now on; None: none."""
 
 
-class LivePanel(QCollapsible):
+class LivePanel(Section):
     """Looks at the session of a running case again and again, in a thread.
 
     Parameters
@@ -33,7 +33,7 @@ class LivePanel(QCollapsible):
     """
 
     def __init__(self, title: str, every_ms: int, parent: QWidget | None = None) -> None:
-        super().__init__(title, parent)
+        super().__init__(title, folded=True, parent=parent)
         self.case: CaseView | None = None
         self._timer = QTimer(self, singleShot=True, interval=every_ms)
         self._timer.timeout.connect(self._look)

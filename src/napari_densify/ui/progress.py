@@ -13,11 +13,13 @@ from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 from napari_densify.cases.history import Entry
 from napari_densify.session.agreement import settled
 from napari_densify.session.news import Phase, Status
+from napari_densify.ui.section import Section
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
 
 CURVE = "#56B4E9"
+BACKGROUND = 1
 POINTS = 2000
 """Points of the curve that are kept."""
 
@@ -31,8 +33,10 @@ class ProgressPanel(QWidget):
         self.phase = QLabel("Choose an image and press Annotate.")
         self.phase.setWordWrap(True)
         self.details = QLabel("")
+        self.details.setWordWrap(True)
         self.hint = QLabel("")
         self.hint.setWordWrap(True)
+        self.hint.hide()
         self.plots = QTabWidget()
         # pyqtgraph would like 640 pixels, and the dock would take half of a small screen.
         self.plots.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
@@ -51,7 +55,13 @@ class ProgressPanel(QWidget):
         self._busy_with: Phase | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        for widget in (self.phase, self.details, self.plots, self.hint):
+        layout.setSpacing(2)
+        for widget in (
+            self.phase,
+            self.hint,
+            self.details,
+            Section("Curves", self.plots, folded=True),
+        ):
             layout.addWidget(widget)
 
     def follow(self, case: CaseView | None) -> None:
@@ -74,7 +84,7 @@ class ProgressPanel(QWidget):
 
     def setValue(self, status: Status) -> None:
         """Show where the loop stands."""
-        self.phase.setText(_sentence(status))
+        self._say(status)
         self.details.setText(
             f"round {self._round} · {status.device or 'no device yet'} · "
             f"{status.threads} threads · {status.steps} steps · {status.memory_mb / 1000:.1f} GB"
@@ -91,6 +101,7 @@ class ProgressPanel(QWidget):
         self._points.setData(list(self._scores), list(self._scores.values()))
         if settled(self._scores.values()):
             self.hint.setText("The last rounds changed little: more work will hardly help.")
+            self.hint.show()
 
     def setPast(self, entries: Sequence[Entry]) -> None:
         """Begin the curve with what a project tells of earlier learning."""
@@ -100,7 +111,7 @@ class ProgressPanel(QWidget):
         self._curve.setData(self._seconds[-POINTS:], self._losses[-POINTS:])
         self._scores = {}
         self._points.setData([], [])
-        self.hint.setText("")
+        self.hint.hide()
         for entry in entries:
             if entry.agreement is not None:
                 self.addScore(entry.round, entry.agreement)
@@ -114,9 +125,16 @@ class ProgressPanel(QWidget):
         self.phase.setText(sentence)
         self._end_activity()
 
+    def _say(self, status: Status) -> None:
+        painted = self._case.session.annotation.classes if self._case is not None else []
+        live = self._case is None or self._case.session.live
+        self.phase.setText(what_next(status, painted, live))
+
     def _edited(self, edit: Any = None) -> None:
         if self._case is not None:
             self._round = self._case.session.annotation.round
+            if not self._case.session.read_only:
+                self._say(self._case.session.status)
 
     def _add_plot(self, name: str, along: str, **dots: Any) -> pyqtgraph.PlotDataItem:
         plot = pyqtgraph.PlotWidget(background=None)
@@ -150,15 +168,33 @@ class ProgressPanel(QWidget):
         self._activity, self._busy_with = None, None
 
 
-def _sentence(status: Status) -> str:
-    match status.phase:
-        case Phase.STARTING:
-            return "Starting the worker …"
-        case Phase.WAITING:
-            return "Paint a second class to start learning."
-        case Phase.TRAINING | Phase.PREDICTING:
-            return f"Learning — {status.done:.0%} of the volume is up to date."
-        case Phase.PAUSED:
-            return f"Paused — {status.done:.0%} of the volume is up to date."
-        case Phase.STOPPED:
-            return "Stopped."
+def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
+    """What it does, and what the user can do now, in plain words.
+
+    Parameters
+    ----------
+    status : Status
+    painted : ints
+        The classes that something is painted of.
+    live : bool
+        Whether it learns by itself.
+    """
+    if status.phase == Phase.STOPPED:
+        return "Stopped."
+    if len(painted) == 0:
+        first = "Paint on a slice: some of a structure, and some background beside it."
+        return f"Getting ready … {first}" if status.phase == Phase.STARTING else first
+    if status.phase == Phase.STARTING:
+        return "Getting ready to learn … You can paint already."
+    if len(painted) == 1:
+        other = "background (key 1)" if painted[0] != BACKGROUND else "the structure (key 2)"
+        return f"Paint a second class to start learning: {other}."
+    up_to_date = f"{status.done:.0%} of the volume is up to date"
+    if status.phase == Phase.PAUSED and status.done == 1:
+        go_on = "press Train to go on" if live else "paint over what is wrong and press Update once"
+        return f"At rest: {up_to_date}; {go_on}."
+    if status.phase == Phase.PAUSED:
+        return f"At rest: {up_to_date}; the rest is still predicted."
+    if status.done == 1:
+        return f"Learning: {up_to_date}. Where it is wrong, paint the right class over it."
+    return f"Learning: {up_to_date}."

@@ -25,6 +25,7 @@ from napari_densify.ui.case import CaseView
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.hint import FirstHint
 from napari_densify.ui.layers import check_layer
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.next import NextPanel
@@ -35,6 +36,7 @@ from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientati
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
 from napari_densify.ui.review import CheckPanel
+from napari_densify.ui.section import Column, Section
 from napari_densify.ui.shortcuts import bind_keys
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_view
@@ -87,6 +89,7 @@ class SegmentWidget(QWidget):
         claim_ending()
 
         self.choice = ImageChoice(viewer)
+        self.hint = FirstHint()
         self.classes = ClassTable()
         self.planes = PlaneButtons()
         self.slices = SliceButtons()
@@ -98,6 +101,7 @@ class SegmentWidget(QWidget):
         self.check = CheckPanel()
         self.project = ProjectBar()
         self.parts: tuple[Part, ...] = (
+            self.hint,
             ClassSurgery(self.classes),
             self.planes,
             self.slices,
@@ -138,22 +142,21 @@ class SegmentWidget(QWidget):
         return super().event(event)
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        for part in (
+        column = Column(
             self.choice,
-            self.classes,
-            self.planes,
-            self.slices,
-            self.learning,
-            self.overlays,
+            self.hint,
             self.progress,
+            Section("Classes", self.classes),
+            Section("Slices", self.planes, self.slices, self.overlays),
+            Section("Learning", self.learning),
             self.next,
             self.volumes,
             self.check,
-            self.project,
-        ):
-            layout.addWidget(part)
-        layout.addStretch()
+            Section("Project", self.project),
+        )
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(column)
 
     def _connect(self) -> None:
         self.choice.requested.connect(self._start)

@@ -182,6 +182,12 @@ ACTIONS = (
         lambda dock, _: dock.overlays.weights.toggle(),
     ),
     Action(
+        "once",
+        "G",
+        "Learn from all that is painted for a little while, predict everything, and rest",
+        lambda dock, _: dock.learning.learn_once(),
+    ),
+    Action(
         "provenance",
         "Y",
         "Show what you painted, accepted or corrected, and what is the network's",
