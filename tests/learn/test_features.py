@@ -75,6 +75,29 @@ def test_any_range_of_values_can_be_told_apart(offset: float) -> None:
     assert np.unique(normalise(image)).size > 900
 
 
+@pytest.mark.parametrize("start", [2**63, 2**62 + 1, 2**64 - 16])
+def test_no_64_bit_number_is_rounded_away(start: int) -> None:
+    steps = np.random.default_rng(0).integers(0, 16, (1, 10, 10, 10))
+    unsigned = np.uint64(start) + steps.astype(np.uint64)
+    expected = normalise(steps.astype(np.uint8))
+    np.testing.assert_allclose(normalise(unsigned), expected, atol=1e-6)
+    np.testing.assert_allclose(normalise(unsigned.astype(">u8")), expected, atol=1e-6)
+    signed = np.where(steps < 8, np.iinfo(np.int64).min, np.iinfo(np.int64).max)
+    assert normalise(signed).std() == pytest.approx(1, abs=1e-3)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_nan_counts_as_the_lowest_value_and_infinity_as_the_highest(dtype: type) -> None:
+    image = np.random.default_rng(0).random((1, 10, 10, 10)).astype(dtype)
+    odd = image.copy()
+    odd[0, 0, 0, :3] = np.nan, -np.inf, np.inf
+    got = normalise(odd)
+    assert np.isfinite(got).all()
+    assert got[0, 0, 0, 0] == got[0, 0, 0, 1] == got.min()
+    assert got[0, 0, 0, 2] == got.max()
+    assert np.isfinite(normalise(np.full_like(image, np.nan))).all()
+
+
 def test_huge_values_stay_finite() -> None:
     image = 1e300 * np.random.default_rng(0).normal(size=(1, 10, 10, 10))
     assert np.isfinite(normalise(image)).all()
@@ -84,7 +107,7 @@ def test_eigenvalues_are_those_of_numpy() -> None:
     matrices = np.random.default_rng(0).normal(size=(500, 3, 3)).astype(np.float32)
     matrices = matrices + matrices.transpose(0, 2, 1)
     hessian = {(i, j): torch.from_numpy(matrices[:, i, j]) for i in range(3) for j in range(i, 3)}
-    ours = torch.stack(features._eigenvalues(hessian), dim=1).numpy()
+    ours = torch.stack(features.eigenvalues(hessian), dim=1).numpy()
     expected = np.linalg.eigvalsh(matrices)[:, ::-1]
     np.testing.assert_allclose(ours, expected, atol=5e-3)
 

@@ -96,6 +96,24 @@ def test_a_restored_learner_predicts_and_goes_on_the_same(
     )
 
 
+def test_what_only_the_second_channel_shows_is_learned(truth: NDArray[np.uint8]) -> None:
+    noise = np.random.default_rng(0).normal(size=(2, *truth.shape))
+    noise[1] = 0.3 * noise[1] + np.array([0, 1, 2])[truth]
+    reached = []
+    for image in (noise, noise[:1]):
+        learner = Learner(image, (1, 1, 1), device="cpu", levels=compact(TINY))
+        for plane in PLANES:
+            paint(learner, plane, truth)
+        learner.guess_anew()
+        reached.append(np.mean(scores(learner, truth)))
+        train(learner, 60)
+        reached.append(np.mean(scores(learner, truth)))
+    guessed, learned, guessed_blind, learned_blind = reached
+    assert guessed > guessed_blind + 0.2
+    assert learned > learned_blind + 0.2
+    assert learned > 0.75
+
+
 def test_probabilities_are_probabilities(learner: Learner) -> None:
     p = learner.predict(Box((3, 5, 7), (4, 25, 30)))
     assert p.shape == (3, 1, 20, 23)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import place_in
-from napari_densify.cases.project import ImageReference, describe
+from napari_densify.cases.project import ImageReference, Label, Learning, describe
 from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.news import Phase
@@ -100,3 +100,21 @@ def test_a_case_whose_image_is_missing_is_left_out_with_a_sentence(
     project.close()
     assert not others
     assert "balls.densify is not where it was" in notes[0]
+
+
+def test_classes_that_were_merged_in_another_case_are_merged_in_all(
+    home: Path, phantom: Volume, next_volume: Volume, tiny: Settings
+) -> None:
+    case = ProjectFolder(place_in(home, None, "1" * 64), reference(next_volume))
+    rows = [Label(label=k, name=str(k)) for k in (1, 2)]
+    case.describe(classes=rows, learning=Learning(folded={3: 4, 4: 2}))
+    others, _ = read_others(case, lambda _, image: phantom)
+    case.close()
+    assert set(np.unique(others[0].painted.after["label"])) == {1, 2}
+    project = ProjectFolder(home)
+    before = project.annotation.labels
+    session = Session(phantom, settings=tiny, project=project)
+    np.testing.assert_array_equal(session.annotation.labels, np.where(before == 3, 2, before))
+    assert session.undo() is not None
+    np.testing.assert_array_equal(session.annotation.labels, before)
+    session.close()

@@ -9,8 +9,9 @@ import pytest
 from napari.layers import Image
 from scipy.spatial.transform import Rotation
 
+from napari_densify.cases.choice import WHOLE
 from napari_densify.cases.volume import Volume
-from napari_densify.ui.geometry import TURNED, place_of_volume, place_volume, straighten
+from napari_densify.ui.geometry import TURNED, is_straight, place_of_volume, place_volume, straight
 from napari_densify.ui.layers import labels_like
 
 from .conftest import drag, phantom
@@ -47,10 +48,11 @@ def test_a_layer_lies_where_its_volume_does_and_says_so(kind: str) -> None:
 def test_straightened_it_is_still_known_where_it_lies(kind: str) -> None:
     image = volume(DIRECTIONS[kind])
     layer = Image(image.data, **place_of_volume(image))
-    turned = straighten(layer, place_volume(Volume(image.data), layer))
-    assert turned == kind.startswith("oblique")
-    assert not straighten(layer, place_volume(Volume(image.data), layer))
-    labels = labels_like(layer, np.zeros(image.shape, np.uint8), "labels", "annotation")
+    assert is_straight(layer) != kind.startswith("oblique")
+    if not is_straight(layer):
+        layer = straight(layer, place_volume(Volume(image.data), layer))
+    assert is_straight(layer)
+    labels = labels_like(layer, WHOLE, np.zeros(image.shape, np.uint8), "annotation")
     for each in (layer, labels):
         at = place_volume(Volume(image.data), each)
         np.testing.assert_allclose(at.affine, image.affine, atol=1e-9)
@@ -61,7 +63,7 @@ def test_an_oblique_image_is_painted_on_the_slice_that_is_seen(open_case, viewer
     image = replace(volume(MILD), data=phantom()[0])
     case = open_case(image.data, **place_of_volume(image))
     np.testing.assert_allclose(case.session.volume.affine, image.affine, atol=1e-9)
-    viewer.dims.set_current_step(0, 5)
+    viewer.dims.set_point(0, case.annotation.data_to_world((5, 0, 0))[0])
     drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
     qtbot.waitUntil(lambda: case.session.annotation.annotated > 0)
     painted = np.argwhere(case.session.annotation.labels)

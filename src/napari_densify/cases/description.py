@@ -43,10 +43,21 @@ class Description:
 
     @classmethod
     def of(cls, folder: Path, image: ImageReference, classes: tuple[Label, ...]) -> Description:
-        """The description of a case that is not there yet; a further one takes its project's."""
+        """The description of a case that is not there yet; a further one takes its project's.
+
+        Raises
+        ------
+        Problem
+            If the image has another number of channels than the project's.
+        """
         home = home_of(folder)
         own = Project(image=beside(image, home), classes=classes)
         shared = own if home == folder else Project.read(home)
+        if image.channels != shared.image.channels:
+            raise Problem(
+                f"The images of {home.name} have {shared.image.channels} channels and this one has "
+                f"{image.channels}; choose one that has as many."
+            )
         return cls(folder, _sharing(own, shared), shared.image.spacing)
 
     @property

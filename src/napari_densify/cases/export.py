@@ -1,4 +1,4 @@
-"""What leaves a project for other programs: segmentations, surfaces, volumes, provenance."""
+"""What leaves a project for other programs: segmentations, surfaces and volumes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases import formats
-from napari_densify.cases.annotation import Annotation
-from napari_densify.cases.box import tiles
 from napari_densify.cases.formats import dicom_seg, surface
 from napari_densify.cases.formats.whole import whole
 from napari_densify.cases.measure import measure
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
-from napari_densify.cases.weight import ACCEPTED as NO_ROUND
 
 ENDINGS = (*formats.SUFFIXES, *dicom_seg.SUFFIXES, *surface.SUFFIXES, ".csv")
-PREDICTED, PAINTED, CORRECTED, ACCEPTED = 1, 2, 3, 4
-PROVENANCE = (
-    Label(label=PREDICTED, name="predicted", colour="#9e9e9e"),
-    Label(label=PAINTED, name="painted", colour="#1e88e5"),
-    Label(label=CORRECTED, name="corrected", colour="#e53935"),
-    Label(label=ACCEPTED, name="accepted", colour="#009e73"),
-)
 COLUMNS = ("image", "label", "name", "voxels", "volume", "unit", "largest piece")
 SHORT = {"millimeter": "mm³", "micrometer": "µm³", "nanometer": "nm³", "centimeter": "cm³"}
 
@@ -156,30 +146,6 @@ def as_structures(prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def structures_of(classes: Iterable[Label]) -> tuple[Label, ...]:
     """The class table that goes with `as_structures`."""
     return tuple(c.model_copy(update={"label": c.label - 1}) for c in classes if c.label > 1)
-
-
-def provenance(annotation: Annotation, prediction: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Where each voxel's label comes from, see `PROVENANCE`.
-
-    Parameters
-    ----------
-    annotation : Annotation
-    prediction : (z, y, x) uint8
-        As the annotation has labels: 0 = nothing, 1 = background.
-
-    Returns
-    -------
-    (z, y, x) uint8
-        0 where there is no label; corrected is what was painted where the prediction was wrong,
-        accepted what was predicted and the user agreed to.
-    """
-    out = np.where(prediction > 0, PREDICTED, 0).astype(np.uint8)
-    for box in tiles(annotation.shape, (16, *annotation.shape[1:])):
-        marks = annotation.read(box)
-        by_hand = np.where(marks["wrong"], CORRECTED, PAINTED)
-        painted = np.where(marks["round"] == NO_ROUND, ACCEPTED, by_hand)
-        np.copyto(out[box.slices], painted.astype(np.uint8), where=marks["label"] > 0)
-    return out
 
 
 def write_measures(path: Path, rows: Sequence[Sequence[str]]) -> None:

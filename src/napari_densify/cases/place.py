@@ -24,7 +24,7 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     """Where the project of an image lies: beside it, or in the user's data folder.
 
     Names that may be a patient's (of DICOM files and folders, and of layers without a file) do
-    not become the project's.
+    not become the project's. Each frame of a time series has its own.
 
     Parameters
     ----------
@@ -36,13 +36,14 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     """
     if source is None or not os.access(source.parent, os.W_OK):
         return user_data_path("napari-densify") / (_name(None, content) + SUFFIX)
-    return source.with_name(_name(source, content) + SUFFIX)
+    frame = volume.choice.frame if volume.choice.in_time else None
+    return source.with_name(_name(source, content, frame) + SUFFIX)
 
 
-def _name(source: Path | None, content: str) -> str:
+def _name(source: Path | None, content: str, frame: int | None = None) -> str:
     if source is None or is_dicom(source):
         return f"volume-{content[:8]}"
-    return source.name.split(".")[0]
+    return source.name.split(".")[0] + ("" if frame is None else f"-frame{frame:04}")
 
 
 def home_of(folder: Path) -> Path:
@@ -73,7 +74,7 @@ def case_with(home: Path, content: str) -> Path | None:
     return next((f for f in cases_of(home) if Project.read(f).image.content == content), None)
 
 
-def place_in(home: Path, source: Path | None, content: str) -> Path:
+def place_in(home: Path, source: Path | None, content: str, frame: int | None = None) -> Path:
     """Where a further case of a project lies: a name that none of its cases has.
 
     Parameters
@@ -82,8 +83,10 @@ def place_in(home: Path, source: Path | None, content: str) -> Path:
         The project.
     source, content
         See `place_for`.
+    frame : int, optional
+        Which one of a time series it is.
     """
-    name = _name(source, content)
+    name = _name(source, content, frame)
     numbered = (name if n == 1 else f"{name}-{n}" for n in itertools.count(1))
     folders = (home / CASES / (each + SUFFIX) for each in numbered)
     return next(folder for folder in folders if not folder.exists() and folder.name != home.name)

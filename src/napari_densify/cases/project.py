@@ -5,12 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_densify.cases import disk
+from napari_densify.cases.choice import Axes, Choice
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.seal import seal, unseal
 from napari_densify.cases.volume import Volume
@@ -31,8 +33,19 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class Channel(_Part):
+    """An image that is one channel of a volume; see `ImageReference` for its fields."""
+
+    path: str = ""
+    content: str = ""
+
+    def find(self, project: Path) -> Path | None:
+        """Where the image is, if it still is there."""
+        return _found(self.path, project)
+
+
 class ImageReference(_Part):
-    """Which image a project belongs to.
+    """Which image a project belongs to, and what of it goes in.
 
     Attributes
     ----------
@@ -45,7 +58,15 @@ class ImageReference(_Part):
     spacing : (3,) floats
         Voxel size along z, y, x.
     content : str
-        SHA-256 of the voxels, by which a moved image is known again.
+        SHA-256 of the voxels that go in, by which a moved image is known again.
+    axes : str
+        Of the image as it was opened, see `Choice`; empty for (c)zyx.
+    chosen : tuple of ints
+        Which of its channels go in; () for all.
+    frame : int or None
+        Which frame of a time series it is.
+    stack : tuple of Channel
+        Where each channel is an image of its own: those, in order.
     """
 
     path: str = ""
@@ -53,6 +74,16 @@ class ImageReference(_Part):
     channels: int = Field(1, ge=1, le=4096)
     spacing: tuple[Length, Length, Length]
     content: str = ""
+    axes: Axes | Literal[""] = ""
+    chosen: tuple[Annotated[int, Field(ge=0, le=4096)], ...] = Field((), max_length=4096)
+    frame: int | None = Field(None, ge=0, le=2**31)
+    stack: tuple[Channel, ...] = Field((), max_length=4096)
+
+    @property
+    def choice(self) -> Choice:
+        """The part of its image that goes in."""
+        whole: Axes = "zyx" if self.channels == 1 or self.stack else "czyx"
+        return Choice(self.axes or whole, self.chosen, self.frame or 0)
 
     @model_validator(mode="after")
     def _credible(self) -> Self:
@@ -63,8 +94,7 @@ class ImageReference(_Part):
 
     def find(self, project: Path) -> Path | None:
         """Where the image is, if it still is there."""
-        path = project.absolute().parent / self.path
-        return path if self.path and path.exists() else None
+        return _found(self.path, project)
 
 
 class Label(_Part):
@@ -121,6 +151,19 @@ class Project(_Part):
     classes: tuple[Label, ...] = Field(max_length=254)
     learning: Learning = Learning()
 
+    @property
+    def became(self) -> dict[int, int]:
+        """What labels of classes that are gone count as now; 0: nothing is known there."""
+        there = {row.label for row in self.classes}
+        became = {}
+        for label in self.learning.folded.keys() - there:
+            seen, now = {label}, self.learning.folded[label]
+            while now not in there and now not in seen:
+                seen.add(now)
+                now = self.learning.folded.get(now, 0)
+            became[label] = now if now in there else 0
+        return became
+
     @classmethod
     def read(cls, folder: Path) -> Self:
         """Read a project's description.
@@ -174,26 +217,50 @@ def schema_of(folder: Path) -> int:
     return version
 
 
-def describe(volume: Volume, path: Path | None, content: str = "") -> ImageReference:
-    """The reference a project keeps of its image; `path` absolute, see `beside`.
+def describe(
+    volume: Volume,
+    path: Path | None,
+    content: str = "",
+    stack: Sequence[tuple[Path | None, str]] = (),
+) -> ImageReference:
+    """The reference a project keeps of its image; paths absolute, see `beside`.
 
     Names of DICOM files and folders often are a patient's, so they are not kept.
+
+    Parameters
+    ----------
+    volume : Volume
+    path : Path or None
+        The image's file or folder.
+    content : str
+        The volume's `content_hash`.
+    stack : sequence of (path, content hash)
+        Of the images that are the volume's channels, if it is made of several.
     """
+    choice = volume.choice
     return ImageReference(
-        path=str(path.absolute()) if path and not is_dicom(path) else "",
+        path=_kept(path),
         content=content,
         shape=volume.shape,
         channels=volume.channels.shape[0],
         spacing=volume.spacing,
+        axes="" if choice.axes == "zyx" else choice.axes,
+        chosen=choice.channels,
+        frame=choice.frame if choice.in_time else None,
+        stack=tuple(Channel(path=_kept(p), content=c) for p, c in stack),
     )
 
 
 def beside(image: ImageReference, project: Path) -> ImageReference:
-    """The reference with a path that holds when image and project are moved together."""
-    path = Path(image.path)
-    if not image.path or path.absolute().parent != project.absolute().parent:
-        return image
-    return image.model_copy(update={"path": path.name})
+    """The reference with paths that hold when images and project are moved together."""
+
+    def short(kept: str) -> str:
+        path = Path(kept)
+        near = path.absolute().parent == project.absolute().parent
+        return path.name if kept and near else kept
+
+    stack = tuple(c.model_copy(update={"path": short(c.path)}) for c in image.stack)
+    return image.model_copy(update={"path": short(image.path), "stack": stack})
 
 
 def is_dicom(path: Path) -> bool:
@@ -202,6 +269,15 @@ def is_dicom(path: Path) -> bool:
         with os.scandir(path) as entries:
             return any(_looks_dicom(Path(entry.path)) for entry in itertools.islice(entries, 8))
     return _looks_dicom(path)
+
+
+def _found(kept: str, project: Path) -> Path | None:
+    path = project.absolute().parent / kept
+    return path if kept and path.exists() else None
+
+
+def _kept(path: Path | None) -> str:
+    return str(path.absolute()) if path and not is_dicom(path) else ""
 
 
 def _looks_dicom(path: Path) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,12 +49,6 @@ def brain(crop: bool = True) -> tuple[Volume, NDArray[np.uint8]]:
     oz, oy, ox = np.asarray(image.origin) + image.direction @ steps
     cut = Volume(image.data[box], image.spacing, (oz, oy, ox), image.direction, image.name)
     return cut, truth[box]
-
-
-def brain_sample() -> list[tuple[NDArray[Any], dict[str, Any], str]]:
-    """The sample as napari layers: File > Open Sample > Densify."""
-    volume, _ = brain(crop=False)
-    return [(volume.data, {"name": "MNI152 brain", "scale": volume.spacing}, "image")]
 
 
 def _read(name: str) -> Volume:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_densify.cases.choice import WHOLE, Choice
 from napari_densify.cases.problem import Problem
 
 Shape = tuple[int, int, int]
@@ -39,6 +40,8 @@ class Volume:
         What to call it; never a patient's name.
     unit : str
         Of spacing and origin: "millimeter", "micrometer", … as OME has them; "" if not known.
+    choice : Choice
+        Which part of its image it is.
     """
 
     data: NDArray[np.generic]
@@ -47,6 +50,7 @@ class Volume:
     direction: NDArray[np.float64] = field(default_factory=_identity)
     name: str = "image"
     unit: str = ""
+    choice: Choice = WHOLE
 
     @property
     def shape(self) -> Shape:
@@ -121,8 +125,7 @@ def as_volume(
     Raises
     ------
     Problem
-        If the image has another dimensionality, is thinner than 8 voxels, constant, or
-        holds NaN or infinite values.
+        If the image has another dimensionality, is thinner than 8 voxels or constant.
     """
     array = np.asarray(data)
     check_image(array, name)
@@ -145,7 +148,29 @@ def check_image(array: NDArray[np.generic], name: str) -> None:
     if min(array.shape[-3:]) < THINNEST:
         shape = " × ".join(map(str, array.shape[-3:]))
         raise Problem(f"“{name}” is {shape} voxels; each side needs at least {THINNEST}.")
-    if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise Problem(f"“{name}” holds NaN or infinite values; replace them and open it again.")
-    if array.min() == array.max():
+    low, high = value_range(array)
+    if not low < high:
         raise Problem(f"“{name}” has the same value everywhere; there is nothing to learn from.")
+
+
+def value_range(array: NDArray[np.generic]) -> tuple[float, float]:
+    """Lowest and highest finite value; (0, 0) where there is none."""
+    if array.dtype.kind != "f":
+        return array.min().item(), array.max().item()
+    finite = np.isfinite(array)
+    low = np.min(array, initial=np.inf, where=finite)
+    high = np.max(array, initial=-np.inf, where=finite)
+    return (float(low), float(high)) if low <= high else (0.0, 0.0)
+
+
+def notes_on_values(volume: Volume) -> list[str]:
+    """What is unusual about a volume's grey values, in sentences for the user."""
+    if volume.data.dtype.kind != "f":
+        return []
+    odd = int(volume.data.size - np.count_nonzero(np.isfinite(volume.data)))
+    if not odd:
+        return []
+    return [
+        f"{odd:,} values of “{volume.name}” are NaN or infinite; NaN is taken for its lowest "
+        "value, infinity for its highest."
+    ]

@@ -11,8 +11,8 @@ from rich.markup import escape
 
 from napari_densify.cases import export
 from napari_densify.cases.description import Description
-from napari_densify.cases.export import PROVENANCE, Segmentation, as_structures, structures_of
-from napari_densify.cases.formats import read_volume, write_volume
+from napari_densify.cases.export import Segmentation, as_structures, structures_of
+from napari_densify.cases.formats import read_any, write_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.place import CASES, cases_of, images_beside
 from napari_densify.cases.problem import Problem
@@ -22,6 +22,7 @@ from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.shared import Device, console, progress
 from napari_densify.session.batch import Network, segment
+from napari_densify.session.provenance import whole_provenance
 
 
 def export_command(
@@ -41,7 +42,9 @@ def export_command(
     ] = None,
     provenance: Annotated[
         bool,
-        typer.Option("--provenance", help="Also what was painted, corrected and predicted."),
+        typer.Option(
+            "--provenance", help="Also where each label comes from: the user or the network."
+        ),
     ] = False,
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="Also each class's probability.")
@@ -68,8 +71,8 @@ def export_command(
     written = result.write(out)
     if provenance:
         written.append(export.beside(out, "provenance"))
-        marks = volume.like(export.provenance(annotation, labels))
-        write_volume(written[-1], marks, PROVENANCE, volume)
+        whence, names = whole_provenance(annotation, labels)
+        write_volume(written[-1], volume.like(whence), names, volume)
     if probabilities:
         written.append(export.beside(out, "probabilities"))
         network = Network.read(folder)
@@ -106,9 +109,11 @@ def _image(about: Description, named: Path | None) -> tuple[Volume, Path]:
     place = named or about.find_image()
     kept = about.value.image
     places = [place] if place else [] if kept.path else images_beside(about.home)
+    contents = {kept.content, *(channel.content for channel in kept.stack[:1])}
     for path in places:
-        volume = read_volume(path)
-        if volume.shape == kept.shape and content_hash(volume) == kept.content:
+        whole = read_any(path)
+        volume = whole.like(kept.choice.take(whole.data, path.name))
+        if volume.shape == kept.shape and content_hash(volume) in contents:
             return volume, path
         if named is not None:
             about.check(describe(volume, path, content_hash(volume)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_densify.cases.export import stem_of
-from napari_densify.cases.formats import SUFFIXES
+from napari_densify.cases.formats import is_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import is_dicom
 
@@ -68,9 +68,4 @@ def _in(path: Path) -> Iterator[Path]:
 
 
 def _is_image(path: Path) -> bool:
-    if path.name.startswith("."):
-        return False
-    if path.is_dir():
-        is_zarr = any((path / name).exists() for name in ("zarr.json", ".zattrs"))
-        return is_zarr or path.suffix == ".zarr" or is_dicom(path)
-    return path.name.lower().endswith(SUFFIXES)
+    return not path.name.startswith(".") and (is_volume(path) or path.suffix == ".zarr")

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from napari_densify import __version__
-from napari_densify.cases.formats import read_volume
+from napari_densify.cases.formats import is_volume, read_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.log import log_file
 from napari_densify.cases.place import home_of
@@ -43,7 +43,7 @@ def info_command(
     table = Table(show_header=False, box=None)
     if path is None:
         facts = _machine()
-    elif path.is_dir():
+    elif path.is_dir() and not is_volume(path):
         project = Project.read(path)
         painted, _ = read_annotation(path, project.image.shape)
         history = Learned(path, project.image.shape).read_history()

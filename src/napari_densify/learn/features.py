@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
+from napari_densify.learn.pages import Pages
 
 SCALES = (0.7, 1.5, 3.0, 6.0)
 """Standard deviations of the Gaussians, in finest voxels."""
@@ -27,28 +28,51 @@ Dice of a random forest on three hippocampi .73 with the position, .54 without; 
 SAMPLES = 1.5
 """Grid points per standard deviation at least: a coarser grid would miss what the filter sees."""
 TILE = 64
+LOWEST, HIGHEST = 0.5, 99.5
+"""Percentiles of the grey values between which they are told apart."""
 
 
 def normalise(image: NDArray[np.generic]) -> NDArray[np.float32]:
     """Grey values of each channel to mean 0 and standard deviation 1.
 
     Statistics are of the values between the 0.5th and 99.5th percentile, so that a few hot
-    voxels change nothing; those are clipped.
+    voxels change nothing; those are clipped. NaN counts as the lowest value.
 
     Parameters
     ----------
     image : (c, z, y, x) array
+        Of any integer, float or bool type.
     """
     out = np.empty(image.shape, np.float32)
     for channel, values in zip(out, image, strict=True):
-        # Float64 only for types that need it: offsets and ranges that float32 cannot hold.
-        values = values.astype(np.result_type(values, np.float32))
-        low, high = map(float, np.percentile(values[:: max(1, values.shape[0] // 64)], (0.5, 99.5)))
-        if low == high:
-            low, high = float(values.min()), float(values.max())
+        values = _as_floats(values)
+        low, high = _usual_range(values)
         values = (np.clip(values, low, high) - low) / (high - low or 1.0)
+        np.nan_to_num(values, copy=False, nan=0.0)
         channel[:] = (values - values.mean()) / (values.std() + 1e-6)
     return out
+
+
+def _as_floats(values: NDArray[np.generic]) -> NDArray[np.floating]:
+    """Float64 only for types that need it: offsets and ranges that float32 cannot hold."""
+    if values.dtype.kind in "iu" and values.dtype.itemsize == 8:
+        # Not even float64 holds all of them: the differences count. Those of int64 wrap around
+        # to what they are as uint64.
+        wide = values.astype(values.dtype.newbyteorder("="), copy=False)
+        values = (wide - wide.min()).view(np.uint64)
+    return values.astype(np.result_type(values, np.float32))
+
+
+def _usual_range(values: NDArray[np.floating]) -> tuple[float, float]:
+    """The 0.5th and 99.5th percentile, or if they are one the lowest and highest value."""
+    every = values[:: max(1, len(values) // 64)]
+    for some, shares in ((every, (LOWEST, HIGHEST)), (values, (0, 100))):
+        finite = some[np.isfinite(some)]
+        if finite.size:
+            low, high = map(float, np.percentile(finite, shares))
+            if low < high:
+                return low, high
+    return (low, low) if finite.size else (0.0, 0.0)
 
 
 class FeatureBank:
@@ -82,10 +106,11 @@ class FeatureBank:
         self.channels = self.filters + 3
         fine = min(spacing)
         self._position = _position(self.shape, spacing)
-        self._scales = [_Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
+        self.scales = [Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
         # Only touched pages of this become memory: what is never asked for costs nothing. All of a
         # voxel lies together, as trees and convolutions want it, and patches that are warped.
-        self._values = np.empty((*self.shape, self.channels), np.float16)
+        self._pages = Pages((*self.shape, self.channels), np.float16)
+        self._values = self._pages.array
         self._known = np.zeros([-(-n // TILE) for n in self.shape], bool)
 
     def read(self, box: Box) -> NDArray[np.float16]:
@@ -106,10 +131,16 @@ class FeatureBank:
             self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
         return self._values.reshape(-1, self.channels)[where]
 
+    def forget(self, stop: int) -> None:
+        """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
+        rows = max(stop, 0) // TILE
+        self._known[:rows] = False
+        self._pages.give_back(rows * TILE)
+
     @torch.no_grad()
     def _fill(self, tile: Box) -> None:
         channels = [torch.from_numpy(self.image[:, *tile.slices]).to(self.device)]
-        for scale in self._scales:
+        for scale in self.scales:
             channels += scale.responses(self.image, tile, self.device)
         responses = torch.cat(channels).half().movedim(0, -1).contiguous().cpu().numpy()
         self._values[*tile.slices, : self.filters] = responses
@@ -119,7 +150,7 @@ class FeatureBank:
         self._known[tuple(a // TILE for a in tile.start)] = True
 
 
-class _Scale:
+class Scale:
     """The filters of one scale, on a grid that is as coarse as the scale allows.
 
     Every `steps`-th voxel of the volume is a point of that grid, so that neighbouring tiles
@@ -166,17 +197,23 @@ class _Scale:
         As a matrix product it is several times faster than torch's convolution of one channel, and
         the volume's last voxels repeat beyond its ends without a copy of them.
         """
-        step, radius, sigma = self.steps[axis], self.radii[axis], self.sigma[axis]
+        step, radius = self.steps[axis], self.radii[axis]
         # Two more points on each side: a second derivative is a derivative twice over.
         points = start + step * np.arange(-2, -(-(stop - 1 - start) // step) + 3)
         taps = np.arange(-radius, radius + 1)
-        kernel = np.exp(-0.5 * (taps / max(sigma, 1e-3)) ** 2)
         voxels = np.clip(points[:, None] + taps, 0, length - 1)
         low, high = int(voxels.min()), int(voxels.max()) + 1
         matrix = np.zeros((len(points), high - low), np.float32)
         rows = np.broadcast_to(np.arange(len(points))[:, None], voxels.shape)
-        np.add.at(matrix, (rows, voxels - low), kernel / kernel.sum())
+        np.add.at(matrix, (rows, voxels - low), self.kernel(axis))
         return matrix, slice(low, high)
+
+    def kernel(self, axis: int) -> NDArray[np.float64]:
+        """Weights of a voxel and its neighbours along an axis, `radii[axis]` on each side."""
+        taps = np.arange(-self.radii[axis], self.radii[axis] + 1)
+        kernel = np.exp(-0.5 * (taps / max(self.sigma[axis], 1e-3)) ** 2)
+        weights: NDArray[np.float64] = kernel / kernel.sum()
+        return weights
 
     def _refine(self, response: Tensor, tile: Box) -> Tensor:
         """From the coarse grid to a tile's voxels."""
@@ -213,14 +250,14 @@ def _responses(smooth: Tensor, steps: Sequence[float], sigma: float) -> list[Ten
         for j in range(i, 3)
     }
     magnitude = torch.sqrt(sum(g * g for g in gradient))  # type: ignore[arg-type]
-    return [smooth, magnitude, *_eigenvalues(hessian)]
+    return [smooth, magnitude, *eigenvalues(hessian)]
 
 
 def _difference(x: Tensor, axis: int, step: float) -> Tensor:
     return torch.gradient(x, spacing=step, dim=axis)[0]
 
 
-def _eigenvalues(h: dict[tuple[int, int], Tensor]) -> list[Tensor]:
+def eigenvalues(h: dict[tuple[int, int], Tensor]) -> list[Tensor]:
     """Eigenvalues of symmetric 3×3 matrices, descending, by the trigonometric formula.
 
     Smith 1961, "Eigenvalues of a symmetric 3 × 3 matrix"; torch.linalg.eigvalsh is a hundred

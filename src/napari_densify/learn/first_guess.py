@@ -74,6 +74,11 @@ class FirstGuess:
         """(n, classes) logits of voxels at flat indices (C order), a copy; see `read`."""
         return self._maps[held_out].at(where)
 
+    def forget(self, stop: int) -> None:
+        """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
+        for each in self._maps:
+            each.forget(stop)
+
 
 def _subsample(
     index: NDArray[np.intp], weight: NDArray[np.float32], classes: int, seed: int

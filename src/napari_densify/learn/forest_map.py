@@ -9,6 +9,7 @@ from scipy import ndimage
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.forests import Forests
+from napari_densify.learn.pages import Pages
 
 FLOOR = 0.01
 """Added to each probability: a forest is never as sure as it says."""
@@ -45,8 +46,10 @@ class ForestMap:
         if self._classes != self._forests.classes:
             self._classes = self._forests.classes
             # Only touched pages of these become memory.
-            self._logits = np.empty((*shape, self._classes), np.float16)
-            self._coarse = np.empty((*(-(-n // 2) for n in shape), self._classes), np.float16)
+            self._pages = Pages((*shape, self._classes), np.float16)
+            self._coarse_pages = Pages((*(-(-n // 2) for n in shape), self._classes), np.float16)
+            self._logits = self._pages.array
+            self._coarse = self._coarse_pages.array
         self._known, self._coarsely_known = np.zeros((2, *(-(-n // CELL) for n in shape)), bool)
 
     def read(self, box: Box) -> NDArray[np.float16]:
@@ -64,6 +67,13 @@ class ForestMap:
         asked[tuple(along // CELL for along in np.unravel_index(where, self.bank.shape))] = True
         self._fill(asked)
         return self._logits.reshape(-1, self._classes)[where]
+
+    def forget(self, stop: int) -> None:
+        """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
+        rows = max(stop, 0) // CELL
+        self._known[:rows] = self._coarsely_known[:rows] = False
+        self._pages.give_back(rows * CELL)
+        self._coarse_pages.give_back(rows * CELL // 2)
 
     def _fill(self, asked: NDArray[np.bool_]) -> None:
         """Compute those of the cells that are asked for and not known yet."""

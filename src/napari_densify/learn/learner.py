@@ -29,6 +29,9 @@ of three hippocampi .757, .768 and .766 with a quarter, half and three quarters.
 UNBIAS = 0.5
 """How much of the preference for rare classes is taken back in the prediction. Dice of three
 hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
+BORDER = 40
+"""Slices before a block that its prediction looks at: halo, the network's grid and two cells of the
+guess."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
 PRESENT = 0.5
@@ -236,6 +239,18 @@ class Learner:
         grid = self.case.grid
         inner = grid.covering(box)
         return grid.back(self._probability(inner), inner, box).numpy()
+
+    def forget(self, stop: int) -> None:
+        """Give back the memory of what is known of slices before `stop`, with room for a border.
+
+        Parameters
+        ----------
+        stop : int
+            Of the image; asked for again, what was known is computed anew.
+        """
+        inner = int(stop / self.case.grid.ratio[0]) - BORDER
+        self.case.bank.forget(inner)
+        self.case.guess.forget(inner)
 
     def _probability(self, box: Box) -> Tensor:
         """Of a box of the network's voxels."""

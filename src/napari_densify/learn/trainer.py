@@ -96,7 +96,7 @@ class Trainer:
 
     def logits(self, values: Tensor) -> Tensor:
         """(n, classes, z, y, x) logits by the averaged weights."""
-        return self._logits(self._folded(), values)
+        return self._logits(self.folded(), values)
 
     def _logits(self, net: torch.nn.Module, values: Tensor) -> Tensor:
         """What a network makes of its input: the guess, which is part of it, and a correction."""
@@ -118,7 +118,7 @@ class Trainer:
         since = self.steps - self._last_edit
         return RATE * min(1.0, (self.steps + 1) / WARM_UP) / (1 + since / SETTLE)
 
-    def _folded(self) -> UNet3D:
+    def folded(self) -> UNet3D:
         """The averaged network for inference, made once for each step that asks for it."""
         if self._folded_at != self.steps:
             averaged = self.averaged.module

@@ -227,7 +227,8 @@ class _Pointwise(nn.Linear):
     """A convolution of one voxel, as a matrix product: torch's own takes a slow path on a CPU."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+        last = x.ndim - 1  # not -1: ONNX would take that as it is
+        return super().forward(x.movedim(1, last)).movedim(last, 1)
 
 
 class _Joined(nn.Module):

@@ -69,8 +69,8 @@ def segment(
 ) -> NDArray[np.uint8]:
     """Segment a volume with a network; what is painted on it in the project stays as painted.
 
-    Beside the volume, its normalised copy and the labels, memory is taken only for a row of
-    blocks.
+    Beside the volume, its normalised copy and the labels, memory is taken only for the filter
+    responses of a few rows of blocks.
 
     Parameters
     ----------
@@ -112,6 +112,7 @@ def segment(
     labels = np.zeros(volume.shape, np.uint8)
     boxes = list(tiles(volume.shape, [BLOCK] * 3))
     for number, box in enumerate(boxes, 1):
+        learner.forget(box.start[0])
         chance = learner.predict(box)
         labels[box.slices] = classes[chance.argmax(0)]
         if probabilities is not None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
+
+from napari_densify.cases.annotation import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
@@ -33,6 +37,7 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
         Which cases had to be left out and why, in sentences.
     """
     others, notes = [], []
+    became = project.description.became
     for folder in cases_of(project.home):
         if folder == project.path:
             continue
@@ -44,10 +49,23 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
             notes.append(f"{problem} Nothing is learned from that case meanwhile.")
             continue
         if volume is not None:
-            others.append(Replay(volume, annotation.everything()))
+            others.append(Replay(volume, _present(annotation.everything(), became)))
         elif annotation.annotated:
             notes.append(
                 f"The image of {folder.name} is not where it was; nothing is learned from that "
                 "case until its image is put back."
             )
     return others, notes
+
+
+def _present(painted: Edit, became: dict[int, int]) -> Edit:
+    """What is painted, in the classes that there are: others were merged or deleted meanwhile."""
+    label_of = np.arange(256, dtype=np.uint8)
+    for label, now in became.items():
+        label_of[label] = now
+    after = painted.after.copy()
+    after["label"] = label_of[after["label"]]
+    kept = after["label"] > 0
+    return replace(
+        painted, where=painted.where[kept], before=painted.before[kept], after=after[kept]
+    )

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.box import tiles
+from napari_densify.cases.project import Label
 from napari_densify.cases.weight import ACCEPTED as NO_ROUND
 
 PAINTED, ACCEPTED, NETWORK, CORRECTED = 1, 2, 3, 4
@@ -36,6 +38,28 @@ def provenance(marks: NDArray[np.void], predicted: NDArray[np.uint8]) -> NDArray
     by_network = np.where(predicted > 1, NETWORK, 0)
     whence: NDArray[np.uint8] = np.where(marks["label"] > 0, by_user, by_network).astype(np.uint8)
     return whence
+
+
+def whole_provenance(
+    annotation: Annotation, predicted: NDArray[np.uint8]
+) -> tuple[NDArray[np.uint8], list[Label]]:
+    """`provenance` of a whole volume, and what its numbers say, to be written to a file.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    predicted : (z, y, x) uint8
+        What is shown.
+    """
+    whence = np.empty(annotation.shape, np.uint8)
+    for box in tiles(annotation.shape, (16, *annotation.shape[1:])):
+        whence[box.slices] = provenance(annotation.read(box), predicted[box.slices])
+    names = {PAINTED: "painted", ACCEPTED: "accepted", NETWORK: "network"}
+    names |= {
+        min(CORRECTED + r, LAST - 1): f"corrected in round {r}"
+        for r in corrected_rounds(annotation)
+    }
+    return whence, [Label(label=number, name=name) for number, name in names.items()]
 
 
 def corrected_rounds(annotation: Annotation) -> list[int]:

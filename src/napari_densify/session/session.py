@@ -136,7 +136,7 @@ class Session:
         self._folded: dict[int, int] = {}
         self.live = True
         self._training = False
-        self._rest_at = float("inf")
+        self._rest_after: Status | None = None
         self._view: Plane | ObliquePlane | None = None
         self._shown = False
         self._edits = 0
@@ -146,6 +146,8 @@ class Session:
         self.disagreements = Disagreements(self.annotation)
         if project is not None and project.exists:
             self._restore(project)
+            if project.writable:
+                self._bring_up_to_classes(project)
         elif project is not None:
             project.describe(learning=self._learning())
 
@@ -266,7 +268,7 @@ class Session:
 
     def train(self, on: bool = True) -> None:
         """Start or go on training; False pauses."""
-        self._rest_at = float("inf")
+        self._rest_after = None
         self._training = on
         self.drive.post(Train(on))
         self.training_changed.emit(on)
@@ -274,7 +276,8 @@ class Session:
     def train_once(self, seconds: float = ONCE) -> None:
         """Learn for that long from all that is painted, predict everything, and rest."""
         self.train()
-        self._rest_at = self.status.train_seconds + seconds
+        now = self.status
+        self._rest_after = replace(now, train_seconds=now.train_seconds + seconds)
 
     def set_live(self, live: bool) -> None:
         """Learn by itself from now on, or only at a press; the project keeps which."""
@@ -348,6 +351,7 @@ class Session:
             self._edits += 1
             self._reset_at = self._edits
             self.drive.post(Reset())
+        self.train(self._training and self.live)  # what was asked for once is done with
         self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
 
     def stop(self) -> None:
@@ -398,7 +402,7 @@ class Session:
                     self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown
                 self.status = news
-                if self._training and news.train_seconds >= self._rest_at:
+                if self._rest_after is not None and _beyond(news, self._rest_after):
                     self.pause()
                 self.status_changed.emit(news)
             case Model():
@@ -439,6 +443,15 @@ class Session:
             project.notes.append(str(problem))
         shown = [entry.edits for entry in self.past if entry.event == "shown"]
         self._shown = bool(shown) and shown[-1] == project.number > 0
+
+    def _bring_up_to_classes(self, project: ProjectFolder) -> None:
+        """Repaint what was merged or deleted while another case of the project was open."""
+        gone = set(self.annotation.classes) & project.description.became.keys()
+        if gone:
+            painted = self.annotation.everything()
+            for label in gone:
+                where = painted.where[painted.after["label"] == label]
+                self.paint(where, project.description.became[label])
 
     def _learning(self) -> Learning:
         return Learning(
@@ -527,3 +540,8 @@ class Session:
         if self._view:
             yield Look(self._view)
         yield Train(self._training)
+
+
+def _beyond(now: Status, then: Status) -> bool:
+    """Whether the network has learned for longer; its steps come once the guess is fitted."""
+    return now.train_seconds >= then.train_seconds and now.steps > then.steps

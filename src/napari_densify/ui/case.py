@@ -16,8 +16,9 @@ from napari_densify.cases.view import View
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
+from napari_densify.ui.frames import time_of
 from napari_densify.ui.layers import (
-    ROLE,
+    NAMES,
     AnnotationBond,
     Copies,
     PredictionBond,
@@ -28,6 +29,7 @@ from napari_densify.ui.layers import (
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
+from napari_densify.ui.picked import ROLE
 from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.slices import SliceAction
@@ -81,7 +83,7 @@ class CaseView(QObject):
         self._closed = False
         self._training = view.training if view else True
         self.prediction = labels_like(
-            image, self.session.prediction, f"{image.name} prediction", "prediction"
+            image, session.volume.choice, session.prediction, "prediction"
         )
         self.prediction.opacity = 0.5
         earlier = self._find_layer("prediction")
@@ -116,6 +118,9 @@ class CaseView(QObject):
         self.loop = LoopThread(self.session)
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
+        for layer in (image, self.prediction, self.annotation):
+            if not layer.visible:  # it was put aside for another case
+                layer.visible = True
         viewer.layers.selection.active = self.annotation
         if self.session.read_only:
             self.annotation.editable = self.prediction.editable = False
@@ -177,6 +182,8 @@ class CaseView(QObject):
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Draw both layers as the class table says, and let strokes spare what is locked."""
         self._names = {row.label: row.name for row in rows}
+        for layer in (self.annotation, self.prediction):
+            layer.metadata[NAMES] = self._names
         self.session.locked = frozenset(row.label for row in rows if row.locked)
         self._annotation_copies.each_now(
             lambda layer: setattr(layer, "colormap", colours(rows, background=True))
@@ -241,7 +248,8 @@ class CaseView(QObject):
         """Show what an earlier state had where it differs from now, as a layer."""
         labels = then.labels
         labels[labels == self.annotation.data] = 0
-        layer = labels_like(self.image, labels, f"{self.image.name} {name}", "differences")
+        choice = self.session.volume.choice
+        layer = labels_like(self.image, choice, labels, "differences", name)
         layer.colormap, layer.editable = self.annotation.colormap, False
         active = self.viewer.layers.selection.active
         self.viewer.layers.append(layer)
@@ -297,10 +305,11 @@ class CaseView(QObject):
 
     def _find_layer(self, role: str) -> Labels | None:
         """The layer that an earlier session on this image left behind."""
+        made = (role, self.image.unique_id, time_of(self.session.volume.choice))
         for layer in self.viewer.layers:
             if (
                 isinstance(layer, Labels)
-                and layer.metadata.get(ROLE) == (role, self.image.unique_id)
+                and layer.metadata.get(ROLE) == made
                 and layer.data.shape == self.session.volume.shape
             ):
                 return layer
@@ -309,7 +318,8 @@ class CaseView(QObject):
     def _new_annotation(self) -> Labels:
         shape = self.session.volume.shape
         painted = self.session.annotation.labels
-        layer = labels_like(self.image, painted, f"{self.image.name} annotation", "annotation")
+        choice = self.session.volume.choice
+        layer = labels_like(self.image, choice, painted, "annotation")
         remember(layer, self.session.annotation.done)
         layer.selected_label = 2
         layer.brush_size = max(3, min(shape) // 20)

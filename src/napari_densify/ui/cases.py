@@ -22,6 +22,7 @@ from qtpy.QtWidgets import (
 from napari_densify.cases.summary import CaseEntry, list_cases, summarise
 from napari_densify.session.session import Session
 from napari_densify.ui.panel import LivePanel
+from napari_densify.ui.picked import ROLE
 from napari_densify.ui.volumes import volume_text
 
 if TYPE_CHECKING:
@@ -142,8 +143,11 @@ class CasesPanel(LivePanel):
         self.menu.clear()
         if self.case is None:
             return
-        for layer in self.case.viewer.layers:
-            if isinstance(layer, Image) and layer is not self.case.image:
+        case = self.case
+        for layer in case.viewer.layers:
+            # Another frame of a time series is another case.
+            other = layer is not case.image or case.session.volume.choice.in_time
+            if isinstance(layer, Image) and ROLE not in layer.metadata and other:
                 self.menu.addAction(layer.name, lambda of=layer: self.nextRequested.emit(of))
         self.menu.addSeparator()
         self.menu.addAction("From a file…", self._choose_file)

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import ComboBox
 from napari.layers import Image
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_densify.ui.inputs import InputPicker
+from napari_densify.ui.picked import Picked
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
@@ -16,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class ImageChoice(QWidget):
-    """The viewer's images to choose from, and the button to begin.
+    """The viewer's images to choose from, what of the image goes in, and the button to begin.
 
     Parameters
     ----------
     viewer : napari.Viewer
     """
 
-    requested = Signal(object)
+    requested = Signal()
 
     def __init__(self, viewer: napari.viewer.Viewer, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -31,17 +33,33 @@ class ImageChoice(QWidget):
         self.image = ComboBox(choices=self._images, nullable=False)
         self.annotate = QPushButton("Annotate")
         self.annotate.setToolTip(tip("annotate"))
-        self.annotate.clicked.connect(lambda: self.requested.emit(self.value()))
-        layout = QHBoxLayout(self)
+        self.annotate.clicked.connect(lambda: self.requested.emit())
+        self.inputs = InputPicker(viewer)
+        row = QHBoxLayout()
+        row.addWidget(self.image.native, 1)
+        row.addWidget(self.annotate)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.image.native, 1)
-        layout.addWidget(self.annotate)
+        layout.addLayout(row)
+        layout.addWidget(self.inputs)
+        self.image.changed.connect(self.inputs.setLayer)
         layers = viewer.layers.events
         for event in (layers.inserted, layers.removed, layers.reordered):
             event.connect(self._refresh)
         for layer in viewer.layers:
             layer.events.name.connect(self._refresh)
         layers.inserted.connect(self._follow_name)
+        self._refresh()
+
+    def picked(self) -> Picked:
+        """What goes in.
+
+        Raises
+        ------
+        Problem
+            See `InputPicker.value`.
+        """
+        return self.inputs.value()
 
     def value(self) -> Image | None:
         """The chosen layer."""
@@ -57,6 +75,7 @@ class ImageChoice(QWidget):
 
     def _refresh(self, event: Any = None) -> None:
         self.image.reset_choices()
+        self.inputs.setLayer(self.image.value)
 
     def _follow_name(self, event: Any) -> None:
         event.value.events.name.connect(self._refresh)

@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
 from napari.plugins.io import read_data_with_plugins
 
-from napari_densify.cases.formats import SUFFIXES, read_volume
+from napari_densify.cases.formats import SUFFIXES, read_any
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume, as_volume
+from napari_densify.cases.volume import Volume
 
 
 def read_images(file: Path) -> Iterator[Volume]:
-    """The 3-D images of a file or folder, one reader after the other; slow, so not in the window.
+    """The images of a file or folder, one reader after the other; slow, so not in the window.
 
-    Readers differ in the order of the axes, and the user's may be any of them.
+    Readers differ in the order of the axes, and the user's may be any of them. Nothing is known yet
+    of what the axes before the last three are, nor whether it can be learned from.
 
     Raises
     ------
@@ -27,7 +27,7 @@ def read_images(file: Path) -> Iterator[Volume]:
         raise Problem(f"There is no file {file}; check the name.")
     ours = file.name.lower().endswith(SUFFIXES)
     if ours:
-        yield read_volume(file)
+        yield read_any(file)
     try:
         layers, _ = read_data_with_plugins([str(file)], stack=False)
     except Exception as error:
@@ -37,6 +37,7 @@ def read_images(file: Path) -> Iterator[Volume]:
     for data, *rest in layers:
         kind = rest[1] if len(rest) > 1 else "image"
         array = data[0] if isinstance(data, list | tuple) else data
-        if kind == "image" and array is not None and array.ndim == 3:
-            scale = rest[0].get("scale", (1.0,) * 3) if rest else (1.0,) * 3
-            yield as_volume(np.asarray(array), tuple(scale), file.name)
+        if kind == "image" and array is not None and array.ndim >= 3:
+            scale = (1.0, 1.0, 1.0, *(rest[0].get("scale", ()) if rest else ()))
+            z, y, x = (abs(float(s)) or 1.0 for s in scale[-3:])
+            yield Volume(array, (z, y, x), name=file.name)

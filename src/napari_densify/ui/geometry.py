@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from napari.layers import Layer
+from napari.layers import Image, Layer
+from napari.layers._source import layer_source
 from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
@@ -19,23 +20,32 @@ STEEPEST = 0.5
 draws two axes without the third, which at right angles leaves nothing."""
 
 
-def place_of_volume(volume: Volume) -> dict[str, Any]:
+def place_of_volume(volume: Volume, ndim: int = 3) -> dict[str, Any]:
     """Where a volume lies, as a layer's arguments.
 
     Spacing is the scale. Where the axes are the world's the origin is the translation, else
     rotation or flips and origin are the affine; and where napari could not show that, as of
-    sagittal slices, it is shown along its own slices, see `straighten`.
+    sagittal slices, it is shown along its own slices, see `straight`.
+
+    Parameters
+    ----------
+    volume : Volume
+    ndim : int
+        Of the layer; axes before the last three are counted in ones.
     """
-    place: dict[str, Any] = {"scale": volume.spacing}
+    lead = ndim - 3
+    place: dict[str, Any] = {"scale": (1.0,) * lead + volume.spacing}
     if volume.unit:
-        place["units"] = (volume.unit,) * 3
+        place["units"] = ("pixel",) * lead + (volume.unit,) * 3
     # napari takes axes that are a millionth off for oblique.
     direction = np.round(volume.direction) if volume.upright else volume.direction
     affine = _affine(direction, np.array(volume.origin))
     if np.array_equal(direction, np.eye(3)):
-        place["translate"] = volume.origin
+        place["translate"] = (0.0,) * lead + volume.origin
     elif np.abs(np.diag(direction)).min() > STEEPEST:
-        place["affine"] = affine
+        whole = np.eye(ndim + 1)
+        whole[lead:, lead:] = affine
+        place["affine"] = whole
     else:
         place["metadata"] = {TURNED: affine.tolist()}
     return place
@@ -55,28 +65,47 @@ def place_volume(volume: Volume, layer: Layer) -> Volume:
     return replace(volume.placed(turned @ shown), unit="" if unit == "pixel" else unit)
 
 
-def straighten(layer: Layer, volume: Volume) -> bool:
-    """Show a layer along its own slices, if it is shown at an angle; say whether it was.
+def is_straight(layer: Layer) -> bool:
+    """Whether napari shows a layer's own slices: its last three axes are the world's, or flipped.
 
-    napari shows and paints slices only along a layer's own axes: on one at an angle, strokes would
-    land on other slices than those that are seen. Where it lies in truth is kept in its metadata,
-    so that `place_volume` finds it.
+    On one at an angle, strokes would land on other slices than those that are seen.
+    """
+    corner = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    ends = [layer.data_to_world(step) for step in np.eye(layer.ndim)[-3:]]
+    steps = np.abs((np.array(ends) - corner)[:, -3:])
+    return bool((steps - np.diag(np.diag(steps)) <= 1e-6 * steps.max()).all())
+
+
+def straight(layer: Image, volume: Volume) -> Image:
+    """Another layer of the same voxels, that is shown along its own slices, with the same middle.
+
+    Where it lies in truth is kept in its metadata, so that `place_volume` finds it.
 
     Parameters
     ----------
-    layer : Layer
+    layer : Image
+        Stays as it is.
     volume : Volume
         Its own, see `place_volume`.
     """
-    if volume.upright or TURNED in layer.metadata:
-        return False
-    layer.affine = np.eye(layer.ndim + 1)
-    layer.rotate = np.eye(layer.ndim)
-    layer.shear = np.zeros(layer.ndim * (layer.ndim - 1) // 2)
-    layer.scale = (*layer.scale[:-3], *volume.spacing)
-    layer.translate = np.zeros(layer.ndim)
-    layer.metadata[TURNED] = _affine(volume.direction, np.array(volume.origin)).tolist()
-    return True
+    lead = layer.ndim - 3
+    middle = (np.array(volume.shape) - 1) / 2
+    corner = (volume.affine @ (*middle, 1))[:3] - middle * volume.spacing
+    turned = volume.affine @ np.linalg.inv(_affine(np.diag(volume.spacing), corner))
+    with layer_source(path=layer.source.path, reader_plugin=layer.source.reader_plugin):
+        return Image(
+            layer.data,
+            name=f"{layer.name} straight",
+            multiscale=layer.multiscale,
+            rgb=layer.rgb,
+            colormap=None if layer.rgb else layer.colormap,
+            contrast_limits=None if layer.rgb else layer.contrast_limits,
+            scale=(*layer.scale[:lead], *volume.spacing),
+            translate=(*layer.translate[:lead], *corner),
+            units=layer.units,
+            axis_labels=layer.axis_labels,
+            metadata={TURNED: turned.tolist()},
+        )
 
 
 def _affine(linear: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,69 +14,70 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.choice import Choice
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
-from napari_densify.ui.geometry import TURNED, place_volume
+from napari_densify.ui.frames import time_of
+from napari_densify.ui.geometry import TURNED
+from napari_densify.ui.picked import ROLE
 from napari_densify.ui.strokes import spare, touched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-ROLE = "napari-densify"
-"""Key in a layer's metadata: what it is to us, and of which image."""
+NAMES = "napari-densify names"
+"""Key in a layer's metadata: the names of its labels."""
 REFRESH_MS = 40
 """Blocks that arrive within this time are drawn together."""
 
 
-def check_layer(layer: Layer | None) -> Image:
-    """The layer, if it is an image that can be segmented.
+def labels_like(
+    image: Image, choice: Choice, data: NDArray[np.uint8], role: str, name: str = ""
+) -> Labels:
+    """A labels layer that lies where a volume of the image lies; see `layer_like`."""
+    return Labels(data, **layer_like(image, choice, role, name))
 
-    Raises
-    ------
-    Problem
-        For no layer, RGB and other dimensions than three.
+
+def layer_like(image: Image, choice: Choice, role: str, name: str = "") -> dict[str, Any]:
+    """What a layer that we make for an image is, is called and where it lies, as its arguments.
+
+    Parameters
+    ----------
+    image : Image
+    choice : Choice
+        Which part of the image the layer is of.
+    role : str
+        What the layer is to us.
+    name : str
+        Behind the image's in the layer's name; the role by default.
     """
-    if not isinstance(layer, Image):
-        raise Problem("Open a 3-D image first, then choose it here.")
-    if layer.rgb:
-        raise Problem(f"“{layer.name}” is an RGB image; choose a grey-value volume.")
-    if layer.ndim != 3:
-        raise Problem(f"“{layer.name}” is {layer.ndim}-D; choose a 3-D volume (z, y, x).")
-    return layer
-
-
-def read_layer(layer: Image) -> Volume:
-    """The layer's voxels (the finest level) and where they lie; slow for data on disk.
-
-    Raises
-    ------
-    Problem
-        See `as_volume`.
-    """
-    data = layer.data[0] if layer.multiscale else layer.data
-    return place_volume(as_volume(np.asarray(data), name=layer.name), layer)
-
-
-def source_of(layer: Image) -> Path | None:
-    """The file or folder that a layer was opened from, if it still is there."""
-    path = Path(layer.source.path) if layer.source.path else None
-    return path if path is not None and path.exists() else None
-
-
-def labels_like(image: Image, data: NDArray[np.uint8], name: str, role: str) -> Labels:
-    """A labels layer that lies where the image lies."""
-    metadata = {ROLE: (role, image.unique_id)}
+    frame = f" frame {choice.frame}" if choice.in_time else ""
+    metadata: dict[str, Any] = {ROLE: (role, image.unique_id, time_of(choice))}
     if TURNED in image.metadata:
         metadata[TURNED] = image.metadata[TURNED]
-    return Labels(data, name=name, metadata=metadata, **place_of(image))
+    return {
+        "name": f"{image.name}{frame} {name or role}",
+        "metadata": metadata,
+        **place_of(image),
+    }
 
 
 def place_of(image: Image) -> dict[str, Any]:
-    """Where an image lies in the world, as a layer's arguments."""
-    names = ("scale", "translate", "rotate", "shear", "affine", "units")
-    return {name: getattr(image, name) for name in names}
+    """Where an image's last three dimensions lie in the world, as a layer's arguments."""
+    last = slice(image.ndim - 3, None)
+    shear = np.asarray(image.shear)
+    if shear.ndim == 1:  # what lies above the diagonal, row by row
+        above, shear = shear, np.eye(image.ndim)
+        shear[np.triu_indices(image.ndim, 1)] = above
+    return {
+        "scale": image.scale[last],
+        "translate": image.translate[last],
+        "rotate": image.rotate[last, last],
+        "shear": shear[last, last],
+        "affine": image.affine.set_slice(range(image.ndim)[last]),
+        "units": image.units[last],
+    }
 
 
 def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:

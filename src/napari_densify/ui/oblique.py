@@ -267,7 +267,7 @@ class ObliqueView(QWidget):
 
     def _pick_points(self, on: bool) -> None:
         if on and self._picking is None:
-            self._picking = ThreePoints(self.viewer, self.image3d, self)
+            self._picking = ThreePoints(self.viewer, self.annotation3d, self)
             self._picking.picked.connect(self._points_picked)
             self._picking.ended.connect(self._points_ended)
         elif not on and self._picking is not None:
@@ -287,7 +287,7 @@ class ObliqueView(QWidget):
         if self.viewer.dims.ndisplay != 3:
             show_warning("Switch the main canvas to 3-D and turn the volume first.")
             return
-        centre, towards = facing(self.viewer, self.image3d)
+        centre, towards = facing(self.viewer, self.annotation3d)
         normal = towards * self.session.volume.spacing
         self.setValue(ObliquePlane.across(normal, self._physical(centre)))
 

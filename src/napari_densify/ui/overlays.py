@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_densify.session.session import Session
-from napari_densify.ui.layers import ROLE, Copies, PredictionBond, place_of
+from napari_densify.ui.layers import Copies, PredictionBond, layer_like
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
@@ -86,12 +86,10 @@ class UncertaintyLayer(Overlay):
     ) -> None:
         layer = Image(
             session.uncertainty,
-            name=f"{image.name} uncertainty",
             colormap="inferno",
             blending="additive",
             contrast_limits=(0, 255),
-            metadata={ROLE: ("uncertainty", image.unique_id)},
-            **place_of(image),
+            **layer_like(image, session.volume.choice, "uncertainty"),
         )
         super().__init__(viewer, layer, parent)
         self._bond = PredictionBond(self.copies, session, self)

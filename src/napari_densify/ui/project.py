@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari.settings import get_settings
 from napari.utils.notifications import show_info
+from npe2 import PluginManager
 from qtpy.QtCore import Qt, QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
@@ -23,17 +24,22 @@ from qtpy.QtWidgets import (
 from superqt import QElidingLabel
 
 from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats import medical
 from napari_densify.cases.log import log_file
 from napari_densify.cases.project import SUFFIX
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.snapshots import SnapshotsDialog
 
+ENDINGS = (*medical.SUFFIXES, ".dcm")
+"""Of images whose place in the world napari's own reader does not know."""
+
 
 class ProjectBar(QWidget):
     """Shows a project's place and the log's; a menu opens, moves and keeps versions of it."""
 
     openRequested = Signal(Path)
+    exportRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -52,10 +58,14 @@ class ProjectBar(QWidget):
         self.snapshot = self.menu.addAction("Take a snapshot…", self._take_snapshot)
         self.snapshots = self.menu.addAction("Snapshots…", self._show_snapshots)
         self.menu.addSeparator()
+        self.export = self.menu.addAction("Export…", self.exportRequested)
+        self.menu.addSeparator()
         self.show_log = self.menu.addAction("Show the log", _show_log)
         self.button = QToolButton()
         self.button.setText("Project")
-        self.button.setToolTip("Open a project, give it another place, or keep a version of it")
+        self.button.setToolTip(
+            "Open a project, give it another place, keep a version of it, or export it"
+        )
         self.button.setMenu(self.menu)
         self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         row = QHBoxLayout()
@@ -81,6 +91,7 @@ class ProjectBar(QWidget):
         for action in (self.save_as, self.snapshot):
             action.setEnabled(ours)
         self.snapshots.setEnabled(project is not None)
+        self.export.setEnabled(case is not None)
         if case is not None:
             case.session.moved.connect(self._moved)
             case.session.snapshot_taken.connect(self._taken)
@@ -144,15 +155,22 @@ class ProjectBar(QWidget):
         self.dialog.show()
 
 
-def claim_ending() -> None:
-    """Let napari open projects with our reader.
+def claim_endings() -> None:
+    """Let napari open projects, and images that it would open without geometry, with our readers.
 
-    napari's own takes every folder, so it would ask which of the two is meant, each time.
+    napari's own reader takes every folder and these endings too, so it would ask which of the two
+    is meant, each time. Where another plugin reads them it may well ask.
     """
     plugins = get_settings().plugins
-    pattern = f"*{SUFFIX}/"
-    if pattern not in plugins.extension2reader:
-        plugins.extension2reader = {**plugins.extension2reader, pattern: "napari-densify"}
+    claimed = {f"*{SUFFIX}/": "napari-densify"}
+    manager = PluginManager.instance()
+    for ending in ENDINGS:
+        readers = {r.command.split(".")[0] for r in manager.iter_compatible_readers(f"x{ending}")}
+        if readers <= {"napari", "napari-densify"}:
+            claimed[f"*{ending}"] = "napari-densify"
+    new = {key: value for key, value in claimed.items() if key not in plugins.extension2reader}
+    if new:
+        plugins.extension2reader = {**plugins.extension2reader, **new}
 
 
 def ask_for_image(parent: QWidget, sentence: str) -> Path | None:

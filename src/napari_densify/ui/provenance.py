@@ -58,7 +58,7 @@ class ProvenanceLayer(Overlay):
         parent: QObject | None = None,
     ) -> None:
         data = np.zeros(session.volume.shape, np.uint8)
-        layer = labels_like(image, data, f"{image.name} provenance", "provenance")
+        layer = labels_like(image, session.volume.choice, data, "provenance")
         layer.colormap = DirectLabelColormap(
             color_dict={None: "transparent", **{k: colour(k) for k in range(LAST + 1)}}
         )

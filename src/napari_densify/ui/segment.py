@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,28 +19,33 @@ from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.news import Replay
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import OpenWorker, Session
 from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
+from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.export import ExportDialog
+from napari_densify.ui.finding import Place
+from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.hint import FirstHint
-from napari_densify.ui.layers import check_layer
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.next import NextPanel
-from napari_densify.ui.opening import Found, Opening, Place
+from napari_densify.ui.opening import Found, Opening
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
+from napari_densify.ui.picked import like_project
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
-from napari_densify.ui.project import ProjectBar, ask_for_image, claim_ending
+from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
 from napari_densify.ui.shortcuts import bind_keys
 from napari_densify.ui.slices import SliceButtons
-from napari_densify.ui.view import show_view
+from napari_densify.ui.view import show_middle, show_view
 from napari_densify.ui.volumes import VolumesPanel
 
 if TYPE_CHECKING:
@@ -86,9 +92,10 @@ class SegmentWidget(QWidget):
         self._docked = False
         self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
-        claim_ending()
+        claim_endings()
 
         self.choice = ImageChoice(viewer)
+        self.frames = Frames(viewer, self)
         self.hint = FirstHint()
         self.classes = ClassTable()
         self.planes = PlaneButtons()
@@ -99,6 +106,7 @@ class SegmentWidget(QWidget):
         self.next = NextPanel()
         self.volumes = VolumesPanel()
         self.check = CheckPanel()
+        self.cases = CasesPanel()
         self.project = ProjectBar()
         self.parts: tuple[Part, ...] = (
             self.hint,
@@ -111,6 +119,7 @@ class SegmentWidget(QWidget):
             self.next,
             self.volumes,
             self.check,
+            self.cases,
             self.project,
         )
         self._lay_out()
@@ -118,7 +127,13 @@ class SegmentWidget(QWidget):
 
     def start(self) -> None:
         """Begin on the chosen image: read it, make the layers, start the worker."""
-        self._start(self.choice.value())
+        try:
+            picked = self.choice.picked()
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        self._wait_for(f"“{picked.layer.name}”")
+        self.opening.annotate(picked, [row.keep() for row in self.classes.value()])
 
     def open_project(self, path: Path) -> None:
         """Go on with a project; the case before is closed, and nothing of it is lost."""
@@ -126,6 +141,44 @@ class SegmentWidget(QWidget):
             self.case.close()
         self._wait_for(path.name)
         self.opening.open(path)
+
+    def export(self) -> ExportDialog | None:
+        """Ask what of the present case to write for other programs, and where."""
+        if self.case is None:
+            return None
+        dialog = ExportDialog(self.case, [row.keep() for row in self.classes.value()], self)
+        dialog.show()
+        return dialog
+
+    def next_case(self, what: Image | Path) -> None:
+        """Go on with another image, of a layer or a file, as the next case of this project."""
+        project = self.case.session.project if self.case is not None else None
+        if project is None or not project.exists:
+            show_error("Paint in this case first: a project begins with its first stroke.")
+            return
+        picked = what
+        if isinstance(what, Image):
+            try:
+                picked = like_project(what, project.description.image, self.viewer.dims.point)
+            except Problem as problem:
+                show_error(str(problem))
+                return
+        self._put_aside()
+        self._wait_for("the next case")
+        self.opening.add(project.home, picked)
+
+    def go_to_case(self, folder: Path) -> None:
+        """Go on with another case of this project."""
+        self._put_aside()
+        self.open_project(folder)
+
+    def _put_aside(self) -> None:
+        """Close the case and hide its layers: another one of the project takes their place."""
+        case = self.case
+        if case is not None:
+            case.close()
+            for layer in (case.image, case.annotation, case.prediction):
+                layer.visible = False
 
     def close_case(self, why: str = "") -> None:
         """End the session on the present image; layers stay."""
@@ -152,6 +205,7 @@ class SegmentWidget(QWidget):
             self.next,
             self.volumes,
             self.check,
+            self.cases,
             Section("Project", self.project),
         )
         layout = QVBoxLayout(self)
@@ -159,7 +213,7 @@ class SegmentWidget(QWidget):
         layout.addWidget(column)
 
     def _connect(self) -> None:
-        self.choice.requested.connect(self._start)
+        self.choice.requested.connect(self.start)
         self.planes.valueChanged.connect(partial(set_orientation, self.viewer))
         self.viewer.dims.events.order.connect(self._turned)
         self.learning.strengthChanged.connect(self._strength_changed)
@@ -167,17 +221,11 @@ class SegmentWidget(QWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
+        self.project.exportRequested.connect(self.export)
+        self.cases.caseRequested.connect(self.go_to_case)
+        self.cases.nextRequested.connect(self.next_case)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
-
-    def _start(self, layer: Image | None) -> None:
-        try:
-            image = check_layer(layer)
-        except Problem as problem:
-            show_error(str(problem))
-            return
-        self._wait_for(f"“{image.name}”")
-        self.opening.annotate(image, [row.keep() for row in self.classes.value()])
 
     def _turned(self, event: Any) -> None:
         if self.viewer.dims.ndim >= 3:
@@ -188,13 +236,15 @@ class SegmentWidget(QWidget):
         self.project.button.setEnabled(False)
         self.progress.phase.setText(f"Reading {name} …")
 
-    def _begin(self, volume: Volume, project: ProjectFolder | None) -> Session:
+    def _begin(
+        self, volume: Volume, project: ProjectFolder | None, others: Sequence[Replay]
+    ) -> Session:
         """The session of a volume and what its project holds; called in a thread of its own."""
-        return Session(volume, (), self._settings, self._open_worker, project=project)
+        settings, open_worker = self._settings, self._open_worker
+        return Session(volume, (), settings, open_worker, project=project, others=others)
 
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer
-        assert layer is not None
         self.choice.setValue(layer)
         if project is not None and (project.exists or found.from_project):
             kept = project.description.classes
@@ -207,22 +257,23 @@ class SegmentWidget(QWidget):
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)
-        self._say_notes(project)
+        self._say_notes(project, found.notes)
         if found.view is not None and found.from_project:
             show_view(self.viewer, found.view)
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
+        elif session.others:
+            show_middle(self.viewer, layer)
+        show_frame(self.viewer, layer, session.volume.choice)
         for part in self.parts:
             part.follow(case)
         self.project.button.setEnabled(True)
         case.start()
         self.caseOpened.emit(case)
 
-    def _say_notes(self, project: ProjectFolder | None) -> None:
-        if project is None:
-            return
-        notes = [*project.notes]
-        if project.read_only:
+    def _say_notes(self, project: ProjectFolder | None, notes: list[str]) -> None:
+        notes = [*notes, *(project.notes if project else ())]
+        if project is not None and project.read_only:
             notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
         for note in notes:
             log.warning("%s", note)

@@ -54,6 +54,14 @@ def show_plane(viewer: napari.viewer.Viewer, layer: Layer, plane: Plane) -> None
         viewer.reset_view()
 
 
+def show_middle(viewer: napari.viewer.Viewer, layer: Layer) -> None:
+    """Show the middle slices of a layer, all of them on the canvas."""
+    voxel = [(n - 1) / 2 for n in layer.extent.data[1] + 1]
+    world = layer.data_to_world(voxel)[-3:]
+    viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), world)
+    viewer.reset_view()
+
+
 def _voxel(viewer: napari.viewer.Viewer, layer: Layer) -> Iterable[float]:
     """Where the slices are, in voxels of a layer."""
     return layer.world_to_data(viewer.dims.point[-3:])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.session.session import Session
-from napari_densify.ui.layers import ROLE, place_of
+from napari_densify.ui.layers import layer_like
 from napari_densify.ui.overlays import Overlay
 
 if TYPE_CHECKING:
@@ -43,12 +43,10 @@ class WeightsLayer(Overlay):
     ) -> None:
         layer = Image(
             np.zeros(session.volume.shape, np.float32),
-            name=f"{image.name} weights",
             colormap="magma",
             blending="additive",
             contrast_limits=(0, HEAVIEST),
-            metadata={ROLE: ("weights", image.unique_id)},
-            **place_of(image),
+            **layer_like(image, session.volume.choice, "weights"),
         )
         super().__init__(viewer, layer, parent)
         self.session = session

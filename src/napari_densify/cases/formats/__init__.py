@@ -143,8 +143,19 @@ def check_ending(path: Path) -> str:
     raise Problem(f"{path.name} is no image that can be read here; choose one of {known}.")
 
 
+def is_volume(path: Path) -> bool:
+    """Whether a file's ending, or what a folder holds, says that it may be an image."""
+    if path.is_dir():
+        return _is_zarr(path) or is_dicom(path)
+    return path.name.lower().endswith(SUFFIXES) or is_dicom(path)
+
+
+def _is_zarr(path: Path) -> bool:
+    return any((path / name).exists() for name in ("zarr.json", ".zattrs"))
+
+
 def _format_of(path: Path) -> ModuleType:
-    if path.is_dir() and any((path / name).exists() for name in ("zarr.json", ".zattrs")):
+    if path.is_dir() and _is_zarr(path):
         return ome_zarr
     if not path.name.lower().endswith(SUFFIXES) and is_dicom(path):
         return dicom

@@ -1,0 +1,221 @@
+"""The dialog that writes a case's segmentation for other programs."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_info
+from numpy.typing import NDArray
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QDialog,
+    QDialogButtonBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_densify.cases.export import (
+    Segmentation,
+    as_structures,
+    beside,
+    stem_of,
+    structures_of,
+    write_measures,
+)
+from napari_densify.cases.formats import write_volume
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Label
+from napari_densify.session.provenance import whole_provenance
+from napari_densify.ui.case import CaseView
+from napari_densify.ui.picked import source_of
+
+FORMATS = {
+    "NIfTI (.nii.gz)": ".nii.gz",
+    "NRRD (.nrrd)": ".nrrd",
+    "3D Slicer segmentation (.seg.nrrd)": ".seg.nrrd",
+    "MetaImage (.mha)": ".mha",
+    "OME-Zarr with image and labels (.ome.zarr)": ".ome.zarr",
+    "TIFF (.tif)": ".tif",
+    "OME-TIFF (.ome.tif)": ".ome.tif",
+    "DICOM-SEG (.dcm)": ".dcm",
+    "Surfaces (.stl)": ".stl",
+    "Surfaces with colours (.ply)": ".ply",
+    "Volumes (.csv)": ".csv",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What shall be written of a case, and where."""
+
+    path: Path
+    segmentation: Segmentation
+    provenance: tuple[NDArray[np.uint8], list[Label]] | None
+    volumes: bool
+    project: Path | None
+    """Of which the probabilities are wanted, too."""
+
+
+class ExportDialog(QDialog):
+    """Asks for format, place and what goes along, then writes in a thread."""
+
+    written = Signal(list)
+
+    def __init__(self, case: CaseView, classes: list[Label], parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Export the segmentation")
+        self.case, self.classes = case, classes
+        self.source = source_of(case.image)
+        self.format = QComboBox()
+        self.format.addItems(list(FORMATS))
+        self.path = QLineEdit(str(self._first_place()))
+        self.path.setMinimumWidth(420)
+        self.choose = QPushButton("Choose…")
+        self.provenance = QCheckBox("Where each label comes from: you or the network")
+        self.volumes = QCheckBox("The structures' volumes, as a table")
+        self.probabilities = QCheckBox("Each class's probability")
+        project = case.session.project
+        able = project is not None and project.writable and self.source is not None
+        self.probabilities.setEnabled(able)
+        self.probabilities.setToolTip(
+            "The network predicts everything again"
+            if able
+            else "Needs a project on disk and an image that was opened from a file"
+        )
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.busy = QProgressBar()
+        self.busy.setRange(0, 0)
+        self.busy.hide()
+        self.buttons = QDialogButtonBox()
+        self.export = self.buttons.addButton("Export", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.buttons.addButton(QDialogButtonBox.StandardButton.Close)
+        self._lay_out()
+        self.format.currentTextChanged.connect(self._format_changed)
+        self.choose.clicked.connect(self._choose)
+        self.buttons.accepted.connect(self.start)
+        self.buttons.rejected.connect(self.reject)
+
+    def start(self) -> None:
+        """Write what is asked for as it is now; the window goes on meanwhile."""
+        self.said.clear()
+        self.busy.show()
+        self.export.setEnabled(False)
+        worker = create_worker(_write, self._wish(), _ignore_errors=True)
+        worker.returned.connect(self._done)
+        worker.errored.connect(self._failed)
+        worker.start()
+
+    def _lay_out(self) -> None:
+        place = QHBoxLayout()
+        place.addWidget(self.path, 1)
+        place.addWidget(self.choose)
+        form = QFormLayout()
+        form.addRow("Format", self.format)
+        form.addRow("File", place)
+        form.addRow("Also", self.provenance)
+        form.addRow("", self.volumes)
+        form.addRow("", self.probabilities)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.busy)
+        layout.addWidget(self.said)
+        layout.addWidget(self.buttons)
+
+    def _first_place(self) -> Path:
+        """Beside the image, or in the user's home folder if it came from no file."""
+        name = self.case.image.name
+        if self.source is not None:
+            return self.source.with_name(f"{stem_of(self.source)}_seg.nii.gz")
+        return Path.home() / f"{name}_seg.nii.gz"
+
+    def _format_changed(self, text: str) -> None:
+        path = Path(self.path.text())
+        self.path.setText(str(path.with_name(stem_of(path) + FORMATS[text])))
+
+    def _choose(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export to", self.path.text())
+        if name:
+            self.path.setText(name)
+
+    def _wish(self) -> Wish:
+        session = self.case.session
+        # As it is now: it goes on changing while it is written.
+        labels = session.prediction.copy()
+        marks = (
+            whole_provenance(session.annotation, labels) if self.provenance.isChecked() else None
+        )
+        segmentation = Segmentation(
+            session.volume.like(as_structures(labels)),
+            structures_of(self.classes),
+            session.volume,
+            self.source,
+        )
+        project = session.project if self.probabilities.isChecked() else None
+        return Wish(
+            Path(self.path.text()),
+            segmentation,
+            marks,
+            self.volumes.isChecked(),
+            project.path if project is not None else None,
+        )
+
+    def _done(self, written: list[Path]) -> None:
+        self.busy.hide()
+        self.export.setEnabled(True)
+        names = ", ".join(file.name for file in written)
+        self.said.setText(f"Wrote {names}.")
+        show_info(f"Wrote {names} in {written[0].parent}.")
+        self.written.emit(written)
+
+    def _failed(self, error: Exception) -> None:
+        self.busy.hide()
+        self.export.setEnabled(True)
+        self.said.setText(str(error) if isinstance(error, Problem) else f"Not written: {error}")
+
+
+def _write(wish: Wish) -> list[Path]:
+    """Write everything that is asked for; called in a thread."""
+    written = []
+    if wish.project is not None:
+        written.append(_write_probabilities(wish.project, wish))
+    written = [*wish.segmentation.write(wish.path), *written]
+    if wish.provenance is not None:
+        file = beside(wish.path, "provenance")
+        whence, names = wish.provenance
+        labels, image = wish.segmentation.labels, wish.segmentation.image
+        write_volume(file, labels.like(whence), names, image)
+        written.append(file)
+    if wish.volumes:
+        file = wish.path.with_name(f"{stem_of(wish.path)}_volumes.csv")
+        write_measures(file, wish.segmentation.measures(stem_of(wish.path)))
+        written.append(file)
+    return written
+
+
+def _write_probabilities(project: Path, wish: Wish) -> Path:
+    """Let the command line write them: torch is not for napari's process."""
+    image = wish.segmentation.source
+    command = [
+        *(sys.executable, "-m", "napari_densify.cli", "export", project),
+        *("--out", wish.path, "--image", image, "--probabilities"),
+    ]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["the command ended by itself"]
+        raise Problem(last[0].removeprefix("napari-densify: "))
+    return beside(wish.path, "probabilities")

@@ -1,0 +1,158 @@
+"""Image layers as the volume that is learned from: which of them, which channels and frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from napari.layers import Image, Layer
+
+from napari_densify.cases.choice import WHOLE, Axes, Choice
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import ImageReference
+from napari_densify.cases.volume import Volume, as_volume
+from napari_densify.ui.geometry import place_volume
+
+ROLE = "napari-densify"
+"""Key in the metadata of layers that we made."""
+MOST_CHANNELS = 4
+"""A fourth axis that is this short is taken for channels, a longer one for time."""
+COLOURS = ("red", "green", "blue", "alpha")
+
+
+def check_layer(layer: Layer | None) -> Image:
+    """The layer, if it is an image that can be segmented.
+
+    Raises
+    ------
+    Problem
+        For no layer, and for other dimensions than three to five.
+    """
+    if not isinstance(layer, Image):
+        raise Problem("Open a 3-D image first, then choose it here.")
+    if not possible_axes(layer):
+        raise Problem(
+            f"“{layer.name}” is {layer.ndim}-D{' with colours' if layer.rgb else ''}; choose a "
+            "3-D volume (z, y, x), with channels or frames before z at most."
+        )
+    return layer
+
+
+def array_of(layer: Image) -> Any:
+    """The layer's voxels as they lie there, of the finest level."""
+    return layer.data[0] if layer.multiscale else layer.data
+
+
+def possible_axes(layer: Image) -> list[Axes]:
+    """What the axes of a layer's array can be, the likeliest first; none if it is no volume."""
+    many = layer.ndim + layer.rgb
+    fit = [a for a in get_args(Axes) if len(a) == many and a.endswith("c") == layer.rgb]
+    named = [a for a in fit if _named(a, layer)]
+    if not named and many == 4 and not layer.rgb and len(array_of(layer)) > MOST_CHANNELS:
+        return ["tzyx", "czyx"]
+    return named or fit
+
+
+def _named(axes: Axes, layer: Image) -> bool:
+    """Whether the layer's own labels of the axes before z say so."""
+    names = layer.axis_labels[: layer.ndim - 3]
+    return bool(names) and all(
+        str(n).lower().startswith(a) for n, a in zip(names, axes, strict=False)
+    )
+
+
+def source_of(layer: Image) -> Path | None:
+    """The file or folder that a layer was opened from, if it still is there."""
+    path = Path(layer.source.path) if layer.source.path else None
+    return path if path is not None and path.exists() else None
+
+
+def shown_frame(axes: Axes, layer: Image, point: Sequence[float]) -> int:
+    """The frame of a time series that is shown at a point of the world; 0 without frames."""
+    if "t" not in axes:
+        return 0
+    axis = axes.index("t")
+    position = round(float(layer.world_to_data(point[-layer.ndim :])[axis]))
+    return min(max(position, 0), array_of(layer).shape[axis] - 1)
+
+
+def alike(layer: Image, layers: Iterable[Layer]) -> list[Image]:
+    """The layers that lie on a layer's grid and can be further channels, in their order.
+
+    The layer itself is among them; what we made is not.
+    """
+
+    def place(other: Image) -> tuple[object, ...]:
+        units = np.vstack([np.zeros(other.ndim), np.eye(other.ndim)])
+        corners = np.array([other.data_to_world(unit) for unit in units])
+        return (array_of(other).shape, *map(float, corners.ravel().round(6)))
+
+    images = [
+        other
+        for other in layers
+        if isinstance(other, Image) and not other.rgb and ROLE not in other.metadata
+    ]
+    return [other for other in images if other is layer or place(other) == place(layer)]
+
+
+def like_project(layer: Image, kept: ImageReference, point: Sequence[float]) -> Picked:
+    """The part of a layer that goes with a project's images: the same channels, the frame shown.
+
+    Parameters
+    ----------
+    layer : Image
+    kept : ImageReference
+        The image of one of the project's cases.
+    point : sequence of floats
+        Where the viewer is, in the world.
+
+    Raises
+    ------
+    Problem
+        If the layer has no such part.
+    """
+    choice, shape = kept.choice, array_of(check_layer(layer)).shape
+    if kept.stack or not choice.fits(shape):
+        choice = Choice(possible_axes(layer)[0])
+    return Picked((layer,), replace(choice, frame=shown_frame(choice.axes, layer, point)))
+
+
+@dataclass(frozen=True)
+class Picked:
+    """What goes in: a part of one layer, or of several that are a channel each.
+
+    Parameters
+    ----------
+    layers : tuple of Image
+        On one grid; the first is where the case's layers are placed.
+    choice : Choice
+        The part of each.
+    """
+
+    layers: tuple[Image, ...]
+    choice: Choice = WHOLE
+
+    @property
+    def layer(self) -> Image:
+        """The layer that the case is of."""
+        return self.layers[0]
+
+    def parts(self) -> list[Any]:
+        """What each layer brings along, as numpy arrays; slow for data on disk."""
+        return [self.choice.take(array_of(layer), layer.name) for layer in self.layers]
+
+    def read(self) -> Volume:
+        """The volume; slow for data on disk.
+
+        Raises
+        ------
+        Problem
+            See `as_volume`.
+        """
+        parts = self.parts()
+        data = parts[0] if len(parts) == 1 else np.stack(parts)
+        volume = place_volume(as_volume(data, name=self.layer.name), self.layer)
+        return replace(volume, choice=self.choice)

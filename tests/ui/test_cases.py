@@ -1,0 +1,107 @@
+"""From one case to the next and back, in a real window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari import Viewer
+
+from napari_densify.cases.place import cases_of
+from napari_densify.cases.plane import Plane
+from napari_densify.session.news import Phase
+from napari_densify.ui.segment import SegmentWidget
+
+from .conftest import LONG, drag, paint_slice, phantom
+
+
+@pytest.fixture
+def dock(viewer: Viewer, open_dock, tmp_path: Path, qtbot) -> SegmentWidget:
+    """A window with two images, the first one painted in and learned from."""
+    image, truth = phantom()
+    names = [tmp_path / "first.tif", tmp_path / "second.tif"]
+    tifffile.imwrite(names[0], image)
+    tifffile.imwrite(names[1], (image[:, ::-1] * 3 + 50))
+    viewer.open([str(n) for n in names], stack=False, plugin="napari")
+    dock = open_dock()
+    dock.choice.setValue(viewer.layers["first"])
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    for plane in (Plane(0, 12), Plane(1, 14), Plane(2, 16)):
+        paint_slice(dock.case, plane, truth)
+    qtbot.waitUntil(lambda: dock.case.session.status.steps > 5, timeout=LONG)
+    dock.case.train(False)
+    qtbot.waitUntil(lambda: dock.case.session.status.complete, timeout=LONG)
+    return dock
+
+
+def choose(dock: SegmentWidget, name: str) -> None:
+    """What a click on the button and on an entry of its menu does."""
+    dock.cases.menu.aboutToShow.emit()
+    entries = {action.text(): action for action in dock.cases.menu.actions()}
+    assert "first" not in entries or dock.case.image.name != "first"
+    entries[name].trigger()
+
+
+def states(dock: SegmentWidget) -> dict[str, str]:
+    return {name: state for name, state, *_ in dock.cases.value()}
+
+
+def test_the_next_case_is_predicted_corrected_and_left_again(
+    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot
+) -> None:
+    truth = phantom()[1][:, ::-1]
+    dock.cases.expand(animate=False)
+    first = dock.case
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        choose(dock, "second")
+    case = dock.case
+    assert case.image.name == "second"
+    assert not first.image.visible
+    assert not first.annotation.visible
+    assert cases_of(tmp_path / "first.densify") == [
+        tmp_path / "first.densify",
+        tmp_path / "first.densify" / "cases" / "second.densify",
+    ]
+    dock.case.train(False)
+    qtbot.waitUntil(
+        lambda: case.session.status.phase == Phase.PAUSED and case.session.status.complete,
+        timeout=LONG,
+    )
+    found = case.prediction.data == 2
+    assert 2 * (found & (truth > 0)).sum() / (found.sum() + truth.sum()) > 0.5
+    drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
+    qtbot.waitUntil(lambda: case.session.annotation.annotated > 0, timeout=LONG)
+    assert case.session.annotation.round == 1
+    case.train(True)
+    steps = case.session.status.steps
+    qtbot.waitUntil(lambda: case.session.status.steps > steps + 2, timeout=LONG)
+    dock.cases.mark.setCurrentIndex(dock.cases.mark.findData("done"))
+    dock.cases.mark.activated.emit(2)
+    wanted = {"first.tif": "painted", "second.tif": "done"}
+    qtbot.waitUntil(lambda: states(dock) == wanted, timeout=LONG)
+    row = dock.cases.list.topLevelItem(0)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.cases.list.itemDoubleClicked.emit(row, 0)
+    assert dock.case.image.name == "first"
+    assert dock.case.image.visible
+    assert not case.image.visible
+    np.testing.assert_array_equal(dock.case.annotation.data, dock.case.session.annotation.labels)
+    assert len(dock.case.session.others) == 1
+    assert dock.case.session.model is not None
+
+
+def test_a_file_becomes_the_next_case_and_one_that_does_not_fit_is_refused(
+    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot
+) -> None:
+    tifffile.imwrite(tmp_path / "third.tif", phantom()[0] - 1)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.next_case(tmp_path / "third.tif")
+    assert dock.case.image.name == "third"
+    dock.close_case()
+    np.save(tmp_path / "flat.npy", np.zeros((4, 5)))
+    with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
+        dock.opening.add(tmp_path / "first.densify", tmp_path / "flat.npy")
+    assert "choose another file" in dock.progress.phase.text()

@@ -1,0 +1,116 @@
+"""Images and labels through napari's own File menu, and the export dialog."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from qtpy.QtWidgets import QInputDialog
+
+from napari_densify.cases.formats import read_segmentation, read_volume, write_volume
+from napari_densify.cases.project import Label
+from napari_densify.cases.volume import Volume
+from napari_densify.ui.geometry import place_volume
+from tests.cases.dicom_files import write_series
+from tests.cases.test_round_trips import PLACES
+
+from .conftest import LONG, phantom
+
+
+def scan(place: str = "rotated", dtype: type = np.float32) -> Volume:
+    return replace(PLACES[place], data=(phantom()[0] * 100).astype(dtype), unit="millimeter")
+
+
+def test_opened_images_lie_where_they_were_taken_and_labels_are_saved_there(viewer, tmp_path):
+    image, labels = scan(), phantom()[1]
+    write_volume(tmp_path / "ct.nii.gz", image)
+    write_volume(tmp_path / "pet.ome.zarr", image.like(labels), [Label(label=1, name="a")], image)
+    write_series(tmp_path / "scan", scan("flipped", np.int16))
+    names = {"ct.nii.gz": ["ct"], "pet.ome.zarr": ["pet", "pet labels"], "scan": ["scan"]}
+    for name, expected in names.items():
+        opened = viewer.open(tmp_path / name, plugin="napari-densify")
+        assert [layer.name for layer in opened] == expected
+        for layer in opened:
+            at = place_volume(Volume(np.asarray(layer.data)), layer)
+            truth = read_volume(tmp_path / name)
+            np.testing.assert_allclose(at.affine, truth.affine, atol=1e-4)
+    np.testing.assert_array_equal(viewer.layers["pet labels"].data, labels)
+    for ending in ("nii.gz", "seg.nrrd"):
+        saved = tmp_path / f"saved.{ending}"
+        assert viewer.layers["pet labels"].save(str(saved), plugin="napari-densify")
+        back = read_segmentation(saved)
+        np.testing.assert_allclose(back.affine, image.affine, atol=1e-4)
+        np.testing.assert_array_equal(back.data, labels)
+
+
+def test_two_channels_are_one_layer(viewer, tmp_path):
+    image = scan("anisotropic")
+    write_volume(tmp_path / "mr.nii.gz", image.like(np.stack([image.data] * 2)))
+    (layer,) = viewer.open(tmp_path / "mr.nii.gz", plugin="napari-densify")
+    assert layer.data.shape == (2, *image.shape)
+    at = place_volume(Volume(layer.data), layer)
+    np.testing.assert_allclose(at.affine, image.affine, atol=1e-4)
+
+
+def test_of_several_series_one_is_chosen(viewer, tmp_path, monkeypatch):
+    write_series(tmp_path / "scan", scan("flipped", np.int16), prefix="A")
+    other = scan("anisotropic", np.int16)
+    write_series(tmp_path / "scan", other.like(other.data[:20]), prefix="B")
+    asked: list[list[str]] = []
+
+    def choose(*arguments):
+        asked.append(arguments[3])
+        return arguments[3][1], True
+
+    monkeypatch.setattr(QInputDialog, "getItem", choose)
+    (layer,) = viewer.open(tmp_path / "scan", plugin="napari-densify")
+    assert layer.data.shape == (20, 28, 32)
+    assert [said.split(": ")[1] for said in asked[0]] == [
+        "CT, 24 images, DOE thin", "CT, 20 images, DOE thin",
+    ]  # fmt: skip
+
+
+def test_a_broken_file_is_said_in_the_window(viewer, tmp_path, capsys):
+    (tmp_path / "cut.nrrd").write_bytes(b"NRRD0004\n")
+    assert viewer.open(tmp_path / "cut.nrrd", plugin="napari-densify") == []
+    assert "cannot be read as an image" in capsys.readouterr().out
+
+
+def test_the_dialog_writes_what_was_chosen(viewer, open_dock, tmp_path, qtbot):
+    image = scan()
+    write_volume(tmp_path / "ct.nii.gz", image)
+    viewer.open(tmp_path / "ct.nii.gz", plugin="napari-densify")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    case = dock.case
+    for label, z in ((1, 5), (2, 6)):
+        case.annotation.data_setitem((np.array([z] * 8), np.arange(8), np.arange(8)), label)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated == 16, timeout=LONG)
+    dialog = dock.export()
+    assert Path(dialog.path.text()) == tmp_path / "ct_seg.nii.gz"
+    dialog.format.setCurrentText("NRRD (.nrrd)")
+    assert Path(dialog.path.text()) == tmp_path / "ct_seg.nrrd"
+    dialog.provenance.setChecked(True)
+    dialog.volumes.setChecked(True)
+    with qtbot.waitSignal(dialog.written, timeout=LONG) as done:
+        dialog.export.click()
+    assert [file.name for file in done.args[0]] == [
+        "ct_seg.nrrd", "ct_seg_provenance.nrrd", "ct_seg_volumes.csv",
+    ]  # fmt: skip
+    for name in ("ct_seg.nrrd", "ct_seg_provenance.nrrd"):
+        back = read_segmentation(tmp_path / name)
+        np.testing.assert_allclose(back.affine, image.affine, atol=1e-4)
+    assert (read_segmentation(tmp_path / "ct_seg_provenance.nrrd").data == 1).sum() == 16
+
+    # File > Save of our layers: the prediction as structures, with names and colours.
+    saved = tmp_path / "saved.seg.nrrd"
+    case.prediction.save(str(saved), plugin="napari-densify")
+    back = read_segmentation(saved)
+    np.testing.assert_allclose(back.affine, image.affine, atol=1e-4)
+    np.testing.assert_array_equal(back.data, np.maximum(case.session.prediction, 1) - 1)
+
+    dialog.path.setText("/proc/x.nrrd")
+    dialog.export.click()
+    qtbot.waitUntil(lambda: "Cannot write" in dialog.said.text(), timeout=LONG)

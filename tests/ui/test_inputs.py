@@ -1,0 +1,224 @@
+"""Images as they come: channels, frames, number types, rotations; the user's layers stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dask.array as da
+import numpy as np
+import pytest
+import tifffile
+from napari import Viewer
+from napari.layers import Image
+from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
+
+from napari_densify.cases.choice import Choice
+from napari_densify.cases.plane import ORIENTATIONS, Plane
+from napari_densify.ui.segment import SegmentWidget
+
+from .conftest import LONG, drag, phantom
+from .test_painting import agrees
+from .test_projects import clear, close, dock_in
+
+
+def check_channel(dock: SegmentWidget, row: int, on: bool) -> None:
+    state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+    dock.choice.inputs.channels.item(row).setCheckState(state)
+
+
+def annotate(dock: SegmentWidget, qtbot: object) -> None:
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+
+
+def as_found(layer: Image) -> dict[str, object]:
+    """Everything of a layer that a user can see or set."""
+    _, state, _ = layer.as_layer_data_tuple()
+    return {"mode": layer.mode, "unique": layer.unique_id, **state}
+
+
+def test_nothing_is_asked_of_a_plain_volume(viewer, open_dock):
+    viewer.add_image(phantom()[0], name="plain")
+    dock = open_dock()
+    assert not dock.choice.inputs.isVisibleTo(dock)
+    viewer.add_image(phantom()[0][:10], name="another grid")
+    viewer.add_image(phantom()[0], name="elsewhere", translate=(1, 0, 0))
+    assert not dock.choice.inputs.isVisibleTo(dock)
+
+
+def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(
+    viewer: Viewer, open_dock: Callable[[], SegmentWidget], qtbot, tmp_path
+):
+    image, truth = phantom()
+    for name, data in (("a", image), ("b", (1000 * image).astype(np.int16))):
+        tifffile.imwrite(tmp_path / f"{name}.tif", data)
+        viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari")
+    dock = open_dock()
+    dock.choice.image.value = viewer.layers["a"]
+    assert dock.choice.inputs.isVisibleTo(dock)
+    before = [as_found(layer) for layer in viewer.layers]
+    check_channel(dock, 1, True)
+    annotate(dock, qtbot)
+    session = dock.case.session
+    assert session.volume.channels.shape == (2, *truth.shape)
+    dock.case.annotation.data_setitem(tuple(np.array([[3], [4], [5]])), 2)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    close(dock)
+    for layer, found in zip(("a", "b"), before, strict=True):
+        np.testing.assert_equal(as_found(viewer.layers[layer]), found)
+    # Without a choice it goes on with the channels of the project.
+    check_channel(dock, 1, False)
+    annotate(dock, qtbot)
+    assert dock.case.session.volume.channels.shape[0] == 2
+    close(dock)
+    clear(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(tmp_path / "a.densify")
+    again = dock.case.session
+    np.testing.assert_array_equal(again.volume.data, session.volume.data)
+    assert [layer.name for layer in viewer.layers][1:3] == ["a", "b"]
+    assert again.annotation.labels[3, 4, 5] == 2
+
+
+def test_a_channel_axis_and_colours_offer_their_channels(viewer, open_dock, qtbot):
+    image = phantom()[0]
+    viewer.add_image(np.stack([image, image + 1, image + 2]), name="stains")
+    dock = open_dock()
+    assert [dock.choice.inputs.axes.itemText(i) for i in range(2)] == ["channels", "time"]
+    assert dock.choice.inputs.channels.count() == 3
+    check_channel(dock, 0, False)
+    annotate(dock, qtbot)
+    np.testing.assert_array_equal(dock.case.session.volume.data, [image + 1, image + 2])
+    assert dock.case.annotation.data.shape == image.shape
+    viewer.dims.set_current_step(0, 2)
+    assert dock.case.annotation.visible, "it is of all channels"
+    close(dock)
+    clear(viewer)
+    colours = (255 * np.stack([image, image, image, image], -1).clip(0, 1)).astype(np.uint8)
+    viewer.add_image(colours, name="histology", rgb=True)
+    dock.choice.image.value = viewer.layers["histology"]
+    assert not dock.choice.inputs.axes.isVisibleTo(dock)
+    assert [dock.choice.inputs.channels.item(i).text() for i in (0, 3)] == ["red", "alpha"]
+    annotate(dock, qtbot)
+    assert dock.case.session.volume.channels.shape == (3, *image.shape)
+    for row in range(4):
+        check_channel(dock, row, False)
+    close(dock)
+    dock.choice.annotate.click()
+    assert "check at least one" in str(notification_manager.records[-1].message)
+
+
+def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
+    image = phantom()[0]
+    frames = np.stack([image + t for t in range(6)])
+    tifffile.imwrite(
+        tmp_path / "cells.tif", frames, imagej=True, metadata={"axes": "TZYX", "spacing": 2.0}
+    )
+    layer = viewer.open(str(tmp_path / "cells.tif"), plugin="napari")[0]
+    before = as_found(layer)
+    dock = open_dock()
+    assert dock.choice.inputs.axes.currentText() == "time"
+    viewer.dims.set_current_step(0, 4)
+    assert dock.choice.inputs.frame.text() == "4 of 0 … 5, as the viewer shows it"
+    annotate(dock, qtbot)
+    case, edits = dock.case, []
+    np.testing.assert_array_equal(case.session.volume.data, image + 4)
+    assert case.annotation.name == "cells frame 4 annotation"
+    case.session.edited.connect(edits.append)
+    viewer.dims.set_current_step(1, 7)
+    drag(viewer, qtbot, [(0.45, 0.5), (0.5, 0.5)])
+    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
+    assert edits[0].plane(image.shape) == Plane(0, 7)
+    viewer.dims.set_current_step(0, 3)
+    assert not case.annotation.visible
+    assert not case.prediction.visible
+    drag(viewer, qtbot, [(0.45, 0.4), (0.5, 0.4)])
+    close(dock)
+    assert len(edits) == 1, "what is not seen is not painted on"
+    annotate(dock, qtbot)
+    np.testing.assert_array_equal(dock.case.session.volume.data, image + 3)
+    assert dock.case.session.annotation.annotated == 0
+    viewer.dims.set_current_step(0, 4)
+    assert case.annotation.visible
+    assert not dock.case.annotation.visible
+    close(dock)
+    np.testing.assert_equal(as_found(layer), before)
+    clear(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(tmp_path / "cells-frame0004.densify")
+    assert dock.case.session.volume.choice == Choice("tzyx", (), 4)
+    assert dock.case.session.annotation.annotated > 0
+    assert dock.case.annotation.visible
+    assert viewer.dims.current_step[0] == 4
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "float16"])
+def test_number_types_and_what_is_no_number(viewer, open_dock, qtbot, dtype):
+    image = (phantom()[0] * 5).clip(0, 15)
+    image = image.astype(dtype)  # uint8: 4 bits in use
+    if dtype == "uint64":
+        image += np.uint64(2**63)
+    if dtype == "float16":
+        image[2, 3, 4] = np.nan
+    kept = image.copy()
+    viewer.add_image(da.from_array(image), name="any", contrast_limits=(0, 15))
+    dock = open_dock()
+    annotate(dock, qtbot)
+    np.testing.assert_array_equal(dock.case.session.volume.data, kept)
+    said = " ".join(str(r.message) for r in notification_manager.records)
+    assert ("1 values of “any” are NaN or infinite" in said) == (dtype == "float16")
+
+
+TURNS = {
+    "flipped": np.diag([-2.0, 1, -1]),
+    "turned about z": np.array([[2, 0, 0], [0, 0.8, -0.6], [0, 0.6, 0.8]]) @ np.diag([1, 1, -1]),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_a_stroke_on_a_turned_image_lands_on_the_voxels_under_it(viewer, open_case, qtbot, turn):
+    affine = np.eye(4)
+    affine[:3, :3], affine[:3, 3] = TURNS[turn], (5, -7, 9)
+    case = open_case(affine=affine)
+    assert case.session.volume.spacing == pytest.approx((2, 1, 1))
+    layer = viewer.layers["phantom"]
+    assert (case.image is layer) == (turn == "flipped"), "at an angle it is shown by another layer"
+    np.testing.assert_allclose(layer.affine.affine_matrix, affine)
+    case.session.edited.connect((edits := []).append)
+    for orientation, axis in ORIENTATIONS.items():
+        case.dock.planes.setValue(orientation)
+        viewer.dims.set_point(axis, case.annotation.data_to_world((11, 12, 13))[axis])
+        centre = np.delete(case.annotation.data_to_world((12, 14, 16)), axis)
+        viewer.camera.center = (0, *centre)
+        edits.clear()
+        drag(viewer, qtbot, [(0.48, 0.46), (0.52, 0.54)])
+        qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
+        assert edits[0].plane(case.session.annotation.shape) == Plane(axis, 11 + axis)
+        under = np.insert(centre, axis, viewer.dims.point[axis])
+        where = np.array(np.unravel_index(edits[0].where, case.annotation.data.shape))
+        off = np.abs(where.mean(axis=1) - case.annotation.world_to_data(under))
+        assert (off < 2.5).all()
+    dock = case.dock
+    close(dock)
+    dock.choice.image.value = layer
+    annotate(dock, qtbot)
+    assert dock.case.annotation is case.annotation, "it is found again"
+
+
+def test_thick_slices(viewer, open_case, qtbot):
+    case = open_case(phantom()[0][:9], scale=(20, 1, 1))
+    for axis in range(3):
+        plane = Plane(axis, 4)
+        case.annotation.data_setitem(
+            np.unravel_index(
+                plane.voxels(np.ones_like(plane.take(case.annotation.data), bool), (9, 28, 32)),
+                (9, 28, 32),
+            ),
+            1 + (axis > 1),
+        )
+    qtbot.waitUntil(
+        lambda: case.session.status.complete and case.session.status.steps > 3, timeout=LONG
+    )
+    assert (case.session.prediction > 0).all()
+    assert dock_in(viewer) is case.dock
