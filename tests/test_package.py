@@ -68,7 +68,7 @@ def test_the_installed_plugin_is_valid_and_found_without_torch(clean: Path) -> N
         "manager.discover()\n"
         "manifest = manager.get_manifest('napari-densify')\n"
         "assert manifest.display_name == 'Densify'\n"
-        "assert [w.display_name for w in manifest.contributions.widgets] == ['Segment']\n"
+        "assert [w.display_name for w in manifest.contributions.widgets] == ['Segment', 'Robot']\n"
         "assert [s.key for s in manifest.contributions.sample_data] == ['brain']\n"
         "assert 'torch' not in sys.modules\n"
         "import napari_densify.ui.segment\n"

@@ -80,6 +80,7 @@ class Simulation:
         self.run = Run(volume.name, volume.shape, volume.spacing, names, "", 0, seed)
         self._start = self._trained_before = 0.0
         self._end: float | None = None
+        self._left: float | None = None
 
     def begin(self) -> list[Stroke]:
         """Begin a round: what to paint now, whole slices at first, then one slice's errors."""
@@ -91,6 +92,15 @@ class Simulation:
         worst = self.robot.worst(self.session.prediction)
         self.planes.append(worst)
         return list(self.robot.correct(self.session.prediction, worst))
+
+    def hold(self) -> None:
+        """Let the round's clock stand still, until `go_on`; do not `follow` meanwhile."""
+        self._left = None if self._end is None else self._end - time.perf_counter()
+
+    def go_on(self) -> None:
+        """Let the round's clock run again."""
+        if self._left is not None:
+            self._end = time.perf_counter() + self._left
 
     def follow(self, status: Status) -> Round | None:
         """Keep the round's time: pause the session when it is up, score what it has then.
