@@ -115,7 +115,7 @@ class Painter(QObject):
 
 def window() -> None:
     """Open a real window on the demo volume, train, paint, and print what it felt like."""
-    volume, truth = brain(crop=False)
+    volume, truth = brain()
     viewer = napari.Viewer(title="Densify bench")
     viewer.window.resize(1400, 900)
     viewer.add_image(volume.data, name=volume.name, scale=volume.spacing)
