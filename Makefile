@@ -45,6 +45,7 @@ $(VENV)/.bench: $(READY)
 docs: install
 	$(BIN)/python docs/keys.py
 	bash .ci/with-display $(BIN)/python docs/screenshots.py
+	bash .ci/with-display $(BIN)/python docs/guide_pictures.py
 	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group docs
 	$(BIN)/mkdocs build --strict --config-file .ci/mkdocs.yml --site-dir "$(CURDIR)/site"
 

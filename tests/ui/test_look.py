@@ -76,6 +76,7 @@ def test_a_click_sends_the_hint_away_too(qtbot):
         (Phase.STARTING, [], True, 0, "Paint on a slice"),
         (Phase.STARTING, [1, 2], True, 0, "You can paint already"),
         (Phase.WAITING, [], True, 0, "Paint on a slice"),
+        (Phase.PAUSED, [], True, 0.5, "what was learned before: 50% of the volume"),
         (Phase.WAITING, [2], True, 0, "Paint a second class to start learning: background"),
         (Phase.WAITING, [1], True, 0, "the structure (key 2)"),
         (Phase.TRAINING, [1, 2], True, 0.4, "40%"),

@@ -22,7 +22,7 @@ class Description:
         The case's folder.
     value : Project
     spacing : (3,) floats
-        Voxel size along z, y, x of the project's first image.
+        Voxel size along z, y, x that the project's network works on.
     """
 
     def __init__(self, folder: Path, value: Project, spacing: Triple) -> None:
@@ -39,7 +39,7 @@ class Description:
         """
         own = Project.read(folder)
         shared = Project.read(home_of(folder))
-        return cls(folder, _sharing(own, shared), shared.image.spacing)
+        return cls(folder, _sharing(own, shared), shared.learning.spacing or shared.image.spacing)
 
     @classmethod
     def of(cls, folder: Path, image: ImageReference, classes: tuple[Label, ...]) -> Description:
@@ -58,7 +58,7 @@ class Description:
                 f"The images of {home.name} have {shared.image.channels} channels and this one has "
                 f"{image.channels}; choose one that has as many."
             )
-        return cls(folder, _sharing(own, shared), shared.image.spacing)
+        return cls(folder, _sharing(own, shared), shared.learning.spacing or shared.image.spacing)
 
     @property
     def home(self) -> Path:

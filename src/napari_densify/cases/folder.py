@@ -112,7 +112,7 @@ class ProjectFolder:
 
     @property
     def spacing(self) -> Triple:
-        """Voxel size along z, y, x that the project's network works on: its first image's."""
+        """Voxel size along z, y, x that the project's network works on."""
         return self._described.spacing
 
     @property

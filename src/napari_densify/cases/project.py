@@ -130,6 +130,8 @@ class Learning(_Part):
         Strength of corrections, see `cases.weight`.
     widths : tuple of ints
         Channels of the network below full resolution; () for the default.
+    spacing : tuple of floats
+        Voxel size (zyx) that the network works on; () for that of the project's first image.
     live : bool
         Whether it goes on by itself; else it learns once at a press.
     folded : dict
@@ -139,6 +141,7 @@ class Learning(_Part):
 
     strength: float = Field(1.0, ge=0, le=10)
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
+    spacing: tuple[Length, Length, Length] | tuple[()] = ()
     live: bool = True
     folded: dict[int, Annotated[int, Field(ge=0, le=254)]] = Field({}, max_length=254)
 

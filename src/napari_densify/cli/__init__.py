@@ -13,7 +13,10 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cli.demo import demo_command
 from napari_densify.cli.evaluate import evaluate_command
 from napari_densify.cli.export import export_command
+from napari_densify.cli.imports import import_command
 from napari_densify.cli.look import info_command, open_command
+from napari_densify.cli.model import model_command
+from napari_densify.cli.nnunet import nnunet_command
 from napari_densify.cli.predict import predict_command
 from napari_densify.cli.shared import console
 from napari_densify.cli.simulate import simulate_command
@@ -31,6 +34,9 @@ app.command("train")(train_command)
 app.command("add")(add_command)
 app.command("predict")(predict_command)
 app.command("export")(export_command)
+app.command("model")(model_command)
+app.command("nnunet")(nnunet_command)
+app.command("import")(import_command)
 app.command("evaluate")(evaluate_command)
 app.command("simulate")(simulate_command)
 app.command("info")(info_command)

@@ -55,11 +55,11 @@ def export_command(
 
     Example: `napari-densify export ct.densify --out ct_seg.nii.gz --provenance`
     """
-    folder = _folder(project, case)
+    folder = case_folder(project, case)
     about = Description.read(folder)
     export.check_ending(out)
     check_file_target(out)
-    volume, source = _image(about, image)
+    volume, source = image_of(about, image)
     annotation, _ = read_annotation(folder, volume.shape)
     labels = np.zeros(volume.shape, np.uint8)
     Learned(folder, volume.shape).read_prediction(labels)
@@ -85,7 +85,7 @@ def export_command(
         console.print(f"Wrote {escape(str(file))}", highlight=False, soft_wrap=True)
 
 
-def _folder(project: Path, case: str) -> Path:
+def case_folder(project: Path, case: str) -> Path:
     """The folder of a project's case."""
     if not case:
         return project
@@ -98,7 +98,7 @@ def _folder(project: Path, case: str) -> Path:
     raise Problem(f"{project} has no case “{case}”; choose one of {names}.")
 
 
-def _image(about: Description, named: Path | None) -> tuple[Volume, Path]:
+def image_of(about: Description, named: Path | None) -> tuple[Volume, Path]:
     """A case's image, known again by its voxels, and where it is.
 
     Raises

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from rich.markup import escape
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_labels, read_volume
+from napari_densify.cases.model import read_model
 from napari_densify.cases.place import case_with, check_target, place_in
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, describe
@@ -32,6 +34,9 @@ def train_command(
     image: Image,
     annotation: Painted,
     out: Annotated[Path, typer.Option(help="Project folder to write, NAME.densify.")],
+    model: Annotated[
+        Path | None, typer.Option(help="Model file to begin with, NAME.safetensors.")
+    ] = None,
     seconds: Seconds = 120,
     seed: Seed = 0,
     device: Device = "auto",
@@ -44,16 +49,17 @@ def train_command(
     labels, classes = _read_annotation(annotation, volume)
     check_device(device)
     check_target(out)
-    project = ProjectFolder(
-        out,
-        describe(volume, image, content_hash(volume)),
-        [Label(label=k, name=_class_name(k)) for k in classes],
-    )
-    _learn(
-        Session(volume, settings=Settings(device=device, seed=seed), project=project),
-        labels,
-        seconds,
-    )
+    settings, known, weights = Settings(device=device, seed=seed), {}, None
+    if model is not None:
+        card, weights = read_model(model)
+        card.check_image(volume)
+        settings = replace(settings, widths=card.widths, spacing=card.spacing)
+        known = {row.label: row for row in card.classes}
+    rows = [known.get(k, Label(label=k, name=_class_name(k))) for k in sorted({*known, *classes})]
+    project = ProjectFolder(out, describe(volume, image, content_hash(volume)), rows)
+    session = Session(volume, known, settings, model=weights, project=project)
+    session.noticed.connect(lambda sentence: console.print(escape(sentence)))
+    _learn(session, labels, seconds)
     console.print(f"Wrote {escape(str(out))}")
 
 

@@ -457,6 +457,7 @@ class Session:
         return Learning(
             strength=self.settings.strength,
             widths=self.settings.widths,
+            spacing=self.settings.spacing,
             live=self.live,
             folded=dict(self._folded),
         )

@@ -181,6 +181,10 @@ def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
     """
     if status.phase == Phase.STOPPED:
         return "Stopped."
+    if len(painted) < 2 and status.done > 0:
+        # Another case, or a model from elsewhere, has taught it.
+        known = f"Predicted by what was learned before: {status.done:.0%} of the volume"
+        return f"{known}. Where it is wrong, paint the right class over it."
     if len(painted) == 0:
         first = "Paint on a slice: some of a structure, and some background beside it."
         return f"Getting ready … {first}" if status.phase == Phase.STARTING else first

@@ -1,0 +1,56 @@
+"""Labels that were drawn in another program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.markup import escape
+
+from napari_densify.cases.description import Description
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats.segments import read_segments
+from napari_densify.cases.imported import as_annotation
+from napari_densify.cases.problem import Problem
+from napari_densify.cli.export import case_folder, image_of
+from napari_densify.cli.shared import console
+
+
+def import_command(
+    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    labels: Annotated[
+        Path, typer.Argument(help="A .seg.nrrd of 3D Slicer, a NIfTI of ITK-SNAP, any label image.")
+    ],
+    complete: Annotated[
+        bool, typer.Option("--complete", help="What is 0 in the labels is background.")
+    ] = False,
+    case: Annotated[
+        str, typer.Option(help="Which of the project's cases, by its name; else the first.")
+    ] = "",
+    image: Annotated[
+        Path | None, typer.Option(help="The case's image, where the project does not find it.")
+    ] = None,
+) -> None:
+    """Take labels drawn in another program into a case's annotation, as one edit.
+
+    Example: `napari-densify import ct.densify slicer.seg.nrrd`
+    """
+    folder = case_folder(project, case)
+    volume, _ = image_of(Description.read(folder), image)
+    drawn, segments = read_segments(labels)
+    kept = ProjectFolder(folder)
+    try:
+        classes = kept.description.classes
+        annotation, rows = as_annotation(drawn, segments, volume, classes, complete)
+        where = np.flatnonzero(annotation)
+        edit = kept.annotation.change(where, annotation.reshape(-1)[where])
+        if edit is None:
+            raise Problem(f"Everything in {labels.name} is annotated like that already.")
+        kept.commit(edit)
+        kept.describe(classes=rows)
+    finally:
+        kept.close()
+    painted = f"{edit.where.size:,} voxels"
+    console.print(f"Took {painted} from {escape(str(labels))}", highlight=False, soft_wrap=True)

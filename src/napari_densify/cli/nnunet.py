@@ -1,0 +1,51 @@
+"""Annotated cases for nnU-Net."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.markup import escape
+
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.description import Description
+from napari_densify.cases.nnunet import check_name, write_dataset
+from napari_densify.cases.place import cases_of
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import SUFFIX
+from napari_densify.cases.stored import read_annotation
+from napari_densify.cases.volume import Volume
+from napari_densify.cli.export import image_of
+from napari_densify.cli.shared import console
+
+
+def nnunet_command(
+    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    out: Annotated[Path, typer.Option(help="Folder to write, DatasetNNN_NAME.")],
+) -> None:
+    """Write a project's annotated cases as a data set of nnU-Net v2.
+
+    Example: `napari-densify nnunet ct.densify --out nnUNet_raw/Dataset007_Liver`
+    """
+    check_name(out)
+    classes = Description.read(project).value.classes
+    folders = [folder for folder in cases_of(project) if _annotation(folder).annotated]
+    if not folders:
+        raise Problem(f"Nothing is annotated in {project}; paint first.")
+    names = write_dataset(out, classes, map(_read, folders))
+    console.print(
+        f"Wrote {len(names)} cases to {escape(str(out))}", highlight=False, soft_wrap=True
+    )
+
+
+def _annotation(folder: Path) -> Annotation:
+    annotation, _ = read_annotation(folder, Description.read(folder).value.image.shape)
+    return annotation
+
+
+def _read(folder: Path) -> tuple[str, Volume, NDArray[np.uint8]]:
+    image, _ = image_of(Description.read(folder), None)
+    return folder.name.removesuffix(SUFFIX), image, _annotation(folder).labels
