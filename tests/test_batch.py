@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -226,6 +227,23 @@ def triangle_volume(corners: NDArray[np.float32]) -> float:
     """Of a closed surface with its normals to the outside (divergence theorem)."""
     a, b, c = corners.astype(float).transpose(1, 0, 2)
     return float(np.einsum("ij,ij->i", a, np.cross(b, c)).sum() / 6)
+
+
+def test_a_further_case_of_a_project(
+    project: Path, phantom: Volume, tmp_path: Path, densify: Run
+) -> None:
+    shutil.copytree(project.parent, tmp_path / "p")
+    home = tmp_path / "p" / "ct.densify"
+    image = replace(PLACES["flipped"], data=phantom.data[::-1].copy(), unit="millimeter")
+    painted = read_any(home.with_name("painted.nii.gz")).data[::-1].copy()
+    write_volume(tmp_path / "p" / "next.nii.gz", image)
+    write_volume(tmp_path / "p" / "next_painted.nii.gz", image.like(painted))
+    files = [tmp_path / "p" / name for name in ("next.nii.gz", "next_painted.nii.gz")]
+    assert densify("add", home, *files, "--seconds", 0.5)[0] == 0
+    assert densify("export", home, "--case", "next", "--out", tmp_path / "x.nrrd")[0] == 0
+    labels = read_segmentation(tmp_path / "x.nrrd")
+    np.testing.assert_allclose(labels.affine, image.affine, atol=1e-4)
+    np.testing.assert_array_equal(labels.data[painted > 0], painted[painted > 0] - 1)
 
 
 def test_what_cannot_be_exported_is_said(project: Path, tmp_path: Path, densify: Run) -> None:

@@ -13,7 +13,9 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 console = Console(stderr=True)
 
-Image = Annotated[Path, typer.Argument(help="NIfTI, NRRD, MHA, TIFF or npy volume.")]
+Image = Annotated[
+    Path, typer.Argument(help="NIfTI, NRRD, MHA, DICOM, TIFF, OME-Zarr or npy volume.")
+]
 Seconds = Annotated[float, typer.Option(min=0.1, help="How long to train.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same slices and starting weights.")]

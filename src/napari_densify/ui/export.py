@@ -28,6 +28,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.export import (
     Segmentation,
     as_structures,
@@ -64,7 +65,10 @@ class Wish:
 
     path: Path
     segmentation: Segmentation
-    provenance: tuple[NDArray[np.uint8], list[Label]] | None
+    labels: NDArray[np.uint8]
+    """As the annotation has them."""
+    painted: Annotation | None
+    """Of which it is wanted where labels come from, too."""
     volumes: bool
     project: Path | None
     """Of which the probabilities are wanted, too."""
@@ -156,9 +160,7 @@ class ExportDialog(QDialog):
         session = self.case.session
         # As it is now: it goes on changing while it is written.
         labels = session.prediction.copy()
-        marks = (
-            whole_provenance(session.annotation, labels) if self.provenance.isChecked() else None
-        )
+        painted = session.annotation if self.provenance.isChecked() else None
         segmentation = Segmentation(
             session.volume.like(as_structures(labels)),
             structures_of(self.classes),
@@ -169,7 +171,8 @@ class ExportDialog(QDialog):
         return Wish(
             Path(self.path.text()),
             segmentation,
-            marks,
+            labels,
+            painted,
             self.volumes.isChecked(),
             project.path if project is not None else None,
         )
@@ -194,9 +197,9 @@ def _write(wish: Wish) -> list[Path]:
     if wish.project is not None:
         written.append(_write_probabilities(wish.project, wish))
     written = [*wish.segmentation.write(wish.path), *written]
-    if wish.provenance is not None:
+    if wish.painted is not None:
         file = beside(wish.path, "provenance")
-        whence, names = wish.provenance
+        whence, names = whole_provenance(wish.painted, wish.labels)
         labels, image = wish.segmentation.labels, wish.segmentation.image
         write_volume(file, labels.like(whence), names, image)
         written.append(file)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari.plugins.io import read_data_with_plugins
 
-from napari_densify.cases.formats import SUFFIXES, read_any
+from napari_densify.cases.formats import is_volume, read_any
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 
@@ -25,7 +25,7 @@ def read_images(file: Path) -> Iterator[Volume]:
     """
     if not file.exists():
         raise Problem(f"There is no file {file}; check the name.")
-    ours = file.name.lower().endswith(SUFFIXES)
+    ours = is_volume(file)
     if ours:
         yield read_any(file)
     try:

@@ -21,6 +21,8 @@ SAME = 1e-3
 """By how much the direction cosines of slices of one orientation may differ."""
 MISSING = 1.5
 """A step between slices that is so many times the usual one has slices missing in it."""
+NAMED = 5
+"""Series that are named at most, the longest ones."""
 UNEVEN = 0.1
 """Share of the usual step by which steps may differ: positions are rounded by some scanners."""
 
@@ -88,7 +90,9 @@ def choose(path: Path) -> Series:
     if not found:
         raise Problem(f"“{path.name}” holds no DICOM image that can be read; is it damaged?")
     if len(found) > 1:
-        first = ", ".join(f"{s.files[0].name} ({s.modality}, {len(s.files)} images)" for s in found)
+        named = [f"{s.files[0].name} ({s.modality}, {len(s.files)} images)" for s in found[:NAMED]]
+        more = [f"{len(found) - NAMED} more"] if len(found) > NAMED else []
+        first = ", ".join(named + more)
         raise Problem(
             f"“{path.name}” holds {len(found)} DICOM series; choose one by a file of it: {first}."
         )
