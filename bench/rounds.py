@@ -56,6 +56,7 @@ ARMS = {
     "no-balance": Arm(constants=((weight, "BALANCE", (1.0, 1.0)),)),
     "no-replay": Arm(constants=((sampler, "NEWEST", 1.0),)),
     "mild-weights": Arm(constants=((weight, "FRESH", 2.0), (weight, "WRONG", 1.0))),
+    "wrong-only": Arm(constants=((weight, "FRESH", 1.0), (weight, "WRONG", 4.0))),
     "guess-alone": Arm(constants=((learner, "TRUST", 0.0),)),
     "network-alone": Arm(constants=((learner, "TRUST", 1.0),)),
     "rate-5e-3": Arm(constants=((trainer, "RATE", 5e-3),)),

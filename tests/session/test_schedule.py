@@ -319,5 +319,42 @@ def test_the_network_waits_for_the_guess_that_it_learns_from() -> None:
         tasks.append(task)
         work(schedule)
     kinds = [type(task) for task in tasks]
-    assert kinds.index(Predict) < kinds.index(Guess)
-    assert kinds[-1] is Guess
+
+    assert kinds.index(Guess) > kinds.index(Predict)
+
+
+def test_the_viewed_slice_is_predicted_again_as_soon_as_the_guess_is_new() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.learned(100.0)
+    while not isinstance(schedule.next(), Learn):
+        work(schedule)
+    schedule.edited(STROKE)
+    while not isinstance(schedule.next(), Guess):
+        work(schedule)
+    schedule.guessed(0.1, shown=True, done=False)
+    task = schedule.next()
+    assert isinstance(task, Predict)
+    assert task.viewed
+
+
+def test_after_an_edit_half_of_the_time_goes_to_predicting_everything_again() -> None:
+    schedule = training((256, 256, 256))
+    until_complete(schedule)
+    schedule.learned(100.0)
+    while schedule.done < 1 or not isinstance(schedule.next(), Learn):
+        work(schedule)
+    schedule.edited(STROKE)
+    learned = predicted = 0.0
+    while schedule.done < 1:
+        task = schedule.next()
+        if isinstance(task, Predict):
+            schedule.predicted(task, 0.0 if task.viewed else 0.2, 0.5)
+            predicted += 0.0 if task.viewed else 0.2
+        elif isinstance(task, Guess):
+            schedule.guessed(0.1, shown=True, done=True)
+            learned += 0.1
+        else:
+            schedule.learned(0.1)
+            learned += 0.1
+    assert 0.7 * learned < predicted < 1.3 * learned

@@ -13,13 +13,7 @@ from napari_densify.ui.classes import ClassRow, ClassTable, default_class
 
 from .conftest import LONG, drag, paint_slice, phantom
 from .test_painting import agrees
-from .test_slices import press
-
-CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
-
-
-def press_with(viewer, qtbot, key: Qt.Key, modifier: Qt.KeyboardModifier) -> None:
-    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key, modifier)
+from .test_slices import CTRL, SHIFT, press
 
 
 def test_adding_merging_and_deleting_while_it_learns(viewer, open_case, qtbot, monkeypatch):
@@ -54,7 +48,7 @@ def test_adding_merging_and_deleting_while_it_learns(viewer, open_case, qtbot, m
     assert [row.label for row in dock.classes.value()] == [1, 2]
     assert agrees(case)()
     assert not (case.annotation.data == 3).any()
-    press_with(viewer, qtbot, Qt.Key.Key_Z, CTRL)
+    press(viewer, qtbot, Qt.Key.Key_Z, CTRL)
     qtbot.waitUntil(lambda: 3 in session.annotation.classes, timeout=LONG)
     np.testing.assert_array_equal(session.annotation.marks, marks)
     assert dock.classes.value()[2].name == "cyst"
@@ -87,7 +81,7 @@ def test_no_tool_changes_a_locked_class_and_undo_stays_right(viewer, open_case, 
     qtbot.waitUntil(agrees(case), timeout=LONG)
     before = case.session.annotation.marks
     case.dock.classes.pick(2)
-    press_with(viewer, qtbot, Qt.Key.Key_L, SHIFT)
+    press(viewer, qtbot, Qt.Key.Key_L, SHIFT)
     assert case.dock.classes.value()[1].locked
     case.dock.classes.add()
     assert case.annotation.selected_label == 3
@@ -127,11 +121,11 @@ def test_a_hidden_class_keeps_its_voxels(viewer, open_case, qtbot):
     qtbot.waitUntil(agrees(case), timeout=LONG)
     marks = case.session.annotation.marks
     case.dock.classes.pick(2)
-    press_with(viewer, qtbot, Qt.Key.Key_H, SHIFT)
+    press(viewer, qtbot, Qt.Key.Key_H, SHIFT)
     for layer in (case.annotation, case.prediction):
         assert layer.colormap.map(np.array([2], np.uint8))[0, 3] == 0
     np.testing.assert_array_equal(case.session.annotation.marks, marks)
-    press_with(viewer, qtbot, Qt.Key.Key_H, SHIFT)
+    press(viewer, qtbot, Qt.Key.Key_H, SHIFT)
     assert case.annotation.colormap.map(np.array([2], np.uint8))[0, 3] > 0
 
 

@@ -12,9 +12,11 @@ from napari_densify.cases.plane import Plane
 from .conftest import LONG, paint_slice, phantom
 from .test_painting import agrees
 
+CTRL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
-def press(viewer, qtbot, key: Qt.Key) -> None:
-    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key)
+
+def press(viewer, qtbot, key: Qt.Key, modifiers=Qt.KeyboardModifier.NoModifier) -> None:
+    qtbot.keyClick(viewer.window._qt_viewer.canvas.native, key, modifiers)
 
 
 @pytest.mark.parametrize(("orientation", "axis"), [("xy", 0), ("xz", 1), ("yz", 2)])
@@ -25,15 +27,24 @@ def test_keys_act_on_the_slice_that_is_looked_at(viewer, open_case, qtbot, orien
     seen = Plane(axis, 7)
     case.session.prediction[:] = 2
     for key, label in ((Qt.Key.Key_A, 2), (Qt.Key.Key_D, 0), (Qt.Key.Key_Q, 1)):
+        before = case.session.annotation.marks
         with qtbot.waitSignal(case.session.edited, timeout=LONG):
             press(viewer, qtbot, key)
         assert (case.session.annotation.on(seen) == label).all()
         assert (seen.take(case.annotation.data) == label).all()
         assert agrees(case)()
+        after = case.session.annotation.marks
+        for modifiers, expected in ((CTRL, before), (CTRL | SHIFT, after)):
+            with qtbot.waitSignal(case.session.edited, timeout=LONG):
+                press(viewer, qtbot, Qt.Key.Key_Z, modifiers)
+            np.testing.assert_array_equal(case.session.annotation.marks, expected)
     viewer.dims.set_point(axis, 9)
     with qtbot.waitSignal(case.session.edited, timeout=LONG):
         press(viewer, qtbot, Qt.Key.Key_C)
     assert (case.session.annotation.on(Plane(axis, 9)) == 1).all()
+    with qtbot.waitSignal(case.session.edited, timeout=LONG):
+        press(viewer, qtbot, Qt.Key.Key_Z, CTRL)
+    np.testing.assert_array_equal(case.session.annotation.marks, after)
 
 
 def test_napari_undoes_them_like_strokes(viewer, open_case, qtbot):

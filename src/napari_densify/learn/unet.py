@@ -273,7 +273,7 @@ def _smoothly_up(width: int, wide: int, pool: Size) -> nn.Sequential:
     """
     scale = tuple(float(p) for p in pool)
     return nn.Sequential(
-        nn.Conv3d(width, wide, 1, bias=False), nn.Upsample(scale_factor=scale, mode="trilinear")
+        _Pointwise(width, wide, bias=False), nn.Upsample(scale_factor=scale, mode="trilinear")
     )
 
 

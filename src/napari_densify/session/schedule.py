@@ -27,6 +27,8 @@ AGE = 4.0
 """Training after which a block of the rest is worth predicting again."""
 SHARE = 0.25
 """Most of the worker's time that goes to predicting the rest while it trains."""
+BEHIND = 1.0
+"""The same after an edit, until everything was predicted once more: as much as goes to learning."""
 TILE = 64
 """Side of the rest's blocks."""
 SLAB = (8, 128)
@@ -72,7 +74,7 @@ class Schedule:
         self.training = False
         self.trained = 0.0
         self._edited = 0.0
-        self._spent_on_rest = self._spent_on_guesses = 0.0
+        self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
         self._able = self._teachable = self._fitting = False
         self._guess_is_old = True
         self._newest: Box | None = None
@@ -121,10 +123,12 @@ class Schedule:
         """An edit came in, in that box: what was predicted so far is out of date."""
         self._edited, self._newest = self.trained, where
         self._guess_is_old = True
+        self._spent_since_edit = 0.0
 
     def forget(self) -> None:
         """Learning starts anew."""
-        self.trained = self._edited = self._spent_on_rest = self._spent_on_guesses = 0.0
+        self.trained = self._edited = 0.0
+        self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
         self._forget_guess()
         self._rest_at[:] = -np.inf
         self._view = dict.fromkeys(self._view, -np.inf)
@@ -146,9 +150,7 @@ class Schedule:
         refreshed = min(self._view.values(), default=np.inf) > self._edited
         if self.training and self._guess_is_due() and refreshed:
             return Guess(SLICE)
-        # What was never predicted comes before everything else: it costs little with a guess.
-        whole = bool((self._rest_at > -np.inf).all())
-        if self.training and whole and self._spent_on_rest > SHARE * self.trained:
+        if self.training and self._enough_of_the_rest():
             return self._learn()
         urgency = self._urgency()
         worst = int(urgency.argmax())
@@ -176,6 +178,8 @@ class Schedule:
         self._fitting = not done
         self._able |= shown
         self._teachable |= done
+        if shown:
+            self._view = {box: min(at, self._edited) for box, at in self._view.items()}
         self.learned(seconds)
         self._spent_on_guesses += seconds
 
@@ -191,6 +195,7 @@ class Schedule:
         index = self._rest.index(task.box)
         if self._rest_at[index] > -np.inf:
             self._spent_on_rest += seconds
+            self._spent_since_edit += seconds
         self._rest_at[index] = self.trained
         self._doubt[index] = doubt
 
@@ -212,6 +217,14 @@ class Schedule:
         if at <= self._edited:
             return self.trained - self._edited >= FRESH
         return self.trained - at >= EVERY
+
+    def _enough_of_the_rest(self) -> bool:
+        """Whether it is time to learn again before more of the rest is predicted."""
+        if (self._rest_at == -np.inf).any():
+            return False  # with a guess that costs little, and there is nothing to see otherwise
+        if (self._rest_at <= self._edited).any():
+            return self._spent_since_edit > BEHIND * (self.trained - self._edited)
+        return self._spent_on_rest > SHARE * self.trained
 
     def _guess_is_due(self) -> bool:
         wanted = self._guess_is_old or self._fitting

@@ -18,9 +18,10 @@ from napari_densify.session.session import Session
 SAMPLES = 96
 """Voxels along each axis that are looked at, at most. A slice of 96² of them is told from the next
 one as well as with all of its voxels, and a 512³ volume takes no longer than one of 96³."""
-REACH = 0.1
+REACH = 0.3
 """How far from what is painted a voxel counts half, as a share of the volume's mean extent: what
-lies nearer is learned from what is painted already."""
+lies nearer is learned from what is painted already. In twelve states of three hippocampi the slice
+chosen had .80 of the worst slice's mistakes with 0.1, and .84 with 0.3; one by chance had .39."""
 MUCH, SOME = 0.5, 0.2
 """Mean uncertainties from which much and some of a class are called uncertain."""
 

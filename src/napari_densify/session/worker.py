@@ -230,7 +230,7 @@ class Worker:
             interrupt=lambda: bool(self._inbox) or time.perf_counter() >= end
         )
         seconds = time.perf_counter() - start
-        self._schedule.guessed(seconds, shown=stage != "growing", done=stage == "done")
+        self._schedule.guessed(seconds, shown=stage == "shown", done=stage == "done")
 
     def _learn(self, task: Learn) -> list[News]:
         start = time.perf_counter()

@@ -144,7 +144,7 @@ ACTIONS = (
     _plane("yz", "Shift-X", "sagittal"),
     Action(
         "oblique",
-        "",
+        "Shift-O",
         "Paint on a plane at any angle, in a canvas of its own",
         lambda dock, _: dock.planes.oblique.toggle(),
     ),
@@ -212,6 +212,13 @@ ACTIONS = (
         "",
         "Give the project another name or place",
         lambda dock, _: dock.project.save_as.trigger(),
+    ),
+    Action("export", "", "Export the segmentation", lambda dock, _: dock.project.export.trigger()),
+    Action(
+        "next_case",
+        "",
+        "Go on with another image, the next case of this project",
+        lambda dock, _: dock.cases.next.showMenu(),
     ),
     Action("snapshot", "", "Take a snapshot", lambda dock, _: dock.project.snapshot.trigger()),
     Action("snapshots", "", "Show the snapshots", lambda dock, _: dock.project.snapshots.trigger()),
