@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
 from napari_densify.cases.weight import ACCEPTED
@@ -64,6 +65,32 @@ def test_each_does_what_it_says(seed: int, axis: int, position: int) -> None:
             np.testing.assert_array_equal(after, np.where(before > 0, before, shown))
         else:
             assert not after.any()
+
+
+@given(
+    seed=st.integers(0, 99), tilt=st.floats(-89, 89), turn=st.floats(-180, 180),
+    offset=st.floats(-3, 3),
+)  # fmt: skip
+def test_a_slice_at_any_angle_is_completed_accepted_and_cleared(
+    seed: int, tilt: float, turn: float, offset: float
+) -> None:
+    digital = DigitalPlane(ObliquePlane(tilt, turn, offset), (9, 10, 11), (1.0, 1.0, 1.0))
+    on = np.zeros((9, 10, 11), bool)
+    on.reshape(-1)[digital.voxels(np.ones(digital.size, bool))] = True
+    for act in ACTIONS[:3]:
+        session = small_session(seed)
+        before, marks = session.annotation.labels, session.annotation.marks.copy()
+        shown = session.prediction.copy()
+        edit = act(session, digital)
+        after = session.annotation.labels
+        np.testing.assert_array_equal(after[~on], before[~on])
+        instead = {slices.complete: 1, slices.accept: shown, slices.clear: 0}[act]
+        kept = (before > 0) & (act is not slices.clear)
+        np.testing.assert_array_equal(after[on], np.where(kept, before, instead)[on])
+        if edit is not None:
+            session.undo()
+        np.testing.assert_array_equal(session.annotation.marks, marks)
+    assert slices.copy(session, digital) is None
 
 
 def test_what_was_accepted_weighs_no_more_than_a_first_slice(phantom: Volume) -> None:

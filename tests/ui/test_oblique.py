@@ -131,6 +131,22 @@ def test_undo_and_redo_by_key(case, qtbot):
     assert (oblique.annotation.data == oblique.digital.take(case.annotation.data)).all()
 
 
+def test_the_plane_is_completed_and_cleared_by_key(case, qtbot):
+    oblique = case.oblique
+    painted = paint(case, oblique, qtbot)
+    whole = np.flatnonzero(plane_of_all(case, oblique))
+    native = oblique.canvas.canvas.native
+    qtbot.keyClick(native, Qt.Key.Key_Q)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated == whole.size, timeout=LONG)
+    labels = case.session.annotation.at(whole)["label"]
+    np.testing.assert_array_equal(labels == 1, ~np.isin(whole, painted))
+    qtbot.keyClick(native, Qt.Key.Key_D)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated == 0, timeout=LONG)
+    undo = Qt.KeyboardModifier.ControlModifier
+    qtbot.keyClick(native, Qt.Key.Key_Z, undo)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated == whole.size, timeout=LONG)
+
+
 def test_filling_paints_the_whole_plane(case, qtbot):
     oblique = case.oblique
     case.annotation.mode = "fill"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.oblique import DigitalPlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.session import Session
 
@@ -13,7 +15,11 @@ ENOUGH = 0.5
 holds: every slice holds a few voxels of those painted across it."""
 
 
-def complete(session: Session, plane: Plane) -> Edit | None:
+Slice = Plane | DigitalPlane
+"""Of one of the three orientations, or at any angle."""
+
+
+def complete(session: Session, plane: Slice) -> Edit | None:
     """Make background of what is not painted on a slice; None if all of it is.
 
     Raises
@@ -21,31 +27,34 @@ def complete(session: Session, plane: Plane) -> Edit | None:
     Problem
         If the edit cannot be kept, as with all of these.
     """
-    free = session.annotation.on(plane) == 0
-    return session.paint(plane.voxels(free, session.volume.shape), 1)
+    where = _voxels(session, plane)
+    return session.paint(where[session.annotation.at(where)["label"] == 0], 1)
 
 
-def accept(session: Session, plane: Plane) -> Edit | None:
+def accept(session: Session, plane: Slice) -> Edit | None:
     """Annotate a slice as it was predicted; what was painted on it stays as it is.
 
     None if all of it is annotated, or nothing was predicted there yet.
     """
-    predicted = plane.take(session.prediction)
-    where = plane.voxels(predicted > 0, session.volume.shape)
-    return session.commit(session.annotation.accept(where, predicted[predicted > 0]))
+    where = _voxels(session, plane)
+    predicted = session.prediction.reshape(-1)[where]
+    accepted = session.annotation.accept(where[predicted > 0], predicted[predicted > 0])
+    return session.commit(accepted)
 
 
-def clear(session: Session, plane: Plane) -> Edit | None:
+def clear(session: Session, plane: Slice) -> Edit | None:
     """Erase all that is painted on a slice; None if nothing is."""
-    painted = session.annotation.on(plane) > 0
-    return session.paint(plane.voxels(painted, session.volume.shape), 0)
+    where = _voxels(session, plane)
+    return session.paint(where[session.annotation.at(where)["label"] > 0], 0)
 
 
-def copy(session: Session, plane: Plane) -> Edit | None:
+def copy(session: Session, plane: Slice) -> Edit | None:
     """Paint a slice like the nearest annotated one of its orientation, where it is not painted.
 
-    None if there is no such slice, or nothing of it is missing here.
+    None if there is no such slice, as for one at an angle, or nothing of it is missing here.
     """
+    if isinstance(plane, DigitalPlane):
+        return None
     position = neighbour(session.annotation, plane)
     if position is None:
         return None
@@ -64,3 +73,11 @@ def neighbour(annotation: Annotation, plane: Plane) -> int | None:
     if not annotated.size:
         return None
     return int(annotated[np.abs(annotated - plane.position).argmin()])
+
+
+def _voxels(session: Session, plane: Slice) -> NDArray[np.int64]:
+    """Flat indices of all voxels of a slice."""
+    if isinstance(plane, DigitalPlane):
+        return plane.voxels(np.ones(plane.size, bool))
+    height, width = (n for axis, n in enumerate(session.volume.shape) if axis != plane.axis)
+    return plane.voxels(np.ones((height, width), bool), session.volume.shape)

@@ -14,6 +14,7 @@ from napari_densify.cases.annotation import Annotation, Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
 from napari_densify.session.session import Session
+from napari_densify.session.slices import Slice
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.frames import time_of
@@ -224,7 +225,7 @@ class CaseView(QObject):
 
         If it cannot be done the window says why.
         """
-        plane = shown_plane(layer or self.annotation)
+        plane = self._slice_in(layer or self.annotation)
         if plane is None:
             show_info("The 3-D view shows no slice; press one of xy, xz and yz first.")
             return
@@ -236,6 +237,12 @@ class CaseView(QObject):
         if edit is None:
             show_info(action.nothing)
         self.show_edit(edit)
+
+    def _slice_in(self, layer: Labels) -> Slice | None:
+        """The slice that a layer's canvas shows, also the oblique one; None for the 3-D view."""
+        if self.oblique is not None and layer is self.oblique.annotation:
+            return self.oblique.painted()
+        return shown_plane(layer)
 
     def show_edit(self, edit: Edit | None) -> None:
         """Bring the layer to what the session did, so that napari's undo can take it back."""

@@ -108,6 +108,11 @@ class ObliqueView(QWidget):
         """Show another plane."""
         self.controls.setValue(plane)
 
+    def painted(self) -> DigitalPlane:
+        """The plane's voxels, once the last stroke on it has become a part of the annotation."""
+        self._follow()
+        return self.digital
+
     def scroll(self, steps: int) -> None:
         """Move along the normal; a step takes every voxel to the next plane."""
         plane = self.value()

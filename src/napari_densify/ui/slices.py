@@ -10,9 +10,9 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_densify.cases.annotation import Edit
-from napari_densify.cases.plane import Plane
 from napari_densify.session import slices
 from napari_densify.session.session import Session
+from napari_densify.session.slices import Slice
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class SliceAction:
     name: str
     title: str
     nothing: str
-    act: Callable[[Session, Plane], Edit | None]
+    act: Callable[[Session, Slice], Edit | None]
 
 
 ACTIONS = (
