@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -17,6 +18,10 @@ os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 # napari's settings of whoever runs the tests are neither read nor written.
 os.environ.setdefault("NAPARI_CONFIG", "")
+
+# Machines are shared: how long an example takes says nothing.
+hypothesis.settings.register_profile("shared", deadline=None)
+hypothesis.settings.load_profile("shared")
 
 ROOT = Path(__file__).parents[1]
 SHAPE = (24, 28, 32)

@@ -218,3 +218,47 @@ class Keeping:
             if sentence != self._said:
                 self._said = sentence
                 yield Notice(sentence)
+
+
+class NotKept(Keeping):
+    """Keeps nothing, for a session without a project."""
+
+    def __init__(self) -> None:
+        self.mark = ""
+
+    def changed(self, box: Box) -> None:
+        """Not kept."""
+
+    def see(self, view: View) -> None:
+        """Not kept."""
+
+    def check(self, checked: Checked) -> None:
+        """Not kept."""
+
+    def move(self, target: Path) -> None:
+        """There is nothing to move."""
+
+    def take_snapshot(self, name: str) -> None:
+        """Not kept."""
+
+    def follow(self, status: Status, shown: bool) -> None:
+        """Not kept."""
+
+    def scored(self, status: Status, round_: int, agreement: float) -> None:
+        """Not kept."""
+
+    def save_model(self, model: Model) -> Iterator[Notice]:
+        """Not kept."""
+        return iter(())
+
+    def forget(self) -> Iterator[Notice]:
+        """There is nothing to throw away."""
+        return iter(())
+
+    def tick(self) -> Iterator[News]:
+        """There is nothing to write."""
+        return iter(())
+
+    def finish(self) -> Iterator[Notice]:
+        """There is nothing to write."""
+        return iter(())

@@ -26,9 +26,8 @@ from napari_densify.cases.summary import Mark
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
-from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.drive import Drive
-from napari_densify.session.keeping import Keeping
+from napari_densify.session.keeping import Keeping, NotKept
 from napari_densify.session.news import (
     Block,
     Fold,
@@ -48,6 +47,7 @@ from napari_densify.session.news import (
     Taken,
     Train,
 )
+from napari_densify.session.shown import Shown
 from napari_densify.session.worker import Link, Settings, Worker
 
 log = logging.getLogger(__name__)
@@ -82,9 +82,8 @@ class Session:
 
     Attributes
     ----------
-    uncertainty : (z, y, x) uint8
-        How little sure the prediction is, see `Block`; 0 where something is painted and where
-        nothing is predicted.
+    prediction, uncertainty : (z, y, x) uint8
+        What is shown, see `Shown`.
     checked : Checked
         The slices that the user has looked at and found right.
     live : bool
@@ -123,8 +122,9 @@ class Session:
         self.classes = sorted({1, 2, *classes})
         self.settings = settings or Settings()
         self.annotation = project.annotation if project else Annotation(volume.shape)
-        self.prediction: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
-        self.uncertainty: NDArray[np.uint8] = np.zeros(volume.shape, np.uint8)
+        self._show = Shown(self.annotation)
+        self.prediction, self.uncertainty = self._show.prediction, self._show.uncertainty
+        self.disagreements = self._show.disagreements
         self.status = Status(Phase.STARTING)
         self.checked = Checked()
         self.past: list[Entry] = []
@@ -141,9 +141,8 @@ class Session:
         self._shown = False
         self._edits = 0
         self._reset_at = 0
-        self._keeping = Keeping(project, self.prediction) if project else None
+        self._keeping = Keeping(project, self.prediction) if project else NotKept()
         self._agreement = Agreement(self)
-        self.disagreements = Disagreements(self.annotation)
         if project is not None and project.exists:
             self._restore(project)
             if project.writable:
@@ -231,8 +230,7 @@ class Session:
 
     def see(self, view: View) -> None:
         """The user looks at it like this: a project opens the same way again."""
-        if self._keeping is not None:
-            self._keeping.see(view)
+        self._keeping.see(view)
 
     def require(self, labels: Iterable[int]) -> None:
         """Tell these classes apart too, painted or not; before `run`."""
@@ -248,7 +246,7 @@ class Session:
             self._folded[label] = into
             self._edits += 1
             self.drive.post(Fold(label, into))
-        self.prediction[self.prediction == label] = into
+        self._show.fold(label, into)
         self._changed(Box((0, 0, 0), self.volume.shape))
         self._keep_learning()
 
@@ -262,8 +260,7 @@ class Session:
         """The user has looked at a slice and found it right, or takes that back."""
         if (plane in self.checked) != on and not self.read_only:
             self.checked = self.checked.mark(plane, on)
-            if self._keeping is not None:
-                self._keeping.check(self.checked)
+            self._keeping.check(self.checked)
             self.checked_changed.emit(self.checked)
 
     def train(self, on: bool = True) -> None:
@@ -308,22 +305,19 @@ class Session:
     @property
     def mark(self) -> Mark:
         """What the user says of the case, see `cases.summary`."""
-        return self._keeping.mark if self._keeping is not None else ""
+        return self._keeping.mark
 
     @mark.setter
     def mark(self, mark: Mark) -> None:
-        if self._keeping is not None:
-            self._keeping.mark = mark
+        self._keeping.mark = mark
 
     def move(self, target: Path) -> None:
         """Give the project another name or place; `moved` says when it is there."""
-        if self._keeping is not None:
-            self._keeping.move(target)
+        self._keeping.move(target)
 
     def take_snapshot(self, name: str) -> None:
         """Keep the annotation as it is now; `snapshot_taken` says when it is on the disk."""
-        if self._keeping is not None:
-            self._keeping.take_snapshot(name)
+        self._keeping.take_snapshot(name)
 
     def restore(self, then: Annotation) -> Edit | None:
         """Bring an earlier state of the annotation back, as one edit that can be undone.
@@ -339,15 +333,12 @@ class Session:
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
         self.model = None
-        self.prediction[:] = self.uncertainty[:] = 0
-        self.annotation.draw(self.prediction)
-        self.disagreements.forget()
+        self._show.forget()
         self._shown = False
         with self.drive.lock:
-            if self._keeping is not None:
-                self._keeping.changed(Box((0, 0, 0), self.volume.shape))
-                for notice in self._keeping.forget():
-                    self.noticed.emit(notice.sentence)
+            self._keeping.changed(Box((0, 0, 0), self.volume.shape))
+            for notice in self._keeping.forget():
+                self.noticed.emit(notice.sentence)
             self._edits += 1
             self._reset_at = self._edits
             self.drive.post(Reset())
@@ -382,7 +373,7 @@ class Session:
                 if news is not None:
                     yield from self._keep(news)
                     yield news
-                elif self._keeping is not None:
+                else:
                     yield from self._keeping.tick()
         yield Status(Phase.STOPPED)
 
@@ -394,12 +385,12 @@ class Session:
             case Model() if news.edits < self._reset_at:
                 pass
             case Block():
-                self._show(news)
+                self._show.take(news, self._folded)
+                self._changed(news.box)
             case Status():
                 taught = self._edits > 0 or len(self.others) > 0
                 shown = news.complete and news.edits >= self._edits and taught
-                if self._keeping is not None:
-                    self._keeping.follow(news, shown and not self._shown)
+                self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown
                 self.status = news
                 if self._rest_after is not None and _beyond(news, self._rest_after):
@@ -418,9 +409,8 @@ class Session:
 
     def close(self) -> None:
         """Write what is left and let go of the project; `run` does so at its end."""
-        if self._keeping is not None:
-            for notice in self._keeping.finish():
-                log.warning("%s", notice.sentence)
+        for notice in self._keeping.finish():
+            log.warning("%s", notice.sentence)
 
     def _restore(self, project: ProjectFolder) -> None:
         """Go on from what the project holds."""
@@ -471,26 +461,13 @@ class Session:
 
     def _keep(self, news: News) -> Iterator[Notice]:
         """Save a model, without holding up the user's side; unless it is from before a reset."""
-        if self._keeping is not None and isinstance(news, Model) and news.edits >= self._reset_at:
+        if isinstance(news, Model) and news.edits >= self._reset_at:
             yield from self._keeping.save_model(news)
             if news.edits < self._reset_at:
                 yield from self._keeping.forget()
 
-    def _show(self, block: Block) -> None:
-        inside = block.box.slices
-        painted = self.annotation.read(block.box)["label"]
-        self.disagreements.note(block.box, painted, block.labels)
-        labels = block.labels
-        for label, into in self._folded.items():  # it may be from before the worker knew
-            labels = np.where(labels == label, np.uint8(into), labels)
-        # What the user painted always wins over what the network says.
-        self.prediction[inside] = np.where(painted, painted, labels)
-        self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
-        self._changed(block.box)
-
     def _changed(self, box: Box) -> None:
-        if self._keeping is not None:
-            self._keeping.changed(box)
+        self._keeping.changed(box)
         self.prediction_changed.emit(box)
 
     def _commit(self, edit: Edit) -> None:
@@ -504,10 +481,7 @@ class Session:
             self._edits += 1
             self.drive.post(edit)
         self._shown = False
-        painted = edit.after["label"]
-        where, painted = edit.where[painted > 0], painted[painted > 0]
-        self.prediction.reshape(-1)[where] = painted
-        self.uncertainty.reshape(-1)[where] = 0
+        self._show.follow(edit)
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)
@@ -517,8 +491,7 @@ class Session:
     def _score(self, ended: int) -> None:
         score = self._agreement.score(ended)
         if score is not None:
-            if self._keeping is not None:
-                self._keeping.scored(self.status, ended, score)
+            self._keeping.scored(self.status, ended, score)
             self.scored.emit(ended, score)
 
     def _meet_worker(self) -> Link:

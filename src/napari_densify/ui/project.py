@@ -40,6 +40,8 @@ class ProjectBar(QWidget):
 
     openRequested = Signal(Path)
     exportRequested = Signal()
+    modelRequested = Signal()
+    labelsRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +60,8 @@ class ProjectBar(QWidget):
         self.snapshot = self.menu.addAction("Take a snapshot…", self._take_snapshot)
         self.snapshots = self.menu.addAction("Snapshots…", self._show_snapshots)
         self.menu.addSeparator()
+        self.model = self.menu.addAction("Start from a model…", self.modelRequested)
+        self.labels = self.menu.addAction("Import labels…", self.labelsRequested)
         self.export = self.menu.addAction("Export…", self.exportRequested)
         self.menu.addSeparator()
         self.show_log = self.menu.addAction("Show the log", _show_log)
@@ -92,6 +96,8 @@ class ProjectBar(QWidget):
             action.setEnabled(ours)
         self.snapshots.setEnabled(project is not None)
         self.export.setEnabled(case is not None)
+        self.model.setEnabled(case is None)
+        self.labels.setEnabled(case is not None and not case.session.read_only)
         if case is not None:
             case.session.moved.connect(self._moved)
             case.session.snapshot_taken.connect(self._taken)

@@ -28,6 +28,7 @@ from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.exchange import Exchange
 from napari_densify.ui.export import ExportDialog
 from napari_densify.ui.finding import Place
 from napari_densify.ui.frames import Frames, show_frame
@@ -98,6 +99,7 @@ class SegmentWidget(QWidget):
         self.frames = Frames(viewer, self)
         self.hint = FirstHint()
         self.classes = ClassTable()
+        self.exchange = Exchange(self.classes, self)
         self.planes = PlaneButtons()
         self.slices = SliceButtons()
         self.learning = LearningBar(self._settings.strength)
@@ -111,6 +113,7 @@ class SegmentWidget(QWidget):
         self.parts: tuple[Part, ...] = (
             self.hint,
             ClassSurgery(self.classes),
+            self.exchange,
             self.planes,
             self.slices,
             self.learning,
@@ -221,6 +224,8 @@ class SegmentWidget(QWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
+        self.project.modelRequested.connect(self.exchange.ask_for_model)
+        self.project.labelsRequested.connect(self.exchange.ask_for_labels)
         self.project.exportRequested.connect(self.export)
         self.cases.caseRequested.connect(self.go_to_case)
         self.cases.nextRequested.connect(self.next_case)
@@ -240,8 +245,8 @@ class SegmentWidget(QWidget):
         self, volume: Volume, project: ProjectFolder | None, others: Sequence[Replay]
     ) -> Session:
         """The session of a volume and what its project holds; called in a thread of its own."""
-        settings, open_worker = self._settings, self._open_worker
-        return Session(volume, (), settings, open_worker, project=project, others=others)
+        settings, model = self.exchange.begin(self._settings, volume, project)
+        return Session(volume, (), settings, self._open_worker, model, project, others)
 
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer

@@ -223,6 +223,19 @@ ACTIONS = (
     Action("snapshot", "", "Take a snapshot", lambda dock, _: dock.project.snapshot.trigger()),
     Action("snapshots", "", "Show the snapshots", lambda dock, _: dock.project.snapshots.trigger()),
     Action(
+        "start_from_model",
+        "",
+        "Start the next project from a model",
+        lambda dock, _: dock.project.model.trigger(),
+        needs_case=False,
+    ),
+    Action(
+        "import_labels",
+        "",
+        "Import labels from another program",
+        lambda dock, _: dock.project.labels.trigger(),
+    ),
+    Action(
         "copy_volumes",
         "",
         "Copy the volumes of the classes as text",

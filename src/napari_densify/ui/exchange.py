@@ -1,0 +1,142 @@
+"""What comes from elsewhere: a model to begin with, labels drawn in another program."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from napari.qt.threading import create_worker
+from napari.utils.notifications import show_error, show_info
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
+
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats.segments import read_segments
+from napari_densify.cases.imported import as_annotation
+from napari_densify.cases.model import SUFFIX, ModelCard, read_model
+from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import Label
+from napari_densify.cases.volume import Volume
+from napari_densify.session.worker import Settings
+from napari_densify.ui.case import CaseView
+from napari_densify.ui.classes import ClassRow, ClassTable
+
+
+class Exchange(QObject):
+    """Takes in models and labels for a dock.
+
+    Parameters
+    ----------
+    classes : ClassTable
+        Gets the classes that come along.
+    asks : QWidget
+        Over which the dialogs open.
+    """
+
+    def __init__(self, classes: ClassTable, asks: QWidget) -> None:
+        super().__init__(asks)
+        self._classes, self._asks = classes, asks
+        self._case: CaseView | None = None
+        self._model: tuple[ModelCard, bytes] | None = None
+
+    def follow(self, case: CaseView | None) -> None:
+        """Take labels into a running case from now on; a model serves the first one only."""
+        self._case = case
+        if case is not None:
+            self._model = None
+
+    def ask_for_model(self) -> None:
+        """Let the next new project begin with a model file."""
+        name, _ = QFileDialog.getOpenFileName(
+            self._asks, "Start from a model", "", f"Models (*{SUFFIX})"
+        )
+        if name:
+            self.start_from(Path(name))
+
+    def start_from(self, path: Path) -> None:
+        """Let the next new project begin with a model file; its classes are shown at once."""
+        try:
+            self._model = read_model(path)
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        self._classes.setValue([ClassRow.of(row) for row in self._model[0].classes])
+        show_info(f"The next image that you annotate begins with {path.name}.")
+
+    def begin(
+        self, settings: Settings, volume: Volume, project: ProjectFolder | None
+    ) -> tuple[Settings, bytes | None]:
+        """Settings and weights that a session begins with; a project goes on with its own.
+
+        Raises
+        ------
+        Problem
+            If the model cannot take the image.
+        """
+        if self._model is None or (
+            project is not None and (project.exists or project.home != project.path)
+        ):
+            return settings, None
+        card, weights = self._model
+        card.check_image(volume)
+        return replace(settings, widths=card.widths, spacing=card.spacing), weights
+
+    def ask_for_labels(self) -> None:
+        """Take a file of labels into the running case."""
+        name, _ = QFileDialog.getOpenFileName(self._asks, "Import labels")
+        if not name:
+            return
+        buttons = QMessageBox.StandardButton
+        answer = QMessageBox.question(
+            self._asks,
+            "Import labels",
+            "Is what has no label in the file background? No leaves it not annotated.",
+            buttons.Yes | buttons.No | buttons.Cancel,
+        )
+        if answer != buttons.Cancel:
+            self.take_labels(Path(name), complete=answer == buttons.Yes)
+
+    def take_labels(self, path: Path, complete: bool = False) -> None:
+        """Take a file of labels into the running case, as one edit; read in a thread."""
+        case = self._case
+        if case is None:
+            return
+        rows = [row.keep() for row in self._classes.value()]
+        read: Callable[[], tuple[NDArray[np.uint8], list[Label]]] = partial(
+            _read, path, case.session.volume, rows, complete
+        )
+        worker = create_worker(read, _ignore_errors=True)
+        worker.returned.connect(partial(self._taken, case))
+        worker.errored.connect(self._failed)
+        worker.start()
+
+    def _taken(self, case: CaseView, result: tuple[NDArray[np.uint8], list[Label]]) -> None:
+        labels, rows = result
+        if case is not self._case:
+            return
+        self._classes.setValue([ClassRow.of(row) for row in rows])
+        case.set_classes(self._classes.value())
+        where = np.flatnonzero(labels)
+        try:
+            edit = case.session.paint(where, labels.reshape(-1)[where])
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        case.show_edit(edit)
+        if edit is None:
+            show_info("Everything in the file is annotated like that already.")
+        else:
+            show_info(f"Took {edit.where.size:,} voxels; undo takes them back.")
+
+    def _failed(self, error: Exception) -> None:
+        show_error(str(error) if isinstance(error, Problem) else f"Cannot read the labels: {error}")
+
+
+def _read(
+    path: Path, volume: Volume, rows: list[Label], complete: bool
+) -> tuple[NDArray[np.uint8], list[Label]]:
+    return as_annotation(*read_segments(path), volume, rows, complete)

@@ -1,0 +1,56 @@
+"""A model to begin with and labels of another program, by the dock's menu."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_densify.cases.formats import read_volume
+from napari_densify.cases.formats.medical import to_image
+from napari_densify.cases.model import model_of, write_model
+
+from .conftest import LONG, phantom
+from .test_painting import agrees
+
+
+def test_a_model_begins_a_project_and_labels_become_one_edit(
+    viewer, open_dock, qtbot, monkeypatch, made: Path, tmp_path: Path
+):
+    shutil.copytree(made, tmp_path / "made")
+    card, model = model_of(tmp_path / "made" / "ct.densify")
+    write_model(tmp_path / "ball.safetensors", model)
+    image, truth = phantom()
+    sitk.WriteImage(to_image(read_volume(made / "ct.tif").like(image)), str(tmp_path / "next.nrrd"))
+    viewer.open(str(tmp_path / "next.nrrd"), plugin="napari-densify")
+    dock = open_dock()
+    chosen = tmp_path / "ball.safetensors"
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(chosen), ""))
+    dock.project.model.trigger()
+    assert [row.name for row in dock.classes.value()] == ["background", "ball"]
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    session = dock.case.session
+    assert session.model == model
+    assert session.settings.widths == card.widths
+    assert session.settings.spacing == card.spacing
+    assert not dock.project.model.isEnabled()
+    chosen = tmp_path / "labels.nrrd"
+    part = to_image(session.volume.like(truth))[:, :, 5:15]
+    sitk.WriteImage(part, str(chosen))
+    yes = QMessageBox.StandardButton.Yes
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    session.edited.connect((edits := []).append)
+    dock.project.labels.trigger()
+    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
+    expected = np.zeros_like(truth)
+    expected[5:15] = truth[5:15] + 1
+    np.testing.assert_array_equal(session.annotation.labels, expected)
+    np.testing.assert_array_equal(dock.case.annotation.data, expected)
+    qtbot.waitUntil(lambda: session.status.steps > card.steps, timeout=LONG)
+    dock.case.annotation.undo()
+    qtbot.waitUntil(lambda: session.annotation.annotated == 0, timeout=LONG)
+    assert agrees(dock.case)()
