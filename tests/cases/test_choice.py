@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_densify.cases.choice import Axes, Choice
+from napari_densify.cases.formats import read_part
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import describe
@@ -77,3 +78,15 @@ def test_each_frame_has_its_own_project(tmp_path) -> None:
     volumes = [Volume(np.zeros((8, 9, 10)), choice=Choice("tzyx", (), t)) for t in (0, 12)]
     names = [place_for(volume, file, "abc").name for volume in volumes]
     assert names == ["cells-frame0000.densify", "cells-frame0012.densify"]
+
+
+def test_the_part_that_a_case_is_of_is_read_from_its_file(tmp_path) -> None:
+    series = np.random.default_rng(0).random((5, 8, 9, 10))
+    np.save(tmp_path / "cells.npy", series)
+    about = describe(Volume(series[3], choice=Choice("tzyx", (), 3)), tmp_path / "cells.npy")
+    part = read_part(tmp_path / "cells.npy", about)
+    np.testing.assert_array_equal(part.data, series[3])
+    assert part.choice == about.choice
+    np.save(tmp_path / "short.npy", series[:2])
+    with pytest.raises(Problem, match="choose them again"):
+        read_part(tmp_path / "short.npy", about)

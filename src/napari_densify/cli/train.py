@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from rich.markup import escape
 
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.formats import read_labels, read_volume
+from napari_densify.cases.formats import read_labels, read_part, read_volume
 from napari_densify.cases.model import read_model
 from napari_densify.cases.place import case_with, check_target, place_in
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, describe
-from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.cases.volume import Volume, content_hash, notes_on_values
 from napari_densify.cli.checks import check_device
 from napari_densify.cli.shared import Device, Image, Seconds, Seed, console, progress
 from napari_densify.session.news import Phase
@@ -46,6 +46,8 @@ def train_command(
     Example: `napari-densify train ct.nii.gz painted.nii.gz --out ct.densify`
     """
     volume = read_volume(image)
+    for note in notes_on_values(volume):
+        console.print(escape(note))
     labels, classes = _read_annotation(annotation, volume)
     check_device(device)
     check_target(out)
@@ -118,7 +120,7 @@ def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> None:
 
 def _image_of(home: Path, image: ImageReference) -> Volume | None:
     file = image.find(home)
-    return read_volume(file) if file is not None else None
+    return read_part(file, image) if file is not None else None
 
 
 def _read_annotation(file: Path, volume: Volume) -> tuple[NDArray[np.uint8], list[int]]:

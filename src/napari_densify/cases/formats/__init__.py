@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import check_labels
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, is_dicom
+from napari_densify.cases.project import ImageReference, Label, is_dicom
 from napari_densify.cases.volume import Volume, check_image
 
 from . import arrays, dicom, medical, ome_zarr, tiff
@@ -48,6 +49,20 @@ def read_volume(path: Path) -> Volume:
     volume = read_any(path)
     check_image(volume.data, path.name)
     return volume
+
+
+def read_part(path: Path, image: ImageReference) -> Volume:
+    """Read what a case is of: the chosen frame and channels of an image.
+
+    Raises
+    ------
+    Problem
+        If there is no such file, or it has not that frame and these channels.
+    """
+    whole_image = read_any(path)
+    data = image.choice.take(whole_image.data, path.name)
+    check_image(data, path.name)
+    return replace(whole_image, data=data, choice=image.choice)
 
 
 def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
