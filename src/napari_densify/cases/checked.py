@@ -54,6 +54,10 @@ class Checked(BaseModel):
         )
         return Checked(slices=(z, y, x))
 
+    def share(self, shape: Shape) -> float:
+        """How much of a volume is checked: of the orientation in which most of it is, 0 to 1."""
+        return max(len(each) / n for each, n in zip(self.slices, shape, strict=True))
+
     def next_after(self, plane: Plane, shape: Shape) -> Plane | None:
         """The next slice of its orientation that is not checked, from the start after the last.
 

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_densify.cases import disk
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.checked import read_checked
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, Project
@@ -50,12 +51,19 @@ class Summary(BaseModel):
 
 @dataclass(frozen=True)
 class CaseEntry:
-    """A row in the list of a project's cases."""
+    """A row in the list of a project's cases.
+
+    Attributes
+    ----------
+    checked : float
+        Share of its slices that are checked, see `Checked.share`.
+    """
 
     folder: Path
     name: str
     spacing: Triple
     summary: Summary
+    checked: float
 
 
 def summarise(annotation: Annotation, prediction: NDArray[np.uint8], mark: Mark) -> Summary:
@@ -104,8 +112,9 @@ def list_cases(home: Path) -> list[CaseEntry]:
     for folder in cases_of(home):
         try:
             image = Project.read(folder).image
+            checked = read_checked(folder, image.shape).share(image.shape)
         except Problem:
             continue
         name = Path(image.path).name or folder.name.removesuffix(SUFFIX)
-        entries.append(CaseEntry(folder, name, image.spacing, read_summary(folder)))
+        entries.append(CaseEntry(folder, name, image.spacing, read_summary(folder), checked))
     return entries

@@ -44,7 +44,7 @@ class CasesPanel(LivePanel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Cases", EVERY_MS, parent)
         self.list = QTreeWidget()
-        self.list.setHeaderLabels(["case", "state", "painted", "volumes"])
+        self.list.setHeaderLabels(["case", "state", "painted", "checked", "volumes"])
         self.list.setRootIsDecorated(False)
         self.list.setFixedHeight(110)
         self.list.setToolTip("Double-click a case to go on with it")
@@ -89,8 +89,9 @@ class CasesPanel(LivePanel):
         if project is None or not project.exists:
             return []
         now = summarise(session.annotation, session.prediction, session.mark)
+        checked = session.checked.share(session.volume.shape)
         return [
-            replace(entry, summary=now) if entry.folder == project.path else entry
+            replace(entry, summary=now, checked=checked) if entry.folder == project.path else entry
             for entry in list_cases(project.home)
         ]
 
@@ -117,7 +118,8 @@ class CasesPanel(LivePanel):
             f"{self.name_of(label)} {volume_text(voxels * z * y * x, unit)}"
             for label, voxels in summary.volumes.items()
         )
-        row = QTreeWidgetItem([entry.name, summary.state, f"{summary.painted:,}", volumes])
+        progress = [f"{summary.painted:,}", f"{entry.checked:.0%}"]
+        row = QTreeWidgetItem([entry.name, summary.state, *progress, volumes])
         row.setData(0, Qt.ItemDataRole.UserRole, entry.folder)
         font = row.font(0)
         font.setBold(entry.folder == self._open_folder())
