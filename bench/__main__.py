@@ -11,11 +11,24 @@ from bench.corrections import corrections
 from bench.cost import cost
 from bench.faults.run import faults
 from bench.learning import learning
+from bench.next_case import next_case
 from bench.oblique import oblique
+from bench.smooth import smooth
 from bench.suggestions import suggestions
 from bench.window import window
 
-PARTS = ("window", "oblique", "learning", "cost", "faults", "compare", "corrections", "suggestions")
+PARTS = (
+    "window",
+    "smooth",
+    "oblique",
+    "learning",
+    "next-case",
+    "cost",
+    "faults",
+    "compare",
+    "corrections",
+    "suggestions",
+)
 SHORT = "hippocampus_004,nuclei"
 """Volumes of the short comparison; `make bench-full` takes all of them."""
 
@@ -33,10 +46,14 @@ def main(
         raise typer.BadParameter(f"there is no part “{only}”; choose from {', '.join(PARTS)}")
     if only in ("", "window"):
         window()
+    if only in ("", "smooth"):
+        smooth()
     if only in ("", "oblique"):
         oblique()
     if only in ("", "learning"):
         learning(seeds)
+    if only in ("", "next-case"):
+        next_case(seeds=seeds)
     if only in ("", "cost"):
         cost()
     unharmed = only not in ("", "faults") or faults()

@@ -15,6 +15,7 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 from rich.console import Console
 
+from bench.metronome import Metronome
 from bench.report import OUT, Figure, report
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
@@ -23,7 +24,6 @@ from napari_densify.session.news import Status
 from napari_densify.session.robot import Robot
 from napari_densify.ui.case import CaseView
 
-TICK_MS = 5
 STROKES = 12
 PAUSE_MS = 4000
 """Between strokes; the slice must be up to date again well before."""
@@ -36,7 +36,6 @@ class Painter(QObject):
         super().__init__()
         self.viewer, self.case, self.robot = viewer, case, Robot(truth)
         self.waits: list[float] = []
-        self.gaps: list[float] = []
         self.whole = float("nan")
         self._stroke_at: float | None = None
         self._last_stroke_at = 0.0
@@ -44,9 +43,7 @@ class Painter(QObject):
         self._stroke: tuple[int, ...] = ()
         self._block: Box | None = None
         self._fresh = False
-        self._last_tick = time.perf_counter()
-        self._metronome = QTimer(self, interval=TICK_MS)
-        self._metronome.timeout.connect(self._tick)
+        self.metronome = Metronome(self)
         self._brush = QTimer(self, interval=PAUSE_MS)
         self._brush.timeout.connect(self._paint_stroke)
         case.session.prediction_changed.connect(self._predicted)
@@ -57,8 +54,7 @@ class Painter(QObject):
         for plane in self.robot.planes(3):
             for stroke in self.robot.paint(plane):
                 self._put(plane, stroke.mask, stroke.label)
-        self._last_tick = time.perf_counter()
-        self._metronome.start()
+        self.metronome.start()
         self._brush.start()
 
     def _put(self, plane: Plane, mask: np.ndarray, label: int) -> None:
@@ -98,7 +94,7 @@ class Painter(QObject):
             self._fresh |= all(a <= n < b for a, n, b in inside)
         if status.complete and len(self.waits) == STROKES:
             self.whole = time.perf_counter() - self._last_stroke_at
-            self._metronome.stop()
+            self.metronome.stop()
             self._brush.stop()
             self.viewer.close()
 
@@ -106,11 +102,6 @@ class Painter(QObject):
         if self._stroke_at is not None and self._fresh:
             self.waits.append(time.perf_counter() - self._stroke_at)
             self._stroke_at = None
-
-    def _tick(self) -> None:
-        now = time.perf_counter()
-        self.gaps.append(now - self._last_tick)
-        self._last_tick = now
 
 
 def window() -> None:
@@ -138,7 +129,7 @@ def window() -> None:
     napari.run()
     painter = painters[0]
     running = [s for s in last if s.steps]
-    stalls = sorted(max(g - TICK_MS / 1000, 0) for g in painter.gaps)
+    stalls = painter.metronome.stalls
     Console().print(f"{len(stalls)} ticks, strokes: {[f'{w:.2f}' for w in painter.waits]} s")
     figures = [
         Figure("dock opens, s", opened, 1.0),
