@@ -14,6 +14,7 @@ import pytest
 import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
+from napari_densify.cases.choice import Choice
 from napari_densify.cases.formats import read_any, read_segmentation, write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
@@ -323,3 +324,11 @@ def test_what_lies_elsewhere_is_not_compared(tmp_path: Path, densify: Run) -> No
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "y.nrrd")
     with pytest.raises(Problem, match="There is no file"):
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "gone.nrrd")
+
+
+def test_the_chosen_channels_of_an_image_go_in(project: Path) -> None:
+    network = replace(Network.read(project), choice=Choice("czyx", (2, 0)))
+    image = Volume(np.arange(3 * 8**3).reshape(3, 8, 8, 8))
+    np.testing.assert_array_equal(network.part(image).data, image.data[[2, 0]])
+    fitting = image.like(image.data[:2])
+    assert network.part(fitting) is fitting

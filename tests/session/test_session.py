@@ -387,6 +387,25 @@ def test_it_goes_on_from_a_saved_model(
     np.testing.assert_array_equal(copy.prediction[free], session.prediction[free])
 
 
+def test_a_model_is_shown_before_anything_is_painted_though_it_is_to_train(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
+) -> None:
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 1)
+    session.pause()
+    go(lambda: session.model is not None)
+    copy = Session(phantom, settings=tiny, model=session.model)
+    copy.train()
+    drive(copy)(complete(copy))
+    assert copy.status.phase == Phase.WAITING or copy.status.complete
+    assert (copy.prediction > 0).all()
+    edit = copy.paint(np.arange(5), 3)
+    assert edit is not None
+    assert edit.round_after == 1
+
+
 def test_stopping_ends_the_loop(session: Session) -> None:
     go = Drive(session)
     go.turns(1)

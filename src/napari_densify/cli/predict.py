@@ -108,7 +108,7 @@ def _predict(
     bar: Progress,
     task: TaskID,
 ) -> Segmentation:
-    volume = read_volume(image)
+    volume = network.part(read_volume(image))
     start = bar.tasks[task].completed
     classes = sorted(network.classes, key=lambda each: each.label)
     with tempfile.TemporaryFile() as file:

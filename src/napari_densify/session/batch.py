@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import tiles
+from napari_densify.cases.choice import Choice
 from napari_densify.cases.description import Description
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
@@ -33,6 +34,8 @@ class Network:
     widths : tuple of ints
     spacing : (3,) floats
         Voxel size that it works on.
+    choice : Choice
+        Which part of an image goes in.
     project : Path
         Whose it is.
     """
@@ -41,6 +44,7 @@ class Network:
     classes: tuple[Label, ...]
     widths: tuple[int, ...]
     spacing: Triple
+    choice: Choice
     project: Path
 
     @classmethod
@@ -57,7 +61,17 @@ class Network:
         if model is None:
             raise Problem(f"{project} holds no trained model; train it first.")
         value = about.value
-        return cls(model, value.classes, value.learning.widths, about.spacing, about.home)
+        widths, choice = value.learning.widths, value.image.choice
+        return cls(model, value.classes, widths, about.spacing, choice, about.home)
+
+    def part(self, image: Volume) -> Volume:
+        """Those channels of an image that the network has learned from.
+
+        An image that has no such channels is left as it is: maybe it has just those.
+        """
+        if not self.choice.channels or not self.choice.fits(image.data.shape):
+            return image
+        return image.like(self.choice.take(image.data, image.name))
 
 
 def segment(

@@ -388,7 +388,7 @@ class Session:
                 self._show.take(news, self._folded)
                 self._changed(news.box)
             case Status():
-                taught = self._edits > 0 or len(self.others) > 0
+                taught = self._edits > 0 or len(self.others) > 0 or self.model is not None
                 shown = news.complete and news.edits >= self._edits and taught
                 self._keeping.follow(news, shown and not self._shown)
                 self._shown |= shown

@@ -105,6 +105,7 @@ class Worker:
         self._first_prediction = float("nan")
         self._saved_at = 0.0
         self._asked_for_model = False
+        self._wanted = False
         self._replayed: list[Replay] = []
         self._folded: dict[int, int] = {}
         self._learner = self._new_learner()
@@ -119,8 +120,9 @@ class Worker:
         if self._asked_for_model:
             self._asked_for_model = False
             return [*news, *self._save(), self._status(None)]
-        able = self._learner.ready or not self._schedule.training
-        task = self._schedule.next() if able else None
+        # Before there are two classes to tell apart a loaded model is shown all the same.
+        self._schedule.training = self._wanted and self._learner.ready
+        task = self._schedule.next()
         if isinstance(task, Learn):
             news += self._learn(task)
         elif isinstance(task, Guess):
@@ -178,7 +180,7 @@ class Worker:
             elif isinstance(message, Look):
                 self._schedule.look(message.plane)
             elif isinstance(message, Train):
-                self._schedule.training = message.on
+                self._wanted = message.on
             elif isinstance(message, Strength):
                 self._settings = replace(self._settings, strength=message.value)
                 self._learner.set_strength(message.value)
@@ -263,7 +265,7 @@ class Worker:
 
         if isinstance(task, Predict):
             phase = Phase.PREDICTING
-        elif not self._schedule.training:
+        elif not self._wanted:
             phase = Phase.PAUSED
         else:
             phase = Phase.TRAINING if self._learner.ready else Phase.WAITING
