@@ -6,7 +6,7 @@ from pathlib import Path
 
 from napari_densify.ui.shortcuts import key_table
 
-PAGE = Path(__file__).parent / "quickstart.md"
+PAGE = Path(__file__).parent / "guide.md"
 BEGIN, END = "<!-- keys: written by docs/keys.py -->\n\n", "\n\n<!-- end of keys -->"
 
 

@@ -45,7 +45,7 @@ def test_no_key_is_given_twice_or_taken_from_painting():
 
 
 def test_the_documentation_has_the_table_of_keys():
-    assert key_table() in (ROOT / "docs" / "quickstart.md").read_text()
+    assert key_table() in (ROOT / "docs" / "guide.md").read_text()
 
 
 def choose(viewer, qtbot, words: str) -> None:
