@@ -215,7 +215,7 @@ def test_strength_reaches_the_weights_that_are_trained_with(
 
     def ratio() -> float:
         whole = torch.from_numpy(np.indices(truth.shape))
-        read = [learner.case.patches.read((0, 0, 0), whole, fold) for fold in range(FOLDS)]
+        read = [learner.case.patches.read((0, 0, 0), whole, fold) for fold in range(FOLDS + 1)]
         weight = sum(weight for *_, weight in read).view(truth.shape).numpy()
         same = learner.annotation.labels == 2
         return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
@@ -267,3 +267,25 @@ def test_the_device_is_picked_by_itself() -> None:
 def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):
         pick_device(name)
+
+
+def test_corrections_are_learned_with_the_guess_that_knows_them(
+    phantom: Volume, truth: NDArray[np.uint8]
+) -> None:
+    learner = make(phantom.data)
+    for plane in PLANES:
+        paint(learner, plane, truth)
+    wrong = np.flatnonzero(learner.annotation.labels == 0)[:7]
+    edit = learner.annotation.change(wrong, 2, wrong=True, new_round=True)
+    assert edit is not None
+    learner.apply(edit)
+    learner.guess_anew()
+    whole = torch.from_numpy(np.indices(truth.shape))
+    for number in range(FOLDS + 1):
+        *_, weight = learner.case.patches.read((0, 0, 0), whole, number)
+        counts = np.flatnonzero(weight.numpy())
+        if number == FOLDS:
+            np.testing.assert_array_equal(counts, wrong)
+        else:
+            assert counts.size
+            assert not np.isin(wrong, counts).any()

@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.learn import augment
+from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.inputs import Inputs
 from napari_densify.learn.sampler import Sampler
 from napari_densify.learn.supervision import Supervision
@@ -47,11 +49,11 @@ class Patches:
         target : (n, z, y, x) int64
             Class indices.
         weight : (n, z, y, x) float32
-            w; 0 in the folds of the annotation that the guess in `values` has seen.
+            w; 0 where another guess than the one in `values` is to be learned from.
         """
         patches = self.sampler.draw(count)
         size = patches[0].box.shape
-        folds = self.inputs.guess.folds.at(np.array([patch.voxel for patch in patches]))
+        folds = self._guess_at(np.array([patch.voxel for patch in patches]))
         turn = patches[0].turn
         tilt = None if turn is None else torch.from_numpy(turn).float()
         moved = augment.sources(count, size, self.spacing, self._random, tilt)
@@ -78,14 +80,14 @@ class Patches:
         moved : (3, z, y, x) int64
             Where the voxels come from, from the corner on.
         fold : int
-            What of the annotation counts, and what the guess has not seen.
+            Which guess the network sees, and so what of the annotation counts, see `_guess_at`.
         """
         shape = self.inputs.shape
         there = [m.numpy().ravel() + a for m, a in zip(moved, corner, strict=True)]
         zyx = [np.clip(t, 0, n - 1) for t, n in zip(there, shape, strict=True)]
         where = np.ravel_multi_index(zyx, shape)
         index, weight = self.supervision.at(where)
-        counts = self.inputs.guess.folds.at(where) == fold
+        counts = self._guess_at(where) == fold
         for original, inside in zip(there, zyx, strict=True):
             counts &= original == inside
         return (
@@ -93,3 +95,17 @@ class Patches:
             torch.from_numpy(index),
             torch.from_numpy(weight * counts),
         )
+
+    def _guess_at(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Which guess the network learns from at voxels: the one that has not seen their fold.
+
+        Where a prediction was corrected it is the one that has. Those voxels were painted because
+        they were wrong: a guess that has not seen them is wrong on all of them, and from that the
+        network learned to contradict it everywhere. Dice of hippocampus_004 and _006 after three
+        corrected slices .857 and .880, with guesses that have not seen them .827 and .853, after
+        the first one .788 and .766, and .707 and .659 (.801 and .790 before the network's 30
+        steps).
+        """
+        corrected = self.supervision.annotation.at(where)["wrong"]
+        fold: NDArray[np.uint8] = np.where(corrected, SHOWN, self.inputs.guess.folds.at(where))
+        return fold
