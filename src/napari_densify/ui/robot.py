@@ -11,6 +11,7 @@ from napari_densify.session.robot import Stroke
 from napari_densify.session.simulate import Run, Simulation
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.segment import SegmentWidget
+from napari_densify.ui.view import show_plane
 
 STROKE_MS = 250
 """Time between strokes, so that a person can follow."""
@@ -118,7 +119,7 @@ class WindowRobot(QObject):
         stroke = self._strokes.pop(0)
         plane, viewer = stroke.plane, self._widget.viewer
         self._widget.planes.setValue(plane.orientation)
-        viewer.dims.set_current_step(viewer.dims.ndim - 3 + plane.axis, plane.position)
+        show_plane(viewer, self.case.annotation, plane)
         self._widget.classes.pick(stroke.label)
         shape = self._truth.shape
         voxels = plane.voxels(stroke.mask, (shape[0], shape[1], shape[2]))
