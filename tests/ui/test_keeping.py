@@ -29,7 +29,7 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
         dock.choice.annotate.click()
     case, folder = dock.case, tmp_path / "ct.densify"
     assert not folder.exists(), "nothing is written before the first stroke"
-    dock.classes.setColour(2, "#123456")
+    dock.classes.change(2, colour="#123456")
     for axis in range(3):
         paint_slice(case, Plane(axis, 12), phantom()[1])
     qtbot.waitUntil(agrees(case), timeout=LONG)
