@@ -19,8 +19,8 @@ demo: install
 	$(BIN)/napari-densify demo --out demo-out
 
 check: install
-	$(BIN)/ruff check src tests bench docs
-	$(BIN)/ruff format --check src tests bench docs
+	$(BIN)/ruff check src tests bench docs pretrain
+	$(BIN)/ruff format --check src tests bench docs pretrain
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/npe2 validate napari-densify

@@ -12,6 +12,7 @@ OURS, FOREST = "ours", "forest"
 METHODS = {
     OURS: ("bench.ours", "ours", ()),
     FOREST: ("bench.peers.forests", "random_forest", ("sklearn", "skimage")),
+    "scratch": ("bench.ours", "from_scratch", ()),
     "boosted": ("bench.peers.forests", "boosted_trees", ("sklearn", "skimage")),
     "monai": ("bench.peers.networks", "monai_unet", ("monai",)),
     "pytorch-3dunet": ("bench.peers.networks", "pytorch_3dunet", ("pytorch3dunet", "monai")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from bench.rates import measure
 from bench.volumes import Task
 from napari_densify.cases.box import tiles
 from napari_densify.cases.volume import Volume
+from napari_densify.learn import pretrained
 from napari_densify.session.news import Status
 from napari_densify.session.schedule import TILE
 from napari_densify.session.session import Session
@@ -53,6 +55,12 @@ def ours(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
 
         facts |= measure(lambda: learner.advance(0.0), predict, learner.device)
     return facts
+
+
+def from_scratch(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
+    """The same with a network that has learned nothing beforehand."""
+    with patch.object(pretrained, "begin", return_value=False):
+        return ours(task, options, screen)
 
 
 class _Watch:

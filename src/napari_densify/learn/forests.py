@@ -48,9 +48,14 @@ class Forests:
     Parameters
     ----------
     features, classes, seed, threads : ints
+    trees : int
+        Of the forest that is shown.
     """
 
-    def __init__(self, features: int, classes: int, seed: int, threads: int) -> None:
+    def __init__(
+        self, features: int, classes: int, seed: int, threads: int, trees: int = TREES
+    ) -> None:
+        self.trees = trees
         self.features, self.classes = features, classes
         self.seed, self.threads = seed, threads
         self._grown: dict[int, Forest] = {}
@@ -99,7 +104,7 @@ class Forests:
             index,
             1.0 / np.bincount(index)[index] ** EVEN,
             self.classes,
-            trees=TREES if number == SHOWN else FOLD_TREES,
+            trees=self.trees if number == SHOWN else FOLD_TREES,
             seed=self.seed + number,
             threads=self.threads,
         ):

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from napari_densify.learn import pretrained
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
 from napari_densify.learn.unet import Level, UNet3D
 
@@ -42,6 +43,8 @@ class Trainer:
 
     Attributes
     ----------
+    begun : bool
+        Whether it began with what was learned beforehand, see `learn.pretrained`.
     steps : int
     loss, guess_loss : floats
         Cross-entropy of the network and of the guess, smoothed over the last steps; both are taken
@@ -53,9 +56,10 @@ class Trainer:
     ) -> None:
         self.device = device
         net = UNet3D(inputs, classes, levels)
-        # It begins with the guess as it is.
-        torch.nn.init.zeros_(net.head.weight)
-        torch.nn.init.zeros_(net.head.bias)  # type: ignore[arg-type]
+        self.begun = pretrained.begin(net)
+        if not self.begun:  # with the guess as it is
+            torch.nn.init.zeros_(net.head.weight)
+            torch.nn.init.zeros_(net.head.bias)  # type: ignore[arg-type]
         self.net = net.to(device)
         self.net.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged = AveragedModel(self.net, multi_avg_fn=_moving_average, use_buffers=True)
@@ -131,9 +135,13 @@ class Trainer:
         """Tell that many classes apart; what was learned of the first ones stays."""
         self._folded_at = -1
         kept = {id(p): self.optimiser.state.get(p) for p in self.net.parameters()}
+        before = self.classes
         for net in (self.net, self.averaged.module):
-            net.set_classes(classes)  # type: ignore[operator]
-            net.set_inputs(inputs)  # type: ignore[operator]
+            assert isinstance(net, UNet3D)
+            net.set_classes(classes)
+            net.set_inputs(inputs)
+            if self.begun:
+                pretrained.meet(net, before)
         self.optimiser = self._new_optimiser()
         for p in self.net.parameters():
             if kept.get(id(p)):

@@ -1,0 +1,155 @@
+"""Episodes: a volume, a few annotated slices, what the trees make of them, and the truth.
+
+All that the network gets here it gets in the plugin too, by the same code: filters, position and
+the logits of a forest that was fitted to the slices. What it is asked for is the rest of the volume.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset, get_worker_info
+
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.learn.case import Case
+from napari_densify.learn.forests import Forests
+from napari_densify.learn.grid import Grid
+from napari_densify.learn.pretrained import SLOTS
+from pretrain.images import volume
+from pretrain.shapes import Labels, Random
+
+RAREST = 0.004
+"""Least share of the volume that a class must have to be asked for."""
+TREES = 20
+"""Fewer than the plugin's, for they take half of the time that an episode does."""
+
+
+@dataclass(frozen=True, eq=False)
+class Episode:
+    """A task with its answer.
+
+    Attributes
+    ----------
+    values : (z, y, x, channels) float16
+        The network's input, the logits of `SLOTS` classes at the end; those of classes that there
+        are not are 0.
+    target : (z, y, x) uint8
+        Slot of each voxel's class.
+    free : (z, y, x) bool
+        What was not annotated.
+    balance : (SLOTS,) float32
+        Factor of each class in the loss, see `cases.weight`; 0 for classes that there are not.
+    spacing : (3,) floats
+    """
+
+    values: Tensor
+    target: Tensor
+    free: Tensor
+    balance: Tensor
+    spacing: tuple[float, float, float]
+
+
+def episode(seed: int, number: int) -> Episode:
+    """The episode of that number; always the same one."""
+    random = np.random.default_rng((seed, number))
+    while True:
+        z, y, x = (int(n) for n in random.integers(44, 65, 3))
+        grey, labels, spacing = volume(random, (z, y, x))
+        truth = _classes(random, labels)
+        if truth is None:
+            continue
+        painted = _slices(random, truth)
+        classes = [int(k) for k in np.unique(painted) if k]
+        if len(classes) == truth.max():
+            return _guessed(random, grey, truth, painted, spacing)
+
+
+def _classes(random: Random, labels: Labels) -> Labels | None:
+    """Annotation labels 1…, 1 being the background mostly; None if too little is there."""
+    share = np.bincount(labels.ravel(), minlength=2) / labels.size
+    parts = [k for k in range(1, len(share)) if share[k] > RAREST][: SLOTS - 1]
+    if not parts or 1 - share[parts].sum() < RAREST:
+        return None
+    order = list(random.permutation(parts))
+    table = np.ones(len(share), np.uint8)
+    table[order] = np.arange(2, len(order) + 2)
+    return table[labels]
+
+
+def _slices(random: Random, truth: Labels) -> Labels:
+    """What was painted: one to five slices, most often one of each orientation."""
+    painted = np.zeros_like(truth)
+    axes = [0, 1, 2]
+    if random.random() < 0.4:
+        axes = list(random.integers(0, 3, int(random.integers(1, 6))))
+    present = [truth == k for k in range(2, truth.max() + 1)]
+    for axis in axes:
+        others = tuple(a for a in range(3) if a != axis)
+        least = np.min([p.mean(axis=others) / p.mean() for p in present], axis=0)
+        chance = least + 0.02 * least.max() + 1e-9
+        position = int(random.choice(len(chance), p=chance / chance.sum()))
+        plane = Plane(axis, position)
+        plane.take(painted)[:] = plane.take(truth)
+    return painted
+
+
+def _guessed(
+    random: Random,
+    grey: np.ndarray,
+    truth: Labels,
+    painted: Labels,
+    spacing: tuple[float, float, float],
+) -> Episode:
+    count = int(truth.max())
+    case = Case(grey[None], Grid(grey.shape, spacing, spacing), torch.device("cpu"))
+    seed = int(random.integers(1 << 30))
+    forests = Forests(case.bank.channels, count, seed, threads=1, trees=TREES)
+    case.join(forests, (8, 8, 8), list(range(1, count + 1)), 0)
+    where = np.flatnonzero(painted)
+    edit = Annotation(painted.shape).change(where, painted.ravel()[where])
+    assert edit is not None
+    case.apply(edit)
+    case.supervision.weigh(case.annotation.weight_table())
+    for stage in forests.fit([case.guess.examples(case.supervision)]):
+        if stage == "shown":
+            break
+    read = case.inputs.read(Box((0, 0, 0), painted.shape))
+    values = torch.zeros(*painted.shape, case.bank.channels + SLOTS, dtype=torch.float16)
+    values[..., : read.shape[-1]] = read
+    balance = torch.zeros(SLOTS)
+    balance[:count] = torch.from_numpy(case.supervision.balance)
+    return Episode(
+        values,
+        torch.from_numpy(truth - 1),
+        torch.from_numpy(painted == 0),
+        balance,
+        case.grid.spacing,  # type: ignore[arg-type]
+    )
+
+
+class Episodes(IterableDataset[Episode]):
+    """Episodes one after the other, from a number on, drawn by as many processes as the loader has.
+
+    Parameters
+    ----------
+    seed, first : ints
+    """
+
+    def __init__(self, seed: int, first: int = 0) -> None:
+        self.seed, self.first = seed, first
+
+    def __iter__(self) -> Iterator[Episode]:
+        """Without an end."""
+        torch.set_num_threads(1)
+        worker = get_worker_info()
+        part, parts = (worker.id, worker.num_workers) if worker else (0, 1)
+        number = self.first + part
+        while True:
+            yield episode(self.seed, number)
+            number += parts

@@ -1,0 +1,265 @@
+"""Train the network that projects begin with.
+
+    python -m pretrain.train --out RUN [--config pretrain/config.toml] [--workers 1] [--threads 1]
+
+Goes on from RUN where it was stopped. Writes RUN/log.csv and, whenever it looks at episodes that
+take no part, RUN/state.pt and RUN/pretrained.safetensors, which is what belongs into the package.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+import tomllib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import torch
+import typer
+from safetensors.torch import save_file
+from torch import Tensor
+from torch.func import functional_call
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from napari_densify.learn import augment
+from napari_densify.learn.device import pick_device
+from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
+from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS, fitted, untrained
+from napari_densify.learn.unet import COMPACT, UNet3D, fit_spacing
+from pretrain.episodes import Episode, Episodes, episode
+
+HELD_OUT = 16
+"""Episodes that take no part; their seed is another one."""
+CONFIG = Path(__file__).with_name("config.toml")
+NEVER = -30.0
+"""Logit of classes that there are not."""
+
+
+class Training:
+    """A network, its averaged weights and the optimiser.
+
+    Its weights are those for isotropic voxels. For an episode of other voxels they are made into
+    those of a network for these by the rule that the plugin has, and it is trained through that.
+    """
+
+    def __init__(self, config: dict[str, Any], device: torch.device) -> None:
+        self.config, self.device = config, device
+        torch.manual_seed(config["seed"])
+        net = untrained()
+        torch.nn.init.zeros_(net.head.weight)
+        torch.nn.init.zeros_(net.head.bias)
+        self.net = net.to(device)
+        average = get_ema_multi_avg_fn(config["average"])
+        self.averaged = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
+        self.optimiser = torch.optim.AdamW(
+            net.parameters(), config["rate"], weight_decay=config["weight_decay"]
+        )
+        self.random = np.random.default_rng(config["seed"])
+        self.noise = torch.Generator().manual_seed(config["seed"])
+        self.steps = 0
+        self._nets: dict[object, UNet3D] = {}
+
+    def net_for(self, spacing: Sequence[float]) -> UNet3D:
+        """A network for these voxels, without weights that count."""
+        levels = fit_spacing(COMPACT, spacing)
+        if levels not in self._nets:
+            channels = FILTERS + POSITION + SLOTS
+            self._nets[levels] = UNet3D(channels, SLOTS, levels).to(self.device)
+        return self._nets[levels]
+
+    def logits(self, master: UNet3D, values: Tensor, spacing: Sequence[float]) -> Tensor:
+        """(n, SLOTS, z, y, x): the guess in `values` and the correction."""
+        net = self.net_for(spacing).train(master.training)
+        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        known = dict(master.named_parameters()) | dict(master.named_buffers())
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+            correction = functional_call(net, fitted(known, net), (values,))
+        return correction.float() + values[:, -SLOTS:]
+
+    def step(self, drawn: Sequence[Episode]) -> tuple[float, float]:
+        """One step on a patch of each episode; the loss before it, and the guess's."""
+        values, target, weight, absent = self._patches(drawn)
+        config = self.config
+        share = self.steps / config["steps"]
+        rate = config["rate"] * min(1, (self.steps + 1) / config["warm_up"])
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate * 0.5 * (1 + math.cos(math.pi * min(share, 1)))
+        if self.steps == config["settled"]:
+            self._take_mean_statistics()
+        training = self.steps < config["settled"]
+        logits = self.logits(self.net.train(training), values, drawn[0].spacing) + absent
+        entropy = weighted_cross_entropy(logits, target, weight)
+        loss = entropy + masked_dice(logits, target, weight)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
+        self.optimiser.step()
+        self.averaged.update_parameters(self.net)
+        self.steps += 1
+        guess = values[:, -SLOTS:].to(self.device) + absent
+        return entropy.item(), float(weighted_cross_entropy(guess, target, weight))
+
+    def _take_mean_statistics(self) -> None:
+        """From here on the normalisation is the same for all volumes.
+
+        Volumes are so different that those of a batch do not speak for the others: with them the
+        network was no better than the guess after 1000 steps.
+        """
+        for name, value in self.averaged.module.named_buffers():
+            self.net.get_buffer(name).copy_(value)
+
+    def _patches(self, drawn: Sequence[Episode]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        stride = self.net_for(drawn[0].spacing).stride
+        shapes = np.array([each.target.shape for each in drawn])
+        size = np.minimum(shapes.min(axis=0), self.config["patch"]) // stride * stride
+        parts = [self._patch(each, size) for each in drawn]
+        values, target, weight = (torch.stack(each) for each in zip(*parts, strict=True))
+        values = augment.recolour(values, FILTERS, self.noise)
+        balance = torch.stack([each.balance for each in drawn])
+        absent = torch.where(balance > 0, 0.0, NEVER)[:, :, None, None, None]
+        moved = (each.to(self.device) for each in (target, weight, absent))
+        return values, *moved  # type: ignore[return-value]
+
+    def _patch(self, drawn: Episode, size: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Somewhere around a voxel of a class drawn at random, mirrored and turned."""
+        target = drawn.target.numpy()
+        k = self.random.choice(np.flatnonzero(drawn.balance.numpy() > 0))
+        inside = np.flatnonzero(target == k)
+        centre = np.unravel_index(self.random.choice(inside), target.shape)
+        corner = [
+            int(np.clip(c - self.random.integers(n), 0, whole - n))
+            for c, n, whole in zip(centre, size, target.shape, strict=True)
+        ]
+        cut = tuple(slice(a, a + int(n)) for a, n in zip(corner, size, strict=True))
+        values = drawn.values[cut].float().movedim(-1, 0).clone()
+        index = drawn.target[cut].long()
+        asked = torch.rand(index.shape, generator=self.noise) < self.config["share"]
+        weight = drawn.balance[index] * (drawn.free[cut] & asked)
+        mirrored = [axis for axis in range(3) if self.random.random() < 0.5]
+        values[[FILTERS + axis for axis in mirrored]] *= -1
+        turn = self._turn(drawn.spacing, size)
+        order = [*range(FILTERS), *(FILTERS + axis for axis in turn)]
+        order += range(FILTERS + POSITION, len(values))
+        there = [axis + 1 for axis in turn]
+        values = values.flip([a + 1 for a in mirrored]).permute(0, *there)[order]
+        index, weight = (each.flip(mirrored).permute(turn) for each in (index, weight))
+        return values, index, weight
+
+    def _turn(self, spacing: Sequence[float], size: np.ndarray) -> list[int]:
+        """An order of the axes that leaves an axis with long voxels where it is."""
+        turn = np.arange(3)
+        same = np.flatnonzero(np.isclose(spacing, min(spacing)) & (size == size.max()))
+        turn[same] = self.random.permutation(same)
+        return [int(axis) for axis in turn]
+
+    @torch.no_grad()
+    def look(self, held_out: Sequence[Episode]) -> dict[str, float]:
+        """Mean Dice of the structures where nothing was annotated, by the guess and with it."""
+        self.averaged.eval()
+        dice = []
+        for each in held_out:
+            stride = self.net_for(each.spacing).stride
+            cut = tuple(
+                slice(0, n // s * s) for n, s in zip(each.target.shape, stride, strict=True)
+            )
+            values = each.values[cut].float().movedim(-1, 0)[None]
+            absent = torch.where(each.balance > 0, 0.0, NEVER)[:, None, None, None]
+            bias = 0.5 * each.balance.clamp_min(1e-3).log()[:, None, None, None]
+            net = self.logits(self.averaged.module, values, each.spacing)[0].cpu() + absent - bias
+            guess = values[0, -SLOTS:] + absent
+            mean = net.softmax(0) + guess.softmax(0)
+            for shown in (guess, net, mean):
+                dice.append(_dice(shown.argmax(0), each.target[cut], each.free[cut]))
+        by = np.reshape(dice, (-1, 3)).mean(axis=0).round(4)
+        return dict(zip(("guess", "network", "mean"), map(float, by), strict=True))
+
+    def save(self, folder: Path) -> None:
+        """Write all that is needed to go on, and what belongs into the package."""
+        state = {
+            "net": self.net.state_dict(),
+            "averaged": self.averaged.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "steps": self.steps,
+        }
+        torch.save(state, folder / "state.pt")
+        kept = self.averaged.module.state_dict()
+        half = {
+            name: value.half().contiguous() if value.is_floating_point() else value
+            for name, value in kept.items()
+        }
+        save_file(half, folder / "pretrained.safetensors")
+
+    def load(self, folder: Path) -> None:
+        """Go on from what `save` wrote; episodes that were drawn before are drawn no more."""
+        state = torch.load(folder / "state.pt", weights_only=True)
+        self.net.load_state_dict(state["net"])
+        self.averaged.load_state_dict(state["averaged"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.steps = state["steps"]
+
+
+def _dice(shown: Tensor, target: Tensor, free: Tensor) -> float:
+    each = []
+    for k in range(1, SLOTS):
+        a, b = (shown == k) & free, (target == k) & free
+        if b.any():
+            each.append(2 * float((a & b).sum()) / float(a.sum() + b.sum()))
+    return float(np.mean(each)) if each else 1.0
+
+
+def batches(training: Training, stream: Iterator[Episode]) -> Iterator[list[Episode]]:
+    """Episodes to draw a step's patches from, of the same kind of voxels."""
+    config, random = training.config, training.random
+    pool: list[Episode] = []
+    while True:
+        pool = [*pool[-config["pool"] + 1 :], next(stream)]
+        for _ in range(config["reuse"]):
+            first = pool[int(random.integers(len(pool)))]
+            levels = fit_spacing(COMPACT, first.spacing)
+            alike = [each for each in pool if fit_spacing(COMPACT, each.spacing) == levels]
+            others = random.integers(len(alike), size=config["batch"] - 1)
+            yield [first, *(alike[int(i)] for i in others)]
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    config: Annotated[Path, typer.Option()] = CONFIG,
+    workers: Annotated[int, typer.Option(help="Processes that draw episodes.")] = 1,
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option()] = "auto",
+) -> None:
+    """Train until the steps of the configuration are done."""
+    torch.set_num_threads(threads)
+    settings = tomllib.loads(config.read_text())
+    out.mkdir(parents=True, exist_ok=True)
+    training = Training(settings, pick_device(device))
+    if (out / "state.pt").exists():
+        training.load(out)
+    held_out = [episode(settings["seed"] + 1_000_000, n) for n in range(HELD_OUT)]
+    episodes = Episodes(settings["seed"], training.steps // settings["reuse"])
+    loader = DataLoader(episodes, batch_size=None, num_workers=workers)
+    start, losses = time.monotonic(), []
+    with (out / "log.csv").open("a", newline="") as file:
+        log = csv.writer(file)
+        if not training.steps:
+            log.writerow(["steps", "seconds", "loss", "loss_of_guess", "guess", "network", "mean"])
+        for drawn in batches(training, iter(loader)):
+            losses.append(training.step(drawn))
+            if training.steps % settings["check_every"] == 0:
+                loss, guess_loss = np.mean(losses, axis=0).round(4)
+                seconds = round(time.monotonic() - start)
+                seen = training.look(held_out)
+                log.writerow([training.steps, seconds, loss, guess_loss, *seen.values()])
+                file.flush()
+                training.save(out)
+                losses.clear()
+            if training.steps >= settings["steps"]:
+                break
+
+
+if __name__ == "__main__":
+    typer.run(train)

@@ -1,0 +1,145 @@
+"""What was learned beforehand, in networks for other voxels, channels and classes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from napari_densify.cases.plane import Plane
+from napari_densify.learn import pretrained
+from napari_densify.learn.learner import Learner
+from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS, fitted, untrained
+from napari_densify.learn.unet import COMPACT, UNet3D, compact, fit_spacing
+
+from .test_learner import paint
+
+SIZE = (2, 16, 16, 16)
+
+
+def network(
+    classes: int = SLOTS, images: int = 1, spacing: tuple[float, ...] = (1, 1, 1)
+) -> UNet3D:
+    levels = fit_spacing(COMPACT, spacing)
+    return UNet3D(FILTERS * images + POSITION + classes, classes, levels).eval()
+
+
+def answer(net: UNet3D, values: torch.Tensor) -> torch.Tensor:
+    with torch.no_grad():
+        return net(values)
+
+
+@pytest.fixture(scope="module")
+def master() -> UNet3D:
+    torch.manual_seed(0)
+    return untrained().eval()
+
+
+def values(classes: int = SLOTS, images: int = 1) -> torch.Tensor:
+    n, *size = SIZE
+    return torch.randn(n, FILTERS * images + POSITION + classes, *size)
+
+
+def test_a_network_of_the_same_kind_gets_the_weights_as_they_are(master: UNet3D) -> None:
+    made = fitted(master.state_dict(), network())
+    assert all(torch.equal(made[k], v) for k, v in master.state_dict().items())
+
+
+def test_fewer_classes_are_corrected_as_if_the_others_were_not_there(master: UNet3D) -> None:
+    net = network(classes=2)
+    net.load_state_dict(fitted(master.state_dict(), net))
+    few = values(classes=2)
+    none = torch.zeros(len(few), SLOTS - 2, *SIZE[1:])
+    expected = answer(master, torch.cat([few, none], dim=1))[:, :2]
+    torch.testing.assert_close(answer(net, few), expected)
+
+
+def test_more_classes_than_were_learned_begin_as_guessed(master: UNet3D) -> None:
+    net = network(classes=SLOTS + 2)
+    net.load_state_dict(fitted(master.state_dict(), net))
+    many = values(classes=SLOTS + 2)
+    got = answer(net, many)
+    torch.testing.assert_close(got[:, :SLOTS], answer(master, many[:, :-2]))
+    assert not got[:, SLOTS:].any()
+
+
+def test_an_image_of_equal_channels_is_seen_as_one(master: UNet3D) -> None:
+    net = network(images=3)
+    net.load_state_dict(fitted(master.state_dict(), net))
+    one = values()
+    filters = one[:, :FILTERS].repeat_interleave(3, dim=1)
+    torch.testing.assert_close(
+        answer(net, torch.cat([filters, one[:, FILTERS:]], dim=1)), answer(master, one)
+    )
+
+
+@given(axis=st.integers(0, 2), kind=st.sampled_from(["conv", "down", "up"]))
+def test_kernels_of_long_voxels_answer_as_to_an_image_that_does_not_change_along_them(
+    axis: int, kind: str
+) -> None:
+    layer: nn.Module = {
+        "conv": lambda: nn.Conv3d(2, 3, 3),
+        "down": lambda: nn.Conv3d(2, 3, 2, 2),
+        "up": lambda: nn.ConvTranspose3d(2, 3, 2, 2),
+    }[kind]()
+    weight = layer.weight.detach()
+    size = [1 if a == axis else n for a, n in enumerate(weight.shape[2:])]
+    thin = pretrained._kernel(weight, size, kind == "up")
+    image = torch.randn(1, 2, 8, 8, 8).mean(axis + 2, keepdim=True).expand(1, 2, 8, 8, 8)
+    stride = [1 if a == axis else s for a, s in enumerate(layer.stride)]
+    if kind == "up":
+        got = nn.functional.conv_transpose3d(image, thin, layer.bias, stride)
+        expected = layer(image).unflatten(axis + 2, (-1, 2)).mean(axis + 3)
+    else:
+        got = nn.functional.conv3d(image, thin, layer.bias, stride)
+        expected = layer(image)
+    alike = [slice(None)] * 5
+    alike[axis + 2] = slice(0, 1)
+    torch.testing.assert_close(got[tuple(alike)], expected[tuple(alike)], atol=1e-4, rtol=1e-4)
+
+
+def test_long_voxels_and_two_classes_take_all_weights(master: UNet3D) -> None:
+    for spacing in [(2.2, 1, 1), (5, 1, 1), (1, 1, 3), (1, 3, 3)]:
+        net = network(classes=2, spacing=spacing)
+        net.load_state_dict(fitted(master.state_dict(), net))  # strict: each of its own shape
+
+
+def test_a_network_of_other_widths_begins_with_nothing() -> None:
+    assert pretrained.begin(network(classes=2))
+    assert not pretrained.begin(UNet3D(FILTERS + POSITION + 2, 2, compact((16, 32))))
+
+
+def test_the_package_holds_the_weights_of_a_network_of_the_kind() -> None:
+    untrained().load_state_dict(pretrained.weights())
+
+
+def test_a_class_that_comes_later_gets_what_is_known_and_the_others_keep_what_they_learned() -> (
+    None
+):
+    net = network(classes=2)
+    pretrained.begin(net)
+    with torch.no_grad():
+        net.head.weight += 1
+    learned = net.head.weight.clone()
+    net.set_classes(3)
+    net.set_inputs(net.in_channels + 1)
+    pretrained.meet(net, 2)
+    assert torch.equal(net.head.weight[:2], learned)
+    assert torch.equal(net.head.weight[2], pretrained.weights()["head.weight"][2])
+    down = net.state_dict()["downs.0.weight"]
+    assert torch.equal(down, pretrained.weights()["downs.0.weight"][:, : down.shape[1]])
+
+
+def test_the_network_has_its_say_before_the_first_step() -> None:
+    image = np.random.default_rng(0).normal(size=(1, 16, 20, 24)).astype(np.float32)
+    image[0, :, :, 12:] += 3
+    learner = Learner(image, (1, 1, 1), device="cpu")
+    truth = np.zeros(image.shape[1:], np.uint8)
+    truth[:, :, 12:] = 1
+    paint(learner, Plane(0, 8), truth)
+    learner.guess_anew()
+    assert learner.steps == 0
+    assert learner.trust > 0.5

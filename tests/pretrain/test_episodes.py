@@ -1,0 +1,69 @@
+"""Volumes that are drawn by chance, and what the network is given of them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS
+from pretrain import images, shapes
+from pretrain.episodes import Episode, episode
+
+SIZE = (20, 24, 28)
+
+
+@pytest.mark.parametrize("kind", shapes.KINDS, ids=lambda kind: kind.__name__)
+def test_structures_have_parts_that_are_counted_from_1(kind: object) -> None:
+    drawn = [kind(np.random.default_rng(seed), SIZE) for seed in range(8)]  # type: ignore[operator]
+    assert all(labels.shape == SIZE and labels.max() <= 3 for labels in drawn)
+    assert any(labels.any() for labels in drawn)
+    assert len({labels.tobytes() for labels in drawn}) > 1
+
+
+@given(st.floats(1.0, 40), st.integers(0, 99))
+@settings(max_examples=30)
+def test_smooth_noise_is_as_smooth_as_it_was_asked_for(scale: float, seed: int) -> None:
+    field = shapes.smooth(np.random.default_rng(seed), SIZE, scale)
+    assert field.shape == SIZE
+    assert field.mean() == pytest.approx(0, abs=1e-3)
+    assert field.std() == pytest.approx(1, abs=1e-3)
+    steps = [np.abs(np.diff(field, axis=axis)).mean() for axis in range(3)]
+    assert max(steps) < 4 / scale + 0.3
+
+
+@given(st.integers(0, 500))
+@settings(max_examples=20)
+def test_images_are_numbers_on_the_grid_of_their_labels(seed: int) -> None:
+    grey, labels, spacing = images.volume(np.random.default_rng(seed), SIZE)
+    assert grey.shape == labels.shape
+    assert np.isfinite(grey).all()
+    extent = [n * d for n, d in zip(labels.shape, spacing, strict=True)]
+    assert extent == pytest.approx(SIZE)
+
+
+@pytest.fixture(scope="module")
+def drawn() -> Episode:
+    return episode(7, 3)
+
+
+def test_an_episode_is_what_the_network_gets_in_the_plugin(drawn: Episode) -> None:
+    assert drawn.values.shape == (*drawn.target.shape, FILTERS + POSITION + SLOTS)
+    there = drawn.balance > 0
+    assert sorted(set(drawn.target.unique().tolist())) == there.nonzero().flatten().tolist()
+    guess = drawn.values[..., -SLOTS:].float()
+    assert not guess[..., ~there].any()
+    guess[..., ~there] = -30
+    right = guess.argmax(-1) == drawn.target
+    # The trees have seen what was painted, and nothing else.
+    assert right[~drawn.free].float().mean() > 0.8
+    assert 0 < (~drawn.free).float().mean() < 0.3
+
+
+def test_an_episode_is_the_same_whenever_it_is_drawn(drawn: Episode) -> None:
+    again = episode(7, 3)
+    assert torch.equal(drawn.values, again.values)
+    assert torch.equal(drawn.target, again.target)
+    assert drawn.spacing == again.spacing

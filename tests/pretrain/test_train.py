@@ -1,0 +1,49 @@
+"""The training that comes before: a few steps of it, stopped and gone on with."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from napari_densify.learn.pretrained import untrained
+from pretrain import train as module
+from pretrain.train import train
+
+CONFIG = """
+seed = 2
+steps = {steps}
+batch = 2
+patch = 16
+share = 0.5
+rate = 1e-3
+warm_up = 2
+settled = 3
+weight_decay = 1e-2
+average = 0.9
+pool = 2
+reuse = 2
+check_every = 2
+"""
+
+
+def rows(out: Path) -> list[dict[str, str]]:
+    with (out / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_it_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "HELD_OUT", 1)
+    config, out = tmp_path / "config.toml", tmp_path / "run"
+    for steps in (2, 4):
+        config.write_text(CONFIG.format(steps=steps))
+        train(out, config, workers=0, threads=1, device="cpu")
+    assert [int(row["steps"]) for row in rows(out)] == [2, 4]
+    assert {float(row["guess"]) for row in rows(out)} == {float(rows(out)[0]["guess"])}
+    kept = load_file(out / "pretrained.safetensors")
+    untrained().load_state_dict(kept)
+    assert all(v.dtype == torch.float16 for v in kept.values() if v.is_floating_point())
+    assert (out / "pretrained.safetensors").stat().st_size < 8e6
