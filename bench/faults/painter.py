@@ -22,10 +22,10 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.journal import Record, encode
 from napari_densify.cases.volume import Volume
 from napari_densify.session import keeping
+from napari_densify.session.link import Link, Settings
 from napari_densify.session.news import News, Status
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Link, Settings
 
 PAUSE = 0.08
 """Seconds between strokes: many times what a hand can do."""

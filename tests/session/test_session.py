@@ -15,10 +15,11 @@ from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session import slices
 from napari_densify.session.drive import ATTEMPTS
+from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Block, Model, News, Phase, Status
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings, Worker, WorkerLost
+from napari_densify.session.worker import Worker
 from tests.session.conftest import PLANES, Drive, paint
 
 WHOLE = Box((0, 0, 0), (24, 28, 32))

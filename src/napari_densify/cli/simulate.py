@@ -13,10 +13,10 @@ from napari_densify.cases.formats import check_ending, read_labels, read_volume,
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.rounds import print_rounds
 from napari_densify.cli.shared import Device, Image, Seed, progress
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
-from napari_densify.session.worker import Settings
 
 
 def simulate_command(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -30,6 +30,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
 from napari_densify.session.drive import Drive
 from napari_densify.session.keeping import Keeping, NotKept
+from napari_densify.session.link import Link, OpenWorker, Settings
 from napari_densify.session.news import (
     Block,
     Fold,
@@ -50,14 +51,12 @@ from napari_densify.session.news import (
     Train,
 )
 from napari_densify.session.shown import Shown
-from napari_densify.session.worker import Link, Settings, Worker
+from napari_densify.session.worker import Worker
 
 log = logging.getLogger(__name__)
 
 ONCE = 10.0
 """Seconds of learning when it is asked to learn once."""
-
-OpenWorker = Callable[[Volume, list[int], Settings], Link]
 
 
 class Session:

@@ -19,10 +19,10 @@ from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import OpenWorker, Settings
 from napari_densify.session.news import Replay
 from napari_densify.session.process import WorkerProcess
-from napari_densify.session.session import OpenWorker, Session
-from napari_densify.session.worker import Settings
+from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
