@@ -64,7 +64,7 @@ class RandomRobot(Robot):
         super().__init__(task.truth)
         inside = np.argwhere(task.truth > 0)
         self._low, self._high = inside.min(axis=0), inside.max(axis=0)
-        self._rng = np.random.default_rng(session.settings.seed)
+        self._rng = np.random.default_rng(session.orders.settings.seed)
         self._taken = set(self.planes(task.slices))
 
     def worst(self, prediction: NDArray[np.uint8]) -> Plane:

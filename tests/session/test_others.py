@@ -51,7 +51,7 @@ def home(
     session.train()
     run = drive(session)
     run(lambda: session.status.steps >= 5)
-    session.mark = "done"
+    session.keeping.mark = "done"
     session.pause()
     run(resting(session))
     run.end()

@@ -34,7 +34,7 @@ def session(phantom: Volume, tiny: Settings) -> Session:
 
 def complete(session: Session) -> Callable[[], bool]:
     """Whether a prediction was shown that saw all edits."""
-    return lambda: session._shown
+    return lambda: session.up_to_date
 
 
 def resting(session: Session) -> Callable[[], bool]:
@@ -203,12 +203,12 @@ def test_it_follows_labels_that_somebody_else_changes(session: Session) -> None:
     states, weights = [], []
 
     def follow(box: Box = WHOLE) -> int:
-        return len(session.follow(labels, box))
+        return len(follow(session, labels, box))
 
     assert follow() == 0
     session.take(block(1))
     for z, label in ((3, 1), (4, 2), (5, 3)):
-        session.take(Status(Phase.TRAINING, edits=session._edits, complete=True))
+        session.take(Status(Phase.TRAINING, edits=session.orders.given, complete=True))
         labels[z, 5:9] = label
         assert follow(Box((z, 0, 0), (z + 1, 28, 32))) == 1
         states.append(labels.copy())
@@ -433,7 +433,7 @@ def test_asked_once_it_learns_a_little_predicts_all_and_rests(
         session.train_once(0.3)
         go(resting(session))
         assert session.status.train_seconds >= learned + 0.3
-        assert session._shown
+        assert session.up_to_date
     assert said == [False, True, False, True, False]
     steps = session.status.steps
     go.turns(5)

@@ -42,7 +42,7 @@ def test_a_class_goes_at_once_and_comes_back_by_undo(
     marks = session.annotation.marks
     session.train()
     go = drive(session)
-    go(lambda: session._shown)
+    go(lambda: session.up_to_date)
     assert extent(session, 3).predicted > 0
     steps = session.status.steps
     assert (merge(session, 3, into) if into else delete(session, 3)) is not None
@@ -55,13 +55,13 @@ def test_a_class_goes_at_once_and_comes_back_by_undo(
         np.testing.assert_array_equal(session.annotation.marks, expected)
     else:
         assert not session.annotation.marks[of_it]["label"].any()
-    go(lambda: session._shown)
+    go(lambda: session.up_to_date)
     assert session.status.steps >= steps, "what was learned stays"
     assert not (session.prediction == 3).any()
     assert (session.prediction > 0).all()
     session.undo()
     np.testing.assert_array_equal(session.annotation.marks, marks)
-    go(lambda: session._shown)
+    go(lambda: session.up_to_date)
     assert extent(session, 3).predicted > 0
 
 

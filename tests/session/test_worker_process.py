@@ -61,7 +61,7 @@ def test_edits_arrive_in_order_while_it_trains(
     where = np.arange(200)
     for i in range(60):
         session.paint(where, 2 + i % 2)
-    go(lambda: session.status.edits == session._edits)
+    go(lambda: session.status.edits == session.orders.given)
     assert session.drive.link is not None
     np.testing.assert_array_equal(session.drive.link.labels(), session.annotation.labels)
 

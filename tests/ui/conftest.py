@@ -122,7 +122,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plane = Plane(axis, 12)
         where = plane.voxels(np.ones_like(plane.take(phantom()[1]), bool), volume.shape)
         session.paint(where, plane.take(phantom()[1]).ravel() + 1)
-    session.see(VIEW)
+    session.keeping.see(VIEW)
     session.train()
     for news in session.run():
         session.take(news)

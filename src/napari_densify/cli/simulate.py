@@ -44,7 +44,7 @@ def simulate_command(
         check_file_target(save_prediction)
     session = Session(volume, settings=Settings(device=device, seed=seed))
     simulation = Simulation(labels, session, slices, seconds)
-    session.classes = simulation.robot.classes
+    session.orders.require(simulation.robot.classes)
     with progress() as bar:
         task = bar.add_task("starting", total=(rounds + 1) * seconds)
 

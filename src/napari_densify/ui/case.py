@@ -14,6 +14,7 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
+from napari_densify.session.following import restore
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
 from napari_densify.ui.classes import ClassRow
@@ -215,7 +216,7 @@ class CaseView(QObject):
         If that cannot be kept in the project nothing changes, and the window says why.
         """
         try:
-            edit = self.session.restore(then)
+            edit = restore(self.session, then)
         except Problem as problem:
             show_error(str(problem))
             return
@@ -350,7 +351,7 @@ class CaseView(QObject):
         # While layers go, the viewer may be left with fewer dimensions than the case has.
         if self.image in self.viewer.layers and self.viewer.dims.ndim >= 3:
             label = self.annotation.selected_label
-            self.session.see(view_of(self.viewer, label, self.session.training))
+            self.session.keeping.see(view_of(self.viewer, label, self.session.training))
 
     def _layer_removed(self, event: Any) -> None:
         if event.value in (self.image, self.annotation, self.prediction):

@@ -255,7 +255,7 @@ class SegmentWidget(QWidget):
             kept = project.description.classes
             self.classes.setValue([ClassRow.of(each) for each in kept])
         rows = self.classes.value()
-        session.require(row.label for row in rows)
+        session.orders.require(row.label for row in rows)
         case = self.case = CaseView(
             self.viewer, layer, session, rows, partial(bind_keys, self), found.view
         )
@@ -267,7 +267,7 @@ class SegmentWidget(QWidget):
             show_view(self.viewer, found.view)
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
-        elif session.others:
+        elif session.orders.others:
             show_middle(self.viewer, layer)
         show_frame(self.viewer, layer, session.volume.choice)
         for part in self.parts:
