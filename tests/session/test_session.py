@@ -202,27 +202,27 @@ def test_it_follows_labels_that_somebody_else_changes(session: Session) -> None:
     labels = np.zeros(WHOLE.shape, np.uint8)
     states, weights = [], []
 
-    def follow(box: Box = WHOLE) -> int:
+    def edits(box: Box = WHOLE) -> int:
         return len(follow(session, labels, box))
 
-    assert follow() == 0
+    assert edits() == 0
     session.take(block(1))
     for z, label in ((3, 1), (4, 2), (5, 3)):
         session.take(Status(Phase.TRAINING, edits=session.orders.given, complete=True))
         labels[z, 5:9] = label
-        assert follow(Box((z, 0, 0), (z + 1, 28, 32))) == 1
+        assert edits(Box((z, 0, 0), (z + 1, 28, 32))) == 1
         states.append(labels.copy())
         weights.append(session.weights())
     assert session.annotation.round == 2
     labels[:] = states[0]
-    assert follow() == 2
+    assert edits() == 2
     np.testing.assert_array_equal(session.weights(), weights[0])
     labels[:] = states[1]
-    assert follow() == 1
+    assert edits() == 1
     np.testing.assert_array_equal(session.weights(), weights[1])
     assert session.annotation.round == 1
     labels[3, 5] = 0
-    assert follow() == 1
+    assert edits() == 1
     np.testing.assert_array_equal(session.annotation.labels, labels)
 
 
