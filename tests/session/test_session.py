@@ -15,6 +15,7 @@ from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session import slices
 from napari_densify.session.drive import ATTEMPTS
+from napari_densify.session.following import follow
 from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Block, Model, News, Phase, Status
 from napari_densify.session.score import dice
