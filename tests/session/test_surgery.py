@@ -85,9 +85,9 @@ def test_a_project_keeps_what_became_of_a_class(
     merge(session, 3, 2)
     session.close()
     again = open_session()
-    assert again._folded == {3: 2}
+    assert again.orders.folded == {3: 2}
     again.paint(np.arange(4), 3)
-    assert again._folded == {}, "it is told apart again"
+    assert again.orders.folded == {}, "it is told apart again"
     again.close()
     assert open_session()._folded == {}
 
