@@ -89,7 +89,7 @@ def test_a_project_keeps_what_became_of_a_class(
     again.paint(np.arange(4), 3)
     assert again.orders.folded == {}, "it is told apart again"
     again.close()
-    assert open_session()._folded == {}
+    assert open_session().orders.folded == {}
 
 
 def test_locked_voxels_are_spared_but_undo_is_not_held_up(painted: Session) -> None:
