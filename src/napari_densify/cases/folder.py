@@ -62,10 +62,7 @@ class ProjectFolder:
     _kept: KeptAnnotation
 
     def __init__(
-        self,
-        path: Path,
-        image: ImageReference | None = None,
-        classes: Iterable[Label] = (),
+        self, path: Path, image: ImageReference | None = None, classes: Iterable[Label] = ()
     ) -> None:
         self.path = path
         self.holder = ""
@@ -152,13 +149,7 @@ class ProjectFolder:
         return self._kept.due
 
     def fold(self) -> None:
-        """Fold the journal, see `KeptAnnotation`; may run while another thread commits.
-
-        Raises
-        ------
-        OSError
-            If that cannot be written; the journal still has everything then.
-        """
+        """Fold the journal into the store, see `KeptAnnotation.fold`."""
         self._kept.fold()
 
     def take_snapshot(self, name: str) -> Snapshot:
@@ -176,10 +167,7 @@ class ProjectFolder:
         return self.snapshots.save(everything, name, number)
 
     def describe(
-        self,
-        *,
-        classes: Iterable[Label] | None = None,
-        learning: Learning | None = None,
+        self, *, classes: Iterable[Label] | None = None, learning: Learning | None = None
     ) -> None:
         """Keep the class table or the settings of learning.
 

@@ -70,7 +70,7 @@ class CaseLayers(QObject):
     def take_up(self) -> None:
         """Show them and let the user paint on the annotation; only look, if it is read-only."""
         for layer in (self._image, self.prediction, self.annotation):
-            if not layer.visible:  # it was put aside for another case
+            if not layer.visible:  # it was put aside
                 layer.visible = True
         self._viewer.layers.selection.active = self.annotation
         if self._session.read_only:
@@ -79,6 +79,11 @@ class CaseLayers(QObject):
             self.annotation.mode = "paint"
         for tool in ("brush_size", "selected_label"):
             setattr(self.prediction, tool, getattr(self.annotation, tool))
+
+    def put_aside(self) -> None:
+        """Hide them and their image, until they are taken up again."""
+        for layer in (self._image, self.prediction, self.annotation):
+            layer.visible = False
 
     def draw(self, rows: Sequence[ClassRow]) -> None:
         """Draw both as the class table says."""
