@@ -1,7 +1,8 @@
 """Episodes: a volume, a few annotated slices, what the trees make of them, and the truth.
 
 All that the network gets here it gets in the plugin too, by the same code: filters, position and
-the logits of a forest that was fitted to the slices. What it is asked for is the rest of the volume.
+the logits of a forest that was fitted to the slices. What it is asked for is the rest of the
+volume.
 """
 
 from __future__ import annotations
@@ -24,10 +25,15 @@ from napari_densify.learn.pretrained import SLOTS
 from pretrain.images import volume
 from pretrain.shapes import Labels, Random
 
+NEVER = -30.0
+"""Logit of classes that there are not."""
 RAREST = 0.004
 """Least share of the volume that a class must have to be asked for."""
 TREES = 20
 """Fewer than the plugin's, for they take half of the time that an episode does."""
+
+LEAST, MOST = 0.25, 0.97
+"""Mean Dice of the guess between which there is something to learn from an episode."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,7 +73,9 @@ def episode(seed: int, number: int) -> Episode:
         painted = _slices(random, truth)
         classes = [int(k) for k in np.unique(painted) if k]
         if len(classes) == truth.max():
-            return _guessed(random, grey, truth, painted, spacing)
+            drawn = _guessed(random, grey, truth, painted, spacing)
+            if LEAST < _agreement(drawn) < MOST:
+                return drawn
 
 
 def _classes(random: Random, labels: Labels) -> Labels | None:
@@ -131,6 +139,21 @@ def _guessed(
         balance,
         case.grid.spacing,  # type: ignore[arg-type]
     )
+
+
+def _agreement(drawn: Episode) -> float:
+    there = torch.where(drawn.balance > 0, 0.0, NEVER)
+    return dice((drawn.values[..., -SLOTS:] + there).argmax(-1), drawn.target, drawn.free)
+
+
+def dice(shown: Tensor, target: Tensor, free: Tensor) -> float:
+    """Mean over the structures, where nothing was annotated; 1 where there are none."""
+    each = []
+    for k in range(1, SLOTS):
+        a, b = (shown == k) & free, (target == k) & free
+        if b.any():
+            each.append(2 * float((a & b).sum()) / float(a.sum() + b.sum()))
+    return float(np.mean(each)) if each else 1.0
 
 
 class Episodes(IterableDataset[Episode]):

@@ -158,9 +158,10 @@ KINDS: list[Callable[[Random, Size], Labels]] = [
     blobs,
     organs,
     organs,
+    organs,
     tubes,
     sheets,
     cells,
     regions,
 ]
-"""What is drawn from; organs twice, for they come in most ways."""
+"""What is drawn from; organs come in more ways than the others."""

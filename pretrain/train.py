@@ -30,13 +30,11 @@ from napari_densify.learn.device import pick_device
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
 from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS, fitted, untrained
 from napari_densify.learn.unet import COMPACT, UNet3D, fit_spacing
-from pretrain.episodes import Episode, Episodes, episode
+from pretrain.episodes import NEVER, Episode, Episodes, dice, episode
 
 HELD_OUT = 16
 """Episodes that take no part; their seed is another one."""
 CONFIG = Path(__file__).with_name("config.toml")
-NEVER = -30.0
-"""Logit of classes that there are not."""
 
 
 class Training:
@@ -160,7 +158,7 @@ class Training:
     def look(self, held_out: Sequence[Episode]) -> dict[str, float]:
         """Mean Dice of the structures where nothing was annotated, by the guess and with it."""
         self.averaged.eval()
-        dice = []
+        scores = []
         for each in held_out:
             stride = self.net_for(each.spacing).stride
             cut = tuple(
@@ -168,13 +166,12 @@ class Training:
             )
             values = each.values[cut].float().movedim(-1, 0)[None]
             absent = torch.where(each.balance > 0, 0.0, NEVER)[:, None, None, None]
-            bias = 0.5 * each.balance.clamp_min(1e-3).log()[:, None, None, None]
-            net = self.logits(self.averaged.module, values, each.spacing)[0].cpu() + absent - bias
+            net = self.logits(self.averaged.module, values, each.spacing)[0].cpu() + absent
             guess = values[0, -SLOTS:] + absent
             mean = net.softmax(0) + guess.softmax(0)
             for shown in (guess, net, mean):
-                dice.append(_dice(shown.argmax(0), each.target[cut], each.free[cut]))
-        by = np.reshape(dice, (-1, 3)).mean(axis=0).round(4)
+                scores.append(dice(shown.argmax(0), each.target[cut], each.free[cut]))
+        by = np.reshape(scores, (-1, 3)).mean(axis=0).round(4)
         return dict(zip(("guess", "network", "mean"), map(float, by), strict=True))
 
     def save(self, folder: Path) -> None:
@@ -187,8 +184,9 @@ class Training:
         }
         torch.save(state, folder / "state.pt")
         kept = self.averaged.module.state_dict()
+        # A variance may be larger than half precision can hold.
         half = {
-            name: value.half().contiguous() if value.is_floating_point() else value
+            name: value.half().contiguous() if name.endswith("weight") else value
             for name, value in kept.items()
         }
         save_file(half, folder / "pretrained.safetensors")
@@ -200,15 +198,6 @@ class Training:
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.steps = state["steps"]
-
-
-def _dice(shown: Tensor, target: Tensor, free: Tensor) -> float:
-    each = []
-    for k in range(1, SLOTS):
-        a, b = (shown == k) & free, (target == k) & free
-        if b.any():
-            each.append(2 * float((a & b).sum()) / float(a.sum() + b.sum()))
-    return float(np.mean(each)) if each else 1.0
 
 
 def batches(training: Training, stream: Iterator[Episode]) -> Iterator[list[Episode]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import check_labels
+from napari_densify.cases.labels import check_labels
 from napari_densify.cases.plane import Plane
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot, Stroke
@@ -76,7 +76,7 @@ class Simulation:
         self.planes: list[Plane] = []
         self._structures = [k for k in self.robot.classes if k > 1]
         names = [k - 1 for k in self._structures]
-        seed = session.settings.seed
+        seed = session.orders.settings.seed
         self.run = Run(volume.name, volume.shape, volume.spacing, names, "", 0, seed)
         self._start = self._trained_before = 0.0
         self._end: float | None = None
