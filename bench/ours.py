@@ -60,7 +60,7 @@ def ours(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
 
 def from_scratch(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
     """The same with a network that has learned nothing beforehand."""
-    with patch.object(pretrained, "begin", return_value=False):
+    with patch.object(pretrained, "serves", return_value=False):
         return ours(task, options, screen)
 
 

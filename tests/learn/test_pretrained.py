@@ -9,10 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.learn import pretrained
 from napari_densify.learn.learner import Learner
-from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS, fitted, untrained
+from napari_densify.learn.prediction import guess_probability
+from napari_densify.learn.pretrained import (
+    FILTERS,
+    POSITION,
+    SLOTS,
+    Refined,
+    fitted,
+    untrained,
+)
 from napari_densify.learn.unet import COMPACT, UNet3D, compact, fit_spacing
 
 from .test_learner import paint
@@ -107,33 +116,35 @@ def test_long_voxels_and_two_classes_take_all_weights(master: UNet3D) -> None:
         net.load_state_dict(fitted(master.state_dict(), net))  # strict: each of its own shape
 
 
-def test_a_network_of_other_widths_begins_with_nothing() -> None:
-    assert pretrained.begin(network(classes=2))
-    assert not pretrained.begin(UNet3D(FILTERS + POSITION + 2, 2, compact((16, 32))))
+def test_it_serves_networks_of_other_widths_that_go_down_as_far() -> None:
+    wide = UNet3D(FILTERS + POSITION + 2, 2, compact((16, 32, 64)))
+    assert pretrained.serves(wide)
+    better = pretrained.refiner(pretrained.weights(), wide)
+    assert answer(better, values(classes=2)).shape == (*SIZE[:1], 2, *SIZE[1:])
+    assert not pretrained.serves(UNet3D(FILTERS + POSITION + 2, 2, compact((16, 32))))
 
 
 def test_the_package_holds_the_weights_of_a_network_of_the_kind() -> None:
     untrained().load_state_dict(pretrained.weights())
 
 
-def test_a_class_that_comes_later_gets_what_is_known_and_the_others_keep_what_they_learned() -> (
-    None
-):
-    net = network(classes=2)
-    pretrained.begin(net)
-    with torch.no_grad():
-        net.head.weight += 1
-    learned = net.head.weight.clone()
-    net.set_classes(3)
-    net.set_inputs(net.in_channels + 1)
-    pretrained.meet(net, 2)
-    assert torch.equal(net.head.weight[:2], learned)
-    assert torch.equal(net.head.weight[2], pretrained.weights()["head.weight"][2])
-    down = net.state_dict()["downs.0.weight"]
-    assert torch.equal(down, pretrained.weights()["downs.0.weight"][:, : down.shape[1]])
+def test_two_corrections_add_up(master: UNet3D) -> None:
+    second = network(classes=2)
+    both = Refined(pretrained.refiner(master.state_dict(), second), second)
+    torch.manual_seed(0)
+    given = values(classes=2)
+    first = network(classes=2)
+    first.load_state_dict(fitted(master.state_dict(), first))
+    better = given.clone()
+    better[:, -2:] += answer(first, given)
+    torch.testing.assert_close(both.refine(given), better, atol=1e-4, rtol=1e-4)
+    expected = better[:, -2:] + answer(second, better)
+    got = given[:, -2:] + both(given)
+    torch.testing.assert_close(got, expected, atol=1e-3, rtol=1e-3)
+    assert torch.equal(Refined(None, second).refine(given), given)
 
 
-def test_the_network_has_its_say_before_the_first_step() -> None:
+def test_what_is_known_has_its_say_before_the_first_step() -> None:
     image = np.random.default_rng(0).normal(size=(1, 16, 20, 24)).astype(np.float32)
     image[0, :, :, 12:] += 3
     learner = Learner(image, (1, 1, 1), device="cpu")
@@ -143,3 +154,21 @@ def test_the_network_has_its_say_before_the_first_step() -> None:
     learner.guess_anew()
     assert learner.steps == 0
     assert learner.trust > 0.5
+    box = Box((0, 0, 0), learner.annotation.shape)
+    shown = learner.predict(box)
+    assert (shown.argmax(0) == truth).mean() > 0.95
+    guess = guess_probability(learner.case.inputs, box).numpy()
+    assert np.abs(shown - guess).max() > 0.01
+
+
+def test_a_model_keeps_what_was_known_when_it_was_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.random.default_rng(0).normal(size=(1, 16, 16, 16)).astype(np.float32)
+    old = Learner(image, (1, 1, 1), device="cpu")
+    paint(old, Plane(0, 8), np.indices((16, 16, 16))[2] // 8)
+    old.guess_anew()
+    other = {k: v + 1 for k, v in pretrained.weights().items()}
+    monkeypatch.setattr(pretrained, "weights", lambda: other)
+    new = Learner(image, (1, 1, 1), device="cpu")
+    new.load(old.state())
+    box = Box((0, 0, 0), (16, 16, 16))
+    np.testing.assert_allclose(new.predict(box), old.predict(box), atol=1e-3)

@@ -24,12 +24,13 @@ from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
 
 TRUST, RAMP = 0.6, 60
-"""Share of the network in the prediction, the rest being the guess's, and steps until then if it
-began with nothing. Dice
-of three hippocampi .757, .768 and .766 with a quarter, half and three quarters."""
+"""Share of the network in the prediction, the rest being the guess's, and steps until then where
+nothing was learned beforehand. Dice of three hippocampi .757, .768 and .766 with a quarter, half
+and three quarters."""
 UNBIAS = 0.5
 """How much of the preference for rare classes is taken back in the prediction. Dice of three
-hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
+hippocampi, by the network alone: .76, .78 and .75 without, half and all of it. It grows over the
+same steps: what was learned beforehand has no such preference."""
 BORDER = 40
 """Slices before a block that its prediction looks at: halo, the network's grid and two cells of the
 guess."""
@@ -264,13 +265,20 @@ class Learner:
         return torch.lerp(guess, network, trust)
 
     def _unbiased_logits(self, values: Tensor) -> Tensor:
-        """The averaged network's logits without the preference that class balance brings in.
+        """The averaged network's logits without the preference that class balance brings in."""
+        bias = torch.from_numpy(self.bias[:, None, None, None]).to(self.device)
+        return self.trainer.logits(values) - bias
+
+    @property
+    def bias(self) -> NDArray[np.float32]:
+        """What the network's logits are too high by, for each class.
 
         Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations
         of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
         """
-        bias = UNBIAS * np.log(self.case.supervision.balance)[:, None, None, None]
-        return self.trainer.logits(values) - torch.from_numpy(bias).to(self.device)
+        share = np.float32(UNBIAS * min(self.steps / RAMP, 1.0))
+        bias: NDArray[np.float32] = share * np.log(self.case.supervision.balance)
+        return bias
 
     @property
     def trust(self) -> float:
@@ -280,7 +288,7 @@ class Learner:
         """
         loss = self.trainer.loss
         worse = 0.0 if np.isnan(loss) else max(loss / self.trainer.guess_loss - 1.0, 0.0)
-        grown = 1.0 if self.trainer.begun else min(self.steps / RAMP, 1.0)
+        grown = 1.0 if self.trainer.known else min(self.steps / RAMP, 1.0)
         return TRUST * grown * max(1.0 - worse, 0.0)
 
     def set_strength(self, strength: float) -> None:

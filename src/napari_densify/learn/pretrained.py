@@ -1,19 +1,22 @@
-"""The network that projects begin with: one that has corrected guesses of many other volumes.
+"""What was learned beforehand: to correct guesses of many other volumes.
 
-It was trained on isotropic volumes of one channel with a few classes (`pretrain/` in the
-repository, docs/model-card.md). Here are the rules by which its weights become those of a network
-for other voxel proportions, channels and classes.
+A network that was trained on volumes drawn by chance (`pretrain/` in the repository,
+docs/model-card.md) makes the forest's guess better before the project's own network learns to
+correct that. It was trained on isotropic volumes of one channel with a few classes. Here are the
+rules by which its weights become those of a network for other voxel proportions, channels and
+classes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.resources import as_file, files
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_densify.learn.features import PER_SCALE, SCALES
 from napari_densify.learn.unet import COMPACT, UNet3D
@@ -32,9 +35,10 @@ def untrained() -> UNet3D:
 
 @cache
 def weights() -> dict[str, Tensor]:
-    """What was learned beforehand, as it lies in the package."""
+    """What was learned beforehand, as it lies in the package: matrices in half precision."""
     with as_file(files(__package__) / "pretrained.safetensors") as path:
-        return {name: value.float() for name, value in load_file(path).items()}
+        known: dict[str, Tensor] = load_file(path)
+        return known
 
 
 def fitted(known: Mapping[str, Tensor], net: UNet3D) -> dict[str, Tensor]:
@@ -58,7 +62,7 @@ def fitted(known: Mapping[str, Tensor], net: UNet3D) -> dict[str, Tensor]:
     classes = net.head.out_features
     images, left = divmod(net.in_channels - POSITION - classes, FILTERS)
     assert not left
-    inputs = _seeing(net)
+    inputs = {"downs.0.weight", f"decoders.{len(net.decoders) - 1}.look.weight"}
     made = {}
     for name, like in net.state_dict().items():
         value = known[name]
@@ -72,33 +76,58 @@ def fitted(known: Mapping[str, Tensor], net: UNet3D) -> dict[str, Tensor]:
     return made
 
 
-def begin(net: UNet3D) -> bool:
-    """Give a network what was learned beforehand; False if it is of other widths."""
-    ours = {name: tuple(value.shape[:1]) for name, value in net.state_dict().items()}
-    known = weights()
-    body = [name for name in ours if not name.startswith("head.")]
-    if ours.keys() != known.keys() or any(ours[n] != known[n].shape[:1] for n in body):
-        return False
-    net.load_state_dict(fitted(known, net))
-    return True
+def serves(net: UNet3D) -> bool:
+    """Whether a network goes down as far as the one that was trained beforehand."""
+    return len(net.levels) == len(COMPACT)
 
 
-@torch.no_grad()
-def meet(net: UNet3D, before: int) -> None:
-    """Give a network that was widened what is known of classes after the first `before`."""
-    known = fitted(weights(), net)
-    classes = net.head.out_features
-    for name, value in net.named_parameters():
-        if name in _seeing(net):
-            new = slice(net.in_channels - classes + before, None)
-            value[:, new] = known[name][:, new]
-        elif name.startswith("head."):
-            value[before:] = known[name][before:]
+def refiner(known: Mapping[str, Tensor], net: UNet3D) -> UNet3D:
+    """A network for the same inputs, classes and voxels as another one, ready for inference.
+
+    Raises
+    ------
+    KeyError, RuntimeError, ValueError
+        If those are not weights of such a network.
+    """
+    levels = [
+        replace(ours, kernel=like.kernel, pool=like.pool)
+        for ours, like in zip(COMPACT, net.levels, strict=True)
+    ]
+    made = UNet3D(net.in_channels, net.head.out_features, levels)
+    made.load_state_dict(fitted({name: value.float() for name, value in known.items()}, made))
+    return made.folded()
 
 
-def _seeing(net: UNet3D) -> set[str]:
-    """Names of the weights that see the input: the first level is a light head."""
-    return {"downs.0.weight", f"decoders.{len(net.decoders) - 1}.look.weight"}
+class Refined(nn.Module):
+    """The correction of a guess by two networks, the second one correcting the first one.
+
+    Parameters
+    ----------
+    first : UNet3D or None
+        See `refiner`; without it only the second one corrects.
+    second : UNet3D
+    """
+
+    def __init__(self, first: UNet3D | None, second: UNet3D) -> None:
+        super().__init__()
+        self.first, self.second = first, second
+        self.classes = second.head.out_features
+
+    def forward(self, values: Tensor) -> Tensor:
+        """(n, classes, z, y, x) to be added to the guess, the last of the values' channels."""
+        better = self.refine(values)
+        guess = slice(-self.classes, None)
+        correction: Tensor = self.second(better)
+        return correction + (better[:, guess] - values[:, guess])
+
+    @torch.no_grad()
+    def refine(self, values: Tensor) -> Tensor:
+        """The same (n, channels, z, y, x) values with a better guess in them."""
+        if self.first is None:
+            return values
+        seen, guess = values[:, : -self.classes], values[:, -self.classes :]
+        better = torch.cat([seen, guess + self.first(values)], dim=1)
+        return better
 
 
 def _inputs(value: Tensor, images: int, classes: int) -> Tensor:

@@ -19,7 +19,7 @@ from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eige
 from napari_densify.learn.forest import Table
 from napari_densify.learn.forest_map import FLOOR
 from napari_densify.learn.forests import SHOWN
-from napari_densify.learn.learner import UNBIAS, Learner
+from napari_densify.learn.learner import Learner
 
 
 class Whole(nn.Module):
@@ -50,8 +50,8 @@ class Whole(nn.Module):
         self.network = learner.trainer.folded()
         self.stride = learner.trainer.net.stride
         self.trust = learner.trust
-        bias = UNBIAS * np.log(learner.case.supervision.balance)
-        self.register_buffer("bias", torch.from_numpy(bias).float()[:, None, None, None])
+        bias = torch.from_numpy(learner.bias).float()
+        self.register_buffer("bias", bias[:, None, None, None])
 
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities of the learner's classes, in their order.
