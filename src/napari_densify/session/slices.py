@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.edit import Edit
-from napari_densify.cases.oblique import DigitalPlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.session import Session
 
