@@ -1,7 +1,7 @@
 """A bank of multi-scale filters and the position, for the first guess and the network.
 
 Filters at several scales spare the network the first half minute of finding out what an edge
-is: see docs/architecture.md for what they gain.
+is: see docs/method.md for what they gain.
 """
 
 from __future__ import annotations

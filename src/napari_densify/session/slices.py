@@ -15,7 +15,6 @@ ENOUGH = 0.5
 """A slice counts as annotated if it holds this share of what the fullest one of its orientation
 holds: every slice holds a few voxels of those painted across it."""
 
-
 Slice = Plane | DigitalPlane
 """Of one of the three orientations, or at any angle."""
 
