@@ -19,7 +19,6 @@ class Supervision:
     annotation : Annotation
     classes : list of ints
         Labels in the order of the network's outputs.
-
     """
 
     def __init__(self, annotation: Annotation, classes: Sequence[int]) -> None:
