@@ -18,8 +18,7 @@ from napari_densify.cases.project import ImageReference, Label, Learning, descri
 from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Block, Model, News, Phase
-from napari_densify.session.orders import Load, Replay, Save, Train
+from napari_densify.session.news import Block, Load, Model, News, Phase, Replay, Save, Train
 from napari_densify.session.others import read_others
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
