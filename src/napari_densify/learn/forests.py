@@ -103,7 +103,7 @@ class Forests:
         self,
         rows: NDArray[np.float32],
         index: NDArray[np.intp],
-        weight: NDArray[np.float64],
+        weight: NDArray[np.floating],
         number: int,
     ) -> Generator[Stage, None, Forest]:
         trees: list[Table] = []
@@ -135,9 +135,9 @@ class Forests:
         self._grown = {SHOWN: Forest.from_state(state, self.features, self.classes)}
 
 
-def _draws(index: NDArray[np.intp], first: NDArray[np.bool_], share: float) -> NDArray[np.float64]:
+def _draws(index: NDArray[np.intp], first: NDArray[np.bool_], share: float) -> NDArray[np.floating]:
     """How often each row is drawn: rare classes and the first case more often than they occur."""
-    weight: NDArray[np.float64] = 1.0 / np.bincount(index)[index] ** EVEN
+    weight: NDArray[np.floating] = 1.0 / np.bincount(index)[index] ** EVEN
     of_first, of_others = weight[first].sum(), weight[~first].sum()
     if of_first and of_others:
         weight[first] *= max(1.0, share / (1.0 - share) * of_others / of_first)
