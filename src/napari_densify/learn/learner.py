@@ -15,6 +15,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import weight_table
+from napari_densify.learn import pretrained
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import Forests, Stage
@@ -24,20 +25,19 @@ from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
 
 TRUST, RAMP = 0.6, 60
-"""Share of the network in the prediction, the rest being the guess's, and steps until then where
-nothing was learned beforehand. Dice of three hippocampi .757, .768 and .766 with a quarter, half
-and three quarters."""
+"""Share of the network in the prediction, the rest being the guess's, and steps until then. Dice
+of three hippocampi .757, .768 and .766 with a quarter, half and three quarters."""
 UNBIAS = 0.5
 """How much of the preference for rare classes is taken back in the prediction. Dice of three
-hippocampi, by the network alone: .76, .78 and .75 without, half and all of it. It grows over the
-same steps: what was learned beforehand has no such preference."""
+hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BORDER = 40
 """Slices before a block that its prediction looks at: halo, the network's grid and two cells of the
 guess."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
 PRESENT = 0.5
-"""Most of the steps that go to the present case when there are others. It gets as many as it is
+"""Most of the steps, and of the draws of the guess's trees, that go to the present case when there
+are others. It gets as many as it is
 painted, compared with the others' mean: half of the steps on a few corrected voxels and nothing
 else unlearn the rest. Three hippocampi of three slices, then 167 corrected voxels in a fourth: Dice
 there .725 before, .801 with the guess refitted, .811 after 60 steps shared out like this, and .599
@@ -78,6 +78,9 @@ class Learner:
     ----------
     annotation : Annotation
         What `apply` made of it, on the image's voxels.
+    known : dict of tensors
+        What was learned beforehand and makes the guess better, see `learn.pretrained`. Empty where
+        it does not go with the network, or the model was saved without.
     """
 
     def __init__(
@@ -108,6 +111,8 @@ class Learner:
         self.annotation = self.case.painted
         self._random = np.random.default_rng(seed)
         self._fit: Iterator[Stage] | None = None
+        self.known = pretrained.weights() if pretrained.serves(self.trainer.net) else {}
+        self._refine()
         self._weigh()
 
     @property
@@ -140,14 +145,15 @@ class Learner:
             With as many channels as this case's.
         spacing : (3,) floats
         painted : Edit
-            Everything that is annotated there; it counts as painted in round 0, for whatever was
-            corrected then, the network has learned long ago.
+            Everything that is annotated there. It counts as painted in round 0, for whatever was
+            corrected then, the network has learned long ago; that it was corrected still decides
+            which guess the network sees there, see `learn.patches`.
         """
         case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
         seed = self.seed + len(self.cases)
         case.join(self.forests, self.trainer.net.stride, self.classes, seed)
         marks = painted.after.copy()
-        marks["round"], marks["wrong"] = 0, False
+        marks["round"] = 0
         case.apply(replace(painted, after=marks, round_after=0))
         self.cases.append(case)
         self._meet(case.painted.classes)
@@ -189,8 +195,12 @@ class Learner:
 
     def _fitting(self) -> Iterator[Stage]:
         annotated = [case for case in self.cases if case.painted.annotated]
-        examples = [case.guess.examples(case.supervision) for case in annotated]
-        yield from self.forests.fit(examples)
+        examples = []
+        for case in annotated:
+            examples.append(case.guess.examples(case.supervision))
+            yield "growing"
+        here = annotated[0] is self.case and len(annotated) > 1
+        yield from self.forests.fit(examples, self._share() if here else 0.0)
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
 
@@ -218,12 +228,17 @@ class Learner:
     def _next_case(self) -> Case:
         """The case that the next step learns from."""
         others = [case for case in self.cases[1:] if case.painted.annotated]
-        here = self.case.painted.annotated
-        if others:
-            there = float(np.mean([case.painted.annotated for case in others]))
-            if self._random.random() >= min(PRESENT, here / (here + there)):
-                return others[int(self._random.integers(len(others)))]
+        if others and self._random.random() >= self._share():
+            return others[int(self._random.integers(len(others)))]
         return self.case
+
+    def _share(self) -> float:
+        """Of what is learned, the share of the present case: see `PRESENT`."""
+        here = self.case.painted.annotated
+        others = [case.painted.annotated for case in self.cases[1:] if case.painted.annotated]
+        if not others:
+            return PRESENT if here else 0.0
+        return min(PRESENT, here / (here + float(np.mean(others))))
 
     def predict(self, box: Box) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.
@@ -257,39 +272,38 @@ class Learner:
     def _probability(self, box: Box) -> Tensor:
         """Of a box of the network's voxels."""
         guess = guess_probability(self.case.inputs, box)
+        if self.refiner is not None:
+            guess = torch.lerp(guess, self._network(self.refiner.logits, box), pretrained.REFINED)
         trust = self.trust
-        if not trust:
-            return guess
+        return (
+            torch.lerp(guess, self._network(self._unbiased_logits, box), trust) if trust else guess
+        )
+
+    def _network(self, logits_of: Callable[[Tensor], Tensor], box: Box) -> Tensor:
         stride = self.trainer.net.stride
-        network = network_probability(self._unbiased_logits, self.case.inputs, box, stride)
-        return torch.lerp(guess, network, trust)
+        return network_probability(logits_of, self.case.inputs, box, stride)
 
     def _unbiased_logits(self, values: Tensor) -> Tensor:
-        """The averaged network's logits without the preference that class balance brings in."""
-        bias = torch.from_numpy(self.bias[:, None, None, None]).to(self.device)
-        return self.trainer.logits(values) - bias
-
-    @property
-    def bias(self) -> NDArray[np.float32]:
-        """What the network's logits are too high by, for each class.
+        """The averaged network's logits without the preference that class balance brings in.
 
         Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations
         of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
         """
-        share = np.float32(UNBIAS * min(self.steps / RAMP, 1.0))
-        bias: NDArray[np.float32] = share * np.log(self.case.supervision.balance)
-        return bias
+        bias = UNBIAS * np.log(self.case.supervision.balance)[:, None, None, None]
+        return self.trainer.logits(values) - torch.from_numpy(bias).to(self.device)
 
     @property
     def trust(self) -> float:
         """Share of the network in the prediction; the rest is the guess's.
 
-        It has none where its loss on annotation that the guess has not seen is twice the guess's.
+        The guess has the less of it the less is painted in this case compared with others: of an
+        unpainted one it knows only what is alike in all. The network has none where its loss on
+        annotation that the guess has not seen is twice the guess's.
         """
         loss = self.trainer.loss
         worse = 0.0 if np.isnan(loss) else max(loss / self.trainer.guess_loss - 1.0, 0.0)
-        grown = 1.0 if self.trainer.known else min(self.steps / RAMP, 1.0)
-        return TRUST * grown * max(1.0 - worse, 0.0)
+        most = 1.0 - (1.0 - TRUST) * self._share() / PRESENT
+        return most * min(self.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""
@@ -304,6 +318,7 @@ class Learner:
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
             "balance": torch.from_numpy(self.case.supervision.balance),
+            **{f"known.{k}": v for k, v in self.known.items()},
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -325,6 +340,8 @@ class Learner:
             self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})
             self.case.supervision.balance = state["balance"].numpy()
             self.seconds = float(state.get("seconds", 0.0))
+            self.known = part(state, "known.")
+            self._refine()
         except (KeyError, RuntimeError, ValueError) as error:
             raise Problem(
                 "The model belongs to another network; it needs an image with as many channels "
@@ -338,6 +355,12 @@ class Learner:
             self._fit = None  # those trees tell other classes apart
             self.forests.set_classes(len(classes))
             self.trainer.tell_apart(len(classes), self.case.inputs.channels)
+            self._refine()
         self.classes = classes
         for case in self.cases:
             case.supervision.tell_apart(classes)
+
+    def _refine(self) -> None:
+        """Fit what was learned beforehand to the classes."""
+        net = self.trainer.net
+        self.refiner = pretrained.Refiner(self.known, net) if self.known else None

@@ -1,8 +1,8 @@
 """What was learned beforehand: to correct guesses of many other volumes.
 
 A network that was trained on volumes drawn by chance (`pretrain/` in the repository,
-docs/model-card.md) makes the forest's guess better before the project's own network learns to
-correct that. It was trained on isotropic volumes of one channel with a few classes. Here are the
+docs/model-card.md) makes the forest's guess better, from the first second on and without learning
+anything here. It was trained on isotropic volumes of one channel with a few classes. Here are the
 rules by which its weights become those of a network for other voxel proportions, channels and
 classes.
 """
@@ -16,7 +16,7 @@ from importlib.resources import as_file, files
 
 import torch
 from safetensors.torch import load_file
-from torch import Tensor, nn
+from torch import Tensor
 
 from napari_densify.learn.features import PER_SCALE, SCALES
 from napari_densify.learn.unet import COMPACT, UNet3D
@@ -24,6 +24,8 @@ from napari_densify.learn.unet import COMPACT, UNet3D
 SLOTS = 4
 """Classes that it corrects, the first one being the background mostly. Further ones begin as the
 guess has them."""
+REFINED = 0.6
+"""Share of its answer in the guess that is shown. See docs/method.md for what it is worth."""
 FILTERS, POSITION = 1 + PER_SCALE * len(SCALES), 3
 """Input channels before the guess's logits, see `learn.features`."""
 
@@ -76,58 +78,49 @@ def fitted(known: Mapping[str, Tensor], net: UNet3D) -> dict[str, Tensor]:
     return made
 
 
-def serves(net: UNet3D) -> bool:
-    """Whether a network goes down as far as the one that was trained beforehand."""
-    return len(net.levels) == len(COMPACT)
+class Refiner:
+    """Corrects the guess that is part of a network's input, by what was learned beforehand.
 
+    Parameters
+    ----------
+    known : dict of tensors
+    like : UNet3D
+        A network with as many levels as `COMPACT`; with its inputs, classes, voxel proportions
+        and device.
 
-def refiner(known: Mapping[str, Tensor], net: UNet3D) -> UNet3D:
-    """A network for the same inputs, classes and voxels as another one, ready for inference.
+    Attributes
+    ----------
+    net : UNet3D
+        Its answer is what is to be added to the guess.
 
     Raises
     ------
     KeyError, RuntimeError, ValueError
         If those are not weights of such a network.
     """
-    levels = [
-        replace(ours, kernel=like.kernel, pool=like.pool)
-        for ours, like in zip(COMPACT, net.levels, strict=True)
-    ]
-    made = UNet3D(net.in_channels, net.head.out_features, levels)
-    made.load_state_dict(fitted({name: value.float() for name, value in known.items()}, made))
-    return made.folded()
 
-
-class Refined(nn.Module):
-    """The correction of a guess by two networks, the second one correcting the first one.
-
-    Parameters
-    ----------
-    first : UNet3D or None
-        See `refiner`; without it only the second one corrects.
-    second : UNet3D
-    """
-
-    def __init__(self, first: UNet3D | None, second: UNet3D) -> None:
-        super().__init__()
-        self.first, self.second = first, second
-        self.classes = second.head.out_features
-
-    def forward(self, values: Tensor) -> Tensor:
-        """(n, classes, z, y, x) to be added to the guess, the last of the values' channels."""
-        better = self.refine(values)
-        guess = slice(-self.classes, None)
-        correction: Tensor = self.second(better)
-        return correction + (better[:, guess] - values[:, guess])
+    def __init__(self, known: Mapping[str, Tensor], like: UNet3D) -> None:
+        levels = [
+            replace(ours, kernel=theirs.kernel, pool=theirs.pool)
+            for ours, theirs in zip(COMPACT, like.levels, strict=True)
+        ]
+        self.classes = like.head.out_features
+        net = UNet3D(like.in_channels, self.classes, levels)
+        net.load_state_dict(fitted({name: value.float() for name, value in known.items()}, net))
+        self.device = like.head.weight.device
+        self.net = net.folded().to(self.device)
 
     @torch.no_grad()
-    def refine(self, values: Tensor) -> Tensor:
-        """The same (n, channels, z, y, x) values with a better guess in them."""
-        if self.first is None:
-            return values
-        seen, guess = values[:, : -self.classes], values[:, -self.classes :]
-        better = torch.cat([seen, guess + self.first(values)], dim=1)
-        return better
+    def logits(self, values: Tensor) -> Tensor:
+        """(n, classes, z, y, x) logits of (n, channels, z, y, x) inputs."""
+        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        correction: Tensor = self.net(values)
+        return correction + values[:, -self.classes :]
+
+
+def serves(net: UNet3D) -> bool:
+    """Whether a network goes down as far as the one that was trained beforehand."""
+    return len(net.levels) == len(COMPACT)
 
 
 def _inputs(value: Tensor, images: int, classes: int) -> Tensor:

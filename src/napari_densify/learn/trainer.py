@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from napari_densify.learn import pretrained
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
 from napari_densify.learn.unet import Level, UNet3D
 
@@ -43,9 +42,6 @@ class Trainer:
 
     Attributes
     ----------
-    known : dict of tensors
-        What was learned beforehand, see `learn.pretrained`: it makes the guess better that the
-        network corrects. Empty where it does not go with the network.
     steps : int
     loss, guess_loss : floats
         Cross-entropy of the network and of the guess, smoothed over the last steps; both are taken
@@ -63,8 +59,6 @@ class Trainer:
         self.net = net.to(device)
         self.net.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         self.averaged = AveragedModel(self.net, multi_avg_fn=_moving_average, use_buffers=True)
-        self.known = pretrained.weights() if pretrained.serves(net) else {}
-        self._refine()
         self.optimiser = self._new_optimiser()
         self.steps = 0
         self.loss = self.guess_loss = float("nan")
@@ -83,7 +77,6 @@ class Trainer:
     def step(self, values: Tensor, target: Tensor, weight: Tensor) -> None:
         """One step on a batch as `Patches.draw` gives it."""
         target, weight = target.to(self.device), weight.to(self.device)
-        values = pretrained.Refined(self.refiner, self.net).refine(self._placed(values))
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
@@ -107,13 +100,10 @@ class Trainer:
 
     def _logits(self, net: torch.nn.Module, values: Tensor) -> Tensor:
         """What a network makes of its input: the guess, which is part of it, and a correction."""
-        values = self._placed(values)
+        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
         with self._precision():
             correction: Tensor = net(values)
         return correction.float() + self._guess_in(values)
-
-    def _placed(self, values: Tensor) -> Tensor:
-        return values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
 
     def _guess_in(self, values: Tensor) -> Tensor:
         return values[:, -self.classes :].to(self.device)
@@ -128,43 +118,37 @@ class Trainer:
         since = self.steps - self._last_edit
         return RATE * min(1.0, (self.steps + 1) / WARM_UP) / (1 + since / SETTLE)
 
-    def folded(self) -> pretrained.Refined:
-        """Both networks for inference, made once for each step that asks for it."""
+    def folded(self) -> UNet3D:
+        """The averaged network for inference, made once for each step that asks for it."""
         if self._folded_at != self.steps:
             averaged = self.averaged.module
             assert isinstance(averaged, UNet3D)
-            self._inference = pretrained.Refined(self.refiner, averaged.folded())
+            self._inference = averaged.folded()
             self._folded_at = self.steps
         return self._inference
 
     def tell_apart(self, classes: int, inputs: int) -> None:
         """Tell that many classes apart; what was learned of the first ones stays."""
+        self._folded_at = -1
         kept = {id(p): self.optimiser.state.get(p) for p in self.net.parameters()}
         for net in (self.net, self.averaged.module):
-            assert isinstance(net, UNet3D)
-            net.set_classes(classes)
-            net.set_inputs(inputs)
-        self._refine()
+            net.set_classes(classes)  # type: ignore[operator]
+            net.set_inputs(inputs)  # type: ignore[operator]
         self.optimiser = self._new_optimiser()
         for p in self.net.parameters():
             if kept.get(id(p)):
                 self.optimiser.state[p] = kept[id(p)]
 
-    def _refine(self) -> None:
-        self._folded_at = -1
-        self.refiner = pretrained.refiner(self.known, self.net) if self.known else None
-
     def _new_optimiser(self) -> torch.optim.AdamW:
         return torch.optim.AdamW(self.net.parameters(), RATE, weight_decay=WEIGHT_DECAY)
 
     def state(self) -> dict[str, Tensor]:
-        """All that it knows as flat, named tensors; see `load`."""
+        """Weights, averaged weights and optimiser as flat, named tensors; see `load`."""
         optimiser = self.optimiser.state_dict()["state"]
         return {
             **{f"net.{k}": v for k, v in self.net.state_dict().items()},
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
-            **{f"known.{k}": v for k, v in self.known.items()},
             "steps": torch.tensor(self.steps),
         }
 
@@ -185,8 +169,7 @@ class Trainer:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.steps = self._last_edit = int(state["steps"])
-        self.known = part(state, "known.")
-        self._refine()
+        self._folded_at = -1
 
 
 def part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:

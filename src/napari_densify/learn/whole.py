@@ -15,11 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eigenvalues
+from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eigenvalues, refine
 from napari_densify.learn.forest import Table
 from napari_densify.learn.forest_map import FLOOR
 from napari_densify.learn.forests import SHOWN
-from napari_densify.learn.learner import Learner
+from napari_densify.learn.learner import UNBIAS, Learner
+from napari_densify.learn.pretrained import REFINED
 
 
 class Whole(nn.Module):
@@ -48,10 +49,11 @@ class Whole(nn.Module):
             raise ValueError("a learner without a forest predicts nothing")
         self.trees = nn.ModuleList(_Tree(table, learner.forests.classes) for table in forest.trees)
         self.network = learner.trainer.folded()
+        self.refiner = None if learner.refiner is None else learner.refiner.net
         self.stride = learner.trainer.net.stride
         self.trust = learner.trust
-        bias = torch.from_numpy(learner.bias).float()
-        self.register_buffer("bias", bias[:, None, None, None])
+        bias = UNBIAS * np.log(learner.case.supervision.balance)
+        self.register_buffer("bias", torch.from_numpy(bias).float()[:, None, None, None])
 
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities of the learner's classes, in their order.
@@ -79,8 +81,12 @@ class Whole(nn.Module):
         beyond = [-n % s for n, s in zip(image.shape[2:], self.stride, strict=True)]
         padded = F.pad(values, (0, beyond[2], 0, beyond[1], 0, beyond[0]), mode="replicate")
         z, y, x = image.shape[2:]
+        first = guess.softmax(0)
+        if self.refiner is not None:
+            refined = self.refiner(padded)[0, :, :z, :y, :x] + guess
+            first = first * (1 - REFINED) + refined.softmax(0) * REFINED
         logits = self.network(padded)[0, :, :z, :y, :x] + guess - self.bias
-        mixed: Tensor = guess.softmax(0) * (1 - self.trust) + logits.softmax(0) * self.trust
+        mixed: Tensor = first * (1 - self.trust) + logits.softmax(0) * self.trust
         return mixed[None]
 
 
@@ -113,7 +119,8 @@ class _Filters(nn.Module):
             x = F.conv3d(F.pad(x, around, mode="replicate"), kernel, stride=stride)
             points = (image.shape[axis + 1] - 1 + step - 1) // step + 5
             x = x[(slice(None),) * (axis + 2) + (slice(0, points),)]
-        return [self._refine(r, image) for r in self._responses(x[:, 0])]
+        coarse = self._responses(x[:, 0])
+        return [refine(response, self.steps, image.shape[1:]) for response in coarse]
 
     def _responses(self, smooth: Tensor) -> list[Tensor]:
         along = zip((1, 2, 3), self.distances, strict=True)
@@ -125,16 +132,6 @@ class _Filters(nn.Module):
         }
         z, y, x = gradient
         return [smooth, torch.sqrt(z * z + y * y + x * x), *eigenvalues(hessian)]
-
-    def _refine(self, response: Tensor, image: Tensor) -> Tensor:
-        response = response[:, 2:-2, 2:-2, 2:-2]
-        if max(self.steps) > 1:
-            size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], self.steps, strict=True)]
-            response = F.interpolate(
-                response[None], size=size, mode="trilinear", align_corners=True
-            )[0]
-        z, y, x = image.shape[1:]
-        return response[:, :z, :y, :x]
 
 
 class _Tree(nn.Module):
