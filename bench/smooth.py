@@ -45,7 +45,8 @@ class Hand(QObject):
         self.case.session.status_changed.connect(self._begin)
 
     def _begin(self, status: object) -> None:
-        if self.case.session.status.steps > 3 and not self._timer.isActive():
+        if self.case.session.status.steps > 3:
+            self.case.session.status_changed.disconnect(self._begin)
             self.metronome.start()
             self._timer.start()
 
@@ -76,18 +77,20 @@ def smooth() -> None:
     large, balls = _balls()
     big = _paint_in(large, balls, lambda case: None)
     figures = []
-    for name, stalls in (("orthogonal views", views), (f"{LARGE}³", big)):
-        Console().print(f"{name}: {len(stalls)} ticks")
-        figures += [
-            Figure(f"{name}: longest stall, s", stalls[-1], 0.200),
-            Figure(f"{name}: 95th percentile, s", stalls[int(0.95 * len(stalls))], 0.050),
-        ]
+    for name, metronome in (("orthogonal views", views), (f"{LARGE}³", big)):
+        console = Console()
+        console.print(f"{name}: {len(metronome.stalls)} ticks, load {os.getloadavg()[0]:.1f}")
+        for kind, stalls in (("s", metronome.stalls), ("processor s", metronome.work)):
+            figures += [
+                Figure(f"{name}: longest stall, {kind}", stalls[-1], 0.200),
+                Figure(f"{name}: 95th percentile, {kind}", stalls[int(0.95 * len(stalls))], 0.050),
+            ]
     report("smooth", figures)
 
 
 def _paint_in(
     image: NDArray[np.generic], truth: NDArray[np.uint8], prepare: Callable[[CaseView], None]
-) -> list[float]:
+) -> Metronome:
     viewer = napari.Viewer(title="Densify bench")
     viewer.window.resize(1400, 900)
     viewer.add_image(image, name="image")
@@ -105,7 +108,7 @@ def _paint_in(
     dock.caseOpened.connect(begin)
     dock.start()
     napari.run()
-    return hands[0].metronome.stalls
+    return hands[0].metronome
 
 
 def _balls() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

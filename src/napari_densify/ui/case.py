@@ -31,7 +31,12 @@ from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.picked import ROLE
-from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
+from napari_densify.ui.planes import (
+    orthogonal_views,
+    show_orthogonal,
+    shown_plane,
+    viewed_plane,
+)
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.slices import SliceAction
 from napari_densify.ui.view import view_of
@@ -289,7 +294,7 @@ class CaseView(QObject):
         ):
             manager.register_layer_hook(Layer, copies.hook, name)
         if on:
-            manager.show()
+            show_orthogonal(self.viewer)
         else:
             manager.hide()
 

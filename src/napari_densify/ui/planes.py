@@ -123,6 +123,19 @@ def _plane_at(layer: Layer, axis: int, world: Sequence[float]) -> Plane:
     return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
 
 
+def show_orthogonal(viewer: napari.Viewer) -> None:
+    """Show the three orientations side by side, with axes whose colours say which is which."""
+    from napari_orthogonal_views.axes_utils import get_axes
+
+    manager = orthogonal_views(viewer)
+    manager.show()
+    others = (view.vm_container.viewer_model for view in (manager.right_widget, manager.bottom_widget))
+    for model in (viewer, *others):
+        # vispy hands the letters' filter to the graphics card anew whenever it draws them. Without
+        # a card of its own a machine waits for that longer than for all the rest of the canvas.
+        get_axes(model).labels = False
+
+
 def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
     """The manager of the viewer's side-by-side views, made when first asked for."""
     # Here, not above: it brings OpenCV along, and many sessions never need it.
