@@ -15,8 +15,9 @@ from rich.console import Console
 from bench.memory import own_peak_mb
 from bench.report import OUT, Figure, report
 from napari_densify.cases import disk
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import ImageReference

@@ -16,8 +16,9 @@ from safetensors.numpy import save
 
 from bench.faults.stage import LABELS, SHAPE, Story, act, open_project, phantom, same, told
 from bench.faults.tally import Lost, Tally, Wrong
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.journal import Record, encode

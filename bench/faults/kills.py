@@ -17,7 +17,7 @@ import psutil
 
 from bench.faults.stage import SHAPE, Story, look
 from bench.faults.tally import Tally
-from napari_densify.cases.annotation import Edit
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.journal import MAGIC, read_journal
 
 PATIENCE = 180.0

@@ -18,7 +18,7 @@ import numpy as np
 
 from bench.faults.stage import CLASSES, LABELS, Story, act, phantom, told
 from napari_densify.cases import folder
-from napari_densify.cases.annotation import Edit
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.journal import Record, encode
 from napari_densify.cases.volume import Volume
 from napari_densify.session import keeping

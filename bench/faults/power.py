@@ -14,8 +14,9 @@ from bench.faults.crash import WAYS, Disk, Image, lay_out
 from bench.faults.stage import CLASSES, LABELS, SHAPE, Story, act, open_project, phantom, same, told
 from bench.faults.system import Recording
 from bench.faults.tally import Lost, Tally, Wrong
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.history import Entry
 from napari_densify.session.session import Session
 

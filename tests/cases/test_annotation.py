@@ -6,7 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import Annotation, Edit, check_labels
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.comparison import echoes
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import LAST_ROUND, edit_weight
 
@@ -170,14 +172,14 @@ def test_an_undo_and_a_redo_are_recognised_from_the_labels_alone(
     painted = state(annotation)
     for expected in (before, painted):
         labels = expected[0]["label"]
-        echoes = annotation.echo(labels)
-        assert echoes
-        if expected is painted and echoes[0].undoes:
+        steps = echoes(annotation, labels)
+        assert steps
+        if expected is painted and steps[0].undoes:
             return  # the labels look like one more undo, too: as good an explanation
-        for echo in echoes:
-            annotation.apply(echo)
+        for step in steps:
+            annotation.apply(step)
         assert_same(state(annotation), expected)
-        assert not annotation.echo(annotation.labels.copy())
+        assert not echoes(annotation, annotation.labels.copy())
 
 
 @given(st.lists(actions, min_size=2, max_size=6), st.data())
@@ -188,9 +190,9 @@ def test_what_is_taken_for_undos_is_a_way_back(history: list[Action], data: st.D
         if act(annotation, action) is not None:
             states.append(state(annotation))
     labels = data.draw(st.sampled_from(states))[0]["label"]
-    while echoes := annotation.echo(labels):
-        for echo in echoes:
-            annotation.apply(echo)
+    while steps := echoes(annotation, labels):
+        for step in steps:
+            annotation.apply(step)
     marks = annotation.marks
     assert any(np.array_equal(marks, earlier) for earlier, *_ in states)
 
@@ -203,14 +205,14 @@ def test_undos_over_the_same_voxels_come_together() -> None:
         assert act(annotation, (list(range(start, stop)), label, True, True)) is not None
         states.append(state(annotation))
     labels = states[0][0]["label"]
-    while echoes := annotation.echo(labels):
-        for echo in echoes:
-            annotation.apply(echo)
+    while steps := echoes(annotation, labels):
+        for step in steps:
+            annotation.apply(step)
     assert_same(state(annotation), states[0])
     labels = states[-1][0]["label"]
-    while echoes := annotation.echo(labels):
-        for echo in echoes:
-            annotation.apply(echo)
+    while steps := echoes(annotation, labels):
+        for step in steps:
+            annotation.apply(step)
     assert_same(state(annotation), states[-1])
 
 
@@ -265,27 +267,3 @@ def test_rounds_stop_at_the_last_that_can_be_told_apart() -> None:
         act(annotation, ([i % SIZE], 1 + i // SIZE % 2, True, True))
     assert annotation.round == LAST_ROUND == 254
     assert annotation.weights().max() > 0
-
-
-def test_labels_from_elsewhere_become_bytes() -> None:
-    labels = check_labels(np.full(SHAPE, 254.0), SHAPE, "painted")
-    assert labels.dtype == np.uint8
-    assert (labels == 254).all()
-
-
-@pytest.mark.parametrize(
-    ("labels", "sentence"),
-    [
-        (np.zeros((3, 4, 6), np.uint8), "use labels on its grid"),
-        (np.zeros((1, *SHAPE), np.uint8), "use labels on its grid"),
-        (np.full(SHAPE, 255), "class 255"),
-        (np.full(SHAPE, -1), "class -1"),
-        (np.full(SHAPE, 1.5), "no whole numbers"),
-        (np.full(SHAPE, np.nan), "no whole numbers"),
-        (np.full(SHAPE, np.inf), "no whole numbers|class"),
-        (np.full(SHAPE, "a"), "no whole numbers"),
-    ],
-)
-def test_labels_that_do_not_fit_are_refused(labels: NDArray[np.generic], sentence: str) -> None:
-    with pytest.raises(Problem, match=sentence):
-        check_labels(labels, SHAPE, "painted")

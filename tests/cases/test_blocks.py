@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_densify.cases import blocks as blocks_module
-from napari_densify.cases.annotation import MARK
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import MARK
 
 sides = st.integers(1, 40)
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from napari_densify.cases import disk
 from napari_densify.cases import journal as module
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.journal import MAGIC, Found, Journal, read_journal
 from napari_densify.cases.problem import Problem
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import ImageReference
 

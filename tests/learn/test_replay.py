@@ -6,8 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.plane import Plane
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.unet import compact

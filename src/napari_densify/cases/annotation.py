@@ -3,69 +3,21 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import LAST_LABEL, MARK, Edit
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
 from napari_densify.cases.weight import ACCEPTED, CODES, LAST_ROUND, ROUNDS, weight_table
 
-MARK = np.dtype([("label", "u1"), ("round", "u1"), ("wrong", "?")])
-"""One voxel of the annotation: label (0 = not annotated, 1 = background, 2… = structures),
-the round it was painted in (`ACCEPTED` if it was accepted as predicted), and whether the
-prediction shown then was wrong there."""
-
-LAST_LABEL = 254
 UNDO_DEPTH = 200
 """Edits that can be taken back or brought back; napari's own layers keep 100."""
-SLAB = 32
-"""Slices that are compared at a time with somebody else's labels."""
-
-
-@dataclass(frozen=True, eq=False)
-class Edit:
-    """What one user action changed.
-
-    Attributes
-    ----------
-    where : (n,) int64
-        Flat voxel indices (C order), sorted, each once.
-    before, after : (n,) of `MARK`
-        The voxels' marks before and after.
-    round_before, round_after : int
-        The annotation's round before and after.
-    undoes : bool
-        Whether it takes another edit back; erasing a fresh stroke changes the same voxels to
-        the same labels, but is a new edit that can itself be undone.
-    """
-
-    where: NDArray[np.int64]
-    before: NDArray[np.void]
-    after: NDArray[np.void]
-    round_before: int
-    round_after: int
-    undoes: bool = False
-
-    def inverse(self) -> Edit:
-        """The edit that takes this one back."""
-        return Edit(self.where, self.after, self.before, self.round_after, self.round_before, True)
-
-    def box(self, shape: Shape) -> Box:
-        """The smallest box around it in a volume of that shape."""
-        zyx = np.unravel_index(self.where, shape)
-        (a, b, c), (d, e, f) = ((int(x.min()) for x in zyx), (int(x.max()) + 1 for x in zyx))
-        return Box((a, b, c), (d, e, f))
-
-    def plane(self, shape: Shape) -> Plane | None:
-        """The plane it was painted on; None if it is not flat along just one axis."""
-        box = self.box(shape)
-        flat = [axis for axis, n in enumerate(box.shape) if n == 1]
-        return Plane(flat[0], box.start[flat[0]]) if len(flat) == 1 else None
 
 
 class Annotation:
@@ -260,6 +212,11 @@ class Annotation:
         """The last edits, which can be undone; the newest last."""
         return list(self._done)
 
+    @property
+    def undone(self) -> list[Edit]:
+        """The edits that can be redone; the last one undone last."""
+        return list(self._undone)
+
     def history(self) -> list[Edit]:
         """Edits that, applied to the present state, leave it as it is and can be undone and redone.
 
@@ -273,40 +230,6 @@ class Annotation:
         self.counts[0, 0, 0] -= where.size
         self.counts += _count(marks)
         self._marks.put(where, marks)
-
-    def difference(self, labels: NDArray[np.uint8]) -> Box | None:
-        """The smallest box of slices where somebody else's (z, y, x) labels differ."""
-        depth, height, width = self.shape
-        slices: list[int] = []
-        for start in range(0, depth, SLAB):
-            slab = Box((start, 0, 0), (min(start + SLAB, depth), height, width))
-            differs = (labels[slab.slices] != self.read(slab)["label"]).any(axis=(1, 2))
-            slices += [start + int(z) for z in np.flatnonzero(differs)]
-        return Box((slices[0], 0, 0), (slices[-1] + 1, height, width)) if slices else None
-
-    def echo(self, labels: NDArray[np.uint8]) -> list[Edit]:
-        """The undos or redos that somebody else's (z, y, x) labels show; not applied.
-
-        napari's undo and redo announce nothing; only their effect on the layer shows. Taking them
-        for what they are brings rounds and weights back too, which plain repainting would not.
-        Several that touch the same voxels come together; ask again for others once these are
-        applied.
-        """
-        flat = labels.reshape(-1)
-        back = (edit.inverse() for edit in reversed(self._done))
-        for chain in (back, reversed(self._undone)):
-            where, then = np.empty(0, np.int64), np.empty(0, np.uint8)
-            steps: list[Edit] = []
-            for edit in chain:
-                if not steps and np.array_equal(flat[edit.where], self.at(edit.where)["label"]):
-                    break  # whatever happened, it did not begin with this one
-                seen, where = where, np.union1d(where, edit.where)
-                then = _carry(seen, then, where, self.at(where)["label"])
-                then[np.searchsorted(where, edit.where)] = edit.after["label"]
-                steps.append(edit)
-                if np.array_equal(flat[where], then):
-                    return steps
-        return []
 
     def everything(self) -> Edit:
         """One edit that brings an empty annotation to this state."""
@@ -343,31 +266,6 @@ class Annotation:
         self.counts += _count(marks)
 
 
-def check_labels(
-    labels: NDArray[np.generic], shape: tuple[int, ...], name: str
-) -> NDArray[np.uint8]:
-    """Labels read from elsewhere as uint8, or a sentence why they cannot be.
-
-    Raises
-    ------
-    Problem
-        If the shape differs from the image's, a value is no whole number, negative or over 254.
-    """
-    if labels.shape != shape:
-        have, want = (" × ".join(map(str, s)) for s in (labels.shape, shape))
-        raise Problem(f"“{name}” is {have} voxels but the image is {want}; use labels on its grid.")
-    whole = labels.dtype.kind in "biu"
-    if labels.dtype.kind == "f":
-        whole = bool(np.isfinite(labels).all()) and np.array_equal(labels, np.floor(labels))
-    if not whole:
-        raise Problem(f"“{name}” holds values that are no whole numbers; choose a label image.")
-    low, high = int(labels.min()), int(labels.max())
-    if low < 0 or high > LAST_LABEL:
-        bad = low if low < 0 else high
-        raise Problem(f"“{name}” holds class {bad}; classes go from 0 to {LAST_LABEL}.")
-    return labels.astype(np.uint8)
-
-
 def _fields(marks: NDArray[np.void]) -> tuple[NDArray[np.intp], ...]:
     return tuple(marks[name].astype(np.intp) for name in ("label", "round", "wrong"))
 
@@ -388,18 +286,6 @@ def _sorted(
     flags = np.broadcast_to(np.asarray(wrong, bool), where.shape)
     where, first = np.unique(where, return_index=True)
     return where, new[first], flags[first]
-
-
-def _carry(
-    seen: NDArray[np.int64],
-    then: NDArray[np.uint8],
-    where: NDArray[np.int64],
-    mine: NDArray[np.uint8],
-) -> NDArray[np.uint8]:
-    """Labels `then` of the voxels `seen`, and the present ones, `mine`, of the rest of `where`."""
-    labels = mine.copy()
-    labels[np.searchsorted(where, seen)] = then
-    return labels
 
 
 def _same(one: Edit, other: Edit) -> bool:

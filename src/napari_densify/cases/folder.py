@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from napari_densify.cases import disk, place
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.description import Description
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.hold import Hold
 from napari_densify.cases.journal import Journal, history, read_journal
 from napari_densify.cases.learned import Learned

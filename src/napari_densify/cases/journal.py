@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import LAST_LABEL, MARK, Edit
 from napari_densify.cases.disk import Appendable, replace, sync_folder
+from napari_densify.cases.edit import LAST_LABEL, MARK, Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import ROUNDS
 

@@ -22,7 +22,8 @@ import zarr
 from pydantic import ValidationError
 
 from napari_densify.cases import disk
-from napari_densify.cases.annotation import MARK, Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import MARK, Edit
 from napari_densify.cases.journal import history, whole
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, Learning, Project

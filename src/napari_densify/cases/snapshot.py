@@ -10,7 +10,8 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_densify.cases import disk
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.history import now
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.seal import seal, unseal

@@ -22,8 +22,9 @@ from zarr.core.buffer import Buffer, BufferPrototype
 from zarr.storage import LocalStore, MemoryStore
 
 from napari_densify.cases import disk
-from napari_densify.cases.annotation import MARK, Annotation
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import MARK
 from napari_densify.cases.frame import content_size
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape

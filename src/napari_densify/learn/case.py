@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.learn.features import FeatureBank, normalise
 from napari_densify.learn.first_guess import FirstGuess
 from napari_densify.learn.forests import Forests

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter, map_coordinates
 from torch import Tensor
 
-from napari_densify.cases.annotation import MARK, Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import MARK, Edit
 
 TOLERANCE = 1.25
 """Ratio of voxel sizes up to which an image is taken as it is; the patches that the network learns

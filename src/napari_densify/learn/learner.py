@@ -11,8 +11,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case

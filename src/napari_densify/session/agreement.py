@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import Edit
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.plane import Plane
 
 if TYPE_CHECKING:

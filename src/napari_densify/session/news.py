@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.snapshot import Snapshot

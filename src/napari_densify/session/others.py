@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_densify.cases.annotation import Edit
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem

@@ -12,9 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.checked import Checked, read_checked
+from napari_densify.cases.comparison import echoes
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.oblique import ObliquePlane
@@ -218,10 +220,10 @@ class Session:
             What was taken as undo or redo, then what was painted.
         """
         edits: list[Edit] = []
-        while echoes := self.annotation.echo(labels):
-            for echo in echoes:
-                self._commit(echo)
-            edits += echoes
+        while steps := echoes(self.annotation, labels):
+            for step in steps:
+                self._commit(step)
+            edits += steps
         part = labels[box.slices]
         local = np.argwhere(part != self.annotation.read(box)["label"])
         where = np.ravel_multi_index(tuple((local + box.start).T), self.annotation.shape)

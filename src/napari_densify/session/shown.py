@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.news import Block
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import check_labels
+from napari_densify.cases.labels import check_labels
 from napari_densify.cases.plane import Plane
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot, Stroke

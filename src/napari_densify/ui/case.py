@@ -10,7 +10,8 @@ from napari.layers import Image, Labels, Layer
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_densify.cases.annotation import Annotation, Edit
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
 from napari_densify.session.session import Session

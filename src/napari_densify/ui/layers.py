@@ -12,9 +12,10 @@ from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer
 
-from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box
 from napari_densify.cases.choice import Choice
+from napari_densify.cases.comparison import difference
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
@@ -166,7 +167,7 @@ class AnnotationBond(QObject):
         self._compare_again = self._comparing
         if not self._comparing:
             self._comparing = True
-            worker = create_worker(self.session.annotation.difference, self.layer.data)
+            worker = create_worker(difference, self.session.annotation, self.layer.data)
             worker.returned.connect(self._compared)
             worker.start()
 

@@ -12,8 +12,8 @@ from napari.qt.threading import create_worker
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import QObject
 
-from napari_densify.cases.annotation import Edit
 from napari_densify.cases.box import Box, tiles
+from napari_densify.cases.edit import Edit
 from napari_densify.session.provenance import (
     ACCEPTED,
     CORRECTED,

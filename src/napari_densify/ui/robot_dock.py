@@ -27,7 +27,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_densify.cases import disk
-from napari_densify.cases.annotation import check_labels
+from napari_densify.cases.labels import check_labels
 from napari_densify.cases.problem import Problem
 from napari_densify.session.robot import Robot
 from napari_densify.session.score import dice

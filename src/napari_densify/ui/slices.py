@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from napari.layers import Labels
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
-from napari_densify.cases.annotation import Edit
+from napari_densify.cases.edit import Edit
 from napari_densify.session import slices
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice

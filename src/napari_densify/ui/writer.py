@@ -11,8 +11,8 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import check_labels
 from napari_densify.cases.export import Segmentation, as_structures
+from napari_densify.cases.labels import check_labels
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.ui.geometry import place_volume

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.annotation import check_labels
+from napari_densify.cases.labels import check_labels
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, is_dicom
 from napari_densify.cases.volume import Volume, check_image

@@ -1,0 +1,60 @@
+"""What one user action changes: the marks of some voxels, before and after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Shape
+
+MARK = np.dtype([("label", "u1"), ("round", "u1"), ("wrong", "?")])
+"""One voxel of the annotation: label (0 = not annotated, 1 = background, 2… = structures),
+the round it was painted in (`ACCEPTED` if it was accepted as predicted), and whether the
+prediction shown then was wrong there."""
+LAST_LABEL = 254
+"""The highest one; 255 stays free."""
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """What one user action changed.
+
+    Attributes
+    ----------
+    where : (n,) int64
+        Flat voxel indices (C order), sorted, each once.
+    before, after : (n,) of `MARK`
+        The voxels' marks before and after.
+    round_before, round_after : int
+        The annotation's round before and after.
+    undoes : bool
+        Whether it takes another edit back; erasing a fresh stroke changes the same voxels to
+        the same labels, but is a new edit that can itself be undone.
+    """
+
+    where: NDArray[np.int64]
+    before: NDArray[np.void]
+    after: NDArray[np.void]
+    round_before: int
+    round_after: int
+    undoes: bool = False
+
+    def inverse(self) -> Edit:
+        """The edit that takes this one back."""
+        return Edit(self.where, self.after, self.before, self.round_after, self.round_before, True)
+
+    def box(self, shape: Shape) -> Box:
+        """The smallest box around it in a volume of that shape."""
+        zyx = np.unravel_index(self.where, shape)
+        (a, b, c), (d, e, f) = ((int(x.min()) for x in zyx), (int(x.max()) + 1 for x in zyx))
+        return Box((a, b, c), (d, e, f))
+
+    def plane(self, shape: Shape) -> Plane | None:
+        """The plane it was painted on; None if it is not flat along just one axis."""
+        box = self.box(shape)
+        flat = [axis for axis, n in enumerate(box.shape) if n == 1]
+        return Plane(flat[0], box.start[flat[0]]) if len(flat) == 1 else None
