@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+
 from qtpy.QtCore import QObject, QTimer
 
 TICK_MS = 5

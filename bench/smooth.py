@@ -74,8 +74,7 @@ def smooth() -> None:
     """Open two windows one after the other, paint in them, and print the longest stalls."""
     volume, truth = brain()
     views = _paint_in(volume.data, truth, lambda case: case.dock.planes.orthogonal.click())
-    large, balls = _balls()
-    big = _paint_in(large, balls, lambda case: None)
+    big = _paint_in(*balls(), lambda case: None)
     figures = []
     for name, metronome in (("orthogonal views", views), (f"{LARGE}³", big)):
         console = Console()
@@ -111,14 +110,14 @@ def _paint_in(
     return hands[0].metronome
 
 
-def _balls() -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """A large noisy image of a few balls."""
+def balls(kinds: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """A large noisy image of three balls, of so many kinds, and their truth."""
     rng = np.random.default_rng(0)
     truth = np.zeros((LARGE,) * 3, np.uint8)
     grid = np.ogrid[:LARGE, :LARGE, :LARGE]
-    for centre in ((256, 256, 256), (150, 300, 380), (360, 200, 120)):
+    for number, centre in enumerate(((256, 256, 256), (150, 300, 380), (360, 200, 120))):
         far = sum((g - c) ** 2 for g, c in zip(grid, centre, strict=True))
-        truth[far < 90**2] = 1
+        truth[far < 90**2] = 1 + number % kinds
     image = rng.integers(0, 100, truth.shape, np.uint8)
-    image += 80 * truth
+    image += np.uint8(80) * (truth > 0)
     return image, truth

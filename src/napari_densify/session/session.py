@@ -241,16 +241,25 @@ class Session:
     def fold(self, label: int, into: int = 0) -> None:
         """No longer tell a class apart: what was learned of it counts as another one.
 
-        0: as none. Once it is annotated again, it is told apart again.
+        0: as none. Once it is annotated again, it is told apart again. What is shown of it follows
+        by `redraw`.
         """
         self.classes = [k for k in self.classes if k != label]
         with self.drive.lock:
             self._folded[label] = into
             self._edits += 1
             self.drive.post(Fold(label, into))
-        self._show.fold(label, into)
-        self._changed(Box((0, 0, 0), self.volume.shape))
         self._keep_learning()
+
+    def voxels(self, label: int) -> Iterator[tuple[Box, NDArray[np.int64]]]:
+        """Where a class is predicted, piece by piece; takes long, and may be asked in a thread."""
+        return self._show.voxels(label)
+
+    def redraw(self, box: Box, where: NDArray[np.int64], label: int) -> None:
+        """Show voxels of a folded class, found by `voxels`, as what it counts as now."""
+        if label in self._folded:
+            self._show.fold(where, label, self._folded[label])
+            self._changed(box)
 
     def look(self, plane: Plane | ObliquePlane) -> None:
         """The user looks at this plane: it is predicted first."""
@@ -428,6 +437,9 @@ class Session:
         painted = self.annotation.classes
         self.live = learning.live
         self._folded = {k: into for k, into in learning.folded.items() if k not in painted}
+        for label, into in self._folded.items():  # it was perhaps closed before all was redrawn
+            for _, where in self._show.voxels(label):
+                self._show.fold(where, label, into)
         self.past = learned.read_history()
         try:
             self.checked = read_checked(project.path, self.volume.shape)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LOOK_MS = 100
 """How long the plane must rest before it is predicted first."""
+FLOATING = (1000, 600)
+"""Pixels of a window of its own."""
 ZOOM = 1.15
 """By how much a notch of the wheel zooms."""
 
@@ -51,6 +53,9 @@ class ObliqueView(QWidget):
     """
 
     closed = Signal()
+    floated = Signal(bool)
+    """Its dock became a window, or came back. The canvas has another OpenGL context there, and
+    nothing of what vispy had in the one before: another view has to take this one's place."""
 
     def __init__(
         self,
@@ -59,7 +64,7 @@ class ObliqueView(QWidget):
         annotation: Labels,
         prediction: Labels,
         session: Session,
-        plane: ObliquePlane = ObliquePlane(),  # noqa: B008 - it cannot be changed
+        plane: ObliquePlane,
     ) -> None:
         super().__init__()
         self.viewer, self.session = viewer, session
@@ -303,18 +308,27 @@ class ObliqueView(QWidget):
 
 
 def show_oblique(
-    viewer: napari.Viewer, image: Image, annotation: Labels, prediction: Labels, session: Session
+    viewer: napari.Viewer,
+    image: Image,
+    annotation: Labels,
+    prediction: Labels,
+    session: Session,
+    plane: ObliquePlane,
+    floating: bool = False,
 ) -> ObliqueView:
-    """Open the canvas below the main one; both get half of the height."""
-    view = ObliqueView(viewer, image, annotation, prediction, session)
+    """Open the canvas below the main one, which halves its height, or in a window of its own."""
+    view = ObliqueView(viewer, image, annotation, prediction, session, plane)
     window = viewer.window._qt_window
     # The docks at the sides keep their height.
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     dock = viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
-    # In a window of its own the canvas would get another OpenGL context and stay black.
-    feature = dock.DockWidgetFeature
-    dock.setFeatures(dock.features() & ~(feature.DockWidgetFloatable | feature.DockWidgetMovable))
-    dock.title.float_button.hide()
-    window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
+    # Not dragged: on the way its canvas would change windows, see `floated`.
+    dock.setFeatures(dock.features() & ~dock.DockWidgetFeature.DockWidgetMovable)
+    if floating:
+        dock.setFloating(True)
+        dock.resize(*FLOATING)
+    else:
+        window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
+    dock.topLevelChanged.connect(view.floated)
     return view

@@ -14,7 +14,6 @@ from napari_densify.ui.shortcuts import tip
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
-    from napari_orthogonal_views.ortho_view_manager import OrthoViewManager
 
     from napari_densify.ui.case import CaseView
 
@@ -121,24 +120,3 @@ def shown_plane(layer: Layer) -> Plane | None:
 def _plane_at(layer: Layer, axis: int, world: Sequence[float]) -> Plane:
     position = round(float(layer.world_to_data(world)[axis]))
     return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
-
-
-def show_orthogonal(viewer: napari.Viewer) -> None:
-    """Show the three orientations side by side, with axes whose colours say which is which."""
-    from napari_orthogonal_views.axes_utils import get_axes
-
-    manager = orthogonal_views(viewer)
-    manager.show()
-    others = (view.vm_container.viewer_model for view in (manager.right_widget, manager.bottom_widget))
-    for model in (viewer, *others):
-        # vispy hands the letters' filter to the graphics card anew whenever it draws them. Without
-        # a card of its own a machine waits for that longer than for all the rest of the canvas.
-        get_axes(model).labels = False
-
-
-def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
-    """The manager of the viewer's side-by-side views, made when first asked for."""
-    # Here, not above: it brings OpenCV along, and many sessions never need it.
-    from napari_orthogonal_views import ortho_view_manager
-
-    return ortho_view_manager._get_manager(viewer)
