@@ -14,7 +14,7 @@ from bench.report import OUT, wide_console
 from bench.rounds import ARMS, DEFAULT, play
 from bench.volumes import tasks
 from napari_densify.cases.problem import Problem
-from napari_densify.session.worker import Settings
+from napari_densify.session.link import Settings
 
 # Threads that spin while they wait take a shared machine's cores from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -19,12 +19,12 @@ from napari_densify.cases.formats import read_volume
 from napari_densify.cases.place import place_in
 from napari_densify.cases.project import Label, describe
 from napari_densify.cases.volume import content_hash
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
 from napari_densify.session.others import read_others
 from napari_densify.session.robot import Stroke
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings
 
 SLICES = 3
 

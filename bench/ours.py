@@ -13,11 +13,12 @@ from bench.rates import measure
 from bench.volumes import Task
 from napari_densify.cases.box import tiles
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
 from napari_densify.session.schedule import TILE
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
-from napari_densify.session.worker import Settings, Worker
+from napari_densify.session.worker import Worker
 
 
 def ours(task: Task, options: Options, screen: Screen) -> dict[str, Any]:

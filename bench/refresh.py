@@ -21,8 +21,9 @@ from bench.clock import Clock
 from bench.volumes import Task, tasks
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.plane import Plane
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Block, Look, News, Train
-from napari_densify.session.worker import Settings, Worker
+from napari_densify.session.worker import Worker
 
 # Threads that spin while they wait take a shared machine's cores from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -17,12 +17,12 @@ from napari_densify.cases import weight
 from napari_densify.cases.plane import Plane
 from napari_densify.learn import learner, sampler, trainer
 from napari_densify.session import schedule
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
 from napari_densify.session.robot import Robot, Stroke
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Round, Simulation, simulate
-from napari_densify.session.worker import Settings
 
 FOREVER = 1e9
 """Seconds of a round whose end is counted in steps."""

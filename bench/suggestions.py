@@ -20,10 +20,10 @@ from bench.rounds import Arm, play
 from bench.volumes import Task, tasks
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
+from napari_densify.session.link import Settings
 from napari_densify.session.robot import Robot
 from napari_densify.session.session import Session
 from napari_densify.session.suggest import suggest
-from napari_densify.session.worker import Settings
 
 # Threads that spin while they wait take a shared machine's cores from each other.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
@@ -64,7 +64,7 @@ class RandomRobot(Robot):
         super().__init__(task.truth)
         inside = np.argwhere(task.truth > 0)
         self._low, self._high = inside.min(axis=0), inside.max(axis=0)
-        self._rng = np.random.default_rng(session.settings.seed)
+        self._rng = np.random.default_rng(session.orders.settings.seed)
         self._taken = set(self.planes(task.slices))
 
     def worst(self, prediction: NDArray[np.uint8]) -> Plane:

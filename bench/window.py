@@ -79,7 +79,7 @@ class Painter(QObject):
         self._stroke = tuple(centre)
         self._last_stroke_at = time.perf_counter()
         self._stroke_at, self._fresh = self._last_stroke_at, False
-        self._stroke_edits = self.case.session._edits + 1
+        self._stroke_edits = self.case.session.orders.given + 1
         self._put(plane, mask, label)
 
     def _predicted(self, box: Box) -> None:

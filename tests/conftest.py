@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
-from napari_densify.session.worker import Settings
+from napari_densify.session.link import Settings
 
 # Tests share the cores with whatever else runs: torch's threads must not spin while they wait.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -17,15 +17,15 @@ from pathlib import Path
 import numpy as np
 
 from bench.faults.stage import CLASSES, LABELS, Story, act, phantom, told
-from napari_densify.cases import folder
+from napari_densify.cases import kept
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.journal import Record, encode
 from napari_densify.cases.volume import Volume
 from napari_densify.session import keeping
+from napari_densify.session.link import Link, Settings
 from napari_densify.session.news import News, Status
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Link, Settings
 
 PAUSE = 0.08
 """Seconds between strokes: many times what a hand can do."""
@@ -53,7 +53,7 @@ class Telling(Story):
 
 def hurry() -> None:
     """Write everything that is written at intervals as often as possible."""
-    folder.FOLD_EDITS = 24
+    kept.FOLD_EDITS = 24
     keeping.SAVE_EVERY = 0.2
     keeping.SNAPSHOT_EVERY = 1.0
 

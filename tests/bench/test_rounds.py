@@ -15,7 +15,7 @@ from napari_densify.cases import weight
 from napari_densify.cases.volume import Volume
 from napari_densify.learn import sampler
 from napari_densify.session import schedule
-from napari_densify.session.worker import Settings
+from napari_densify.session.link import Settings
 
 
 def test_voxels_to_a_dice_lie_between_the_rounds() -> None:

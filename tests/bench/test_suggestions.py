@@ -20,9 +20,9 @@ from bench.suggestions import (
 from bench.volumes import Task
 from napari_densify.cases.box import Box
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import ImageReference
 from napari_densify.cases.snapshot import AUTOMATIC, Comparison, compare
 from napari_densify.cases.volume import Volume
+from napari_densify.session.following import restore
 from napari_densify.session.session import Session
 
 from .projects import CLASSES, change, paint
@@ -59,9 +60,9 @@ def test_a_snapshot_is_brought_back_as_one_edit_that_can_be_undone(
     session.paint(np.arange(20), 0)
     session.paint(np.arange(600, 700), 3)
     now = session.annotation.marks
-    assert session.restore(project.snapshots.read(snapshot)) is not None
+    assert restore(session, project.snapshots.read(snapshot)) is not None
     np.testing.assert_array_equal(session.annotation.marks, then)
-    assert session.restore(project.snapshots.read(snapshot)) is None
+    assert restore(session, project.snapshots.read(snapshot)) is None
     session.undo()
     np.testing.assert_array_equal(session.annotation.marks, now)
     session.close()

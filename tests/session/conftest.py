@@ -1,4 +1,4 @@
-"""A loop that shows its first prediction soon, and what drives it."""
+"""A session on a phantom, a loop that shows its first prediction soon, and what drives it."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Volume
 from napari_densify.session import schedule
-from napari_densify.session.news import News
+from napari_densify.session.link import Settings
+from napari_densify.session.news import Block, News, Phase
 from napari_densify.session.session import Session
 
+WHOLE = Box((0, 0, 0), (24, 28, 32))
 PLANES = [Plane(0, 9), Plane(1, 19), Plane(2, 16)]
 
 
@@ -21,6 +25,28 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Predict after hardly any training: what is predicted does not matter."""
     for name in ("FRESH", "SLICE"):
         monkeypatch.setattr(schedule, name, 0.05)
+
+
+@pytest.fixture
+def session(phantom: Volume, tiny: Settings) -> Session:
+    """A session that is not running."""
+    return Session(phantom, settings=tiny)
+
+
+def complete(session: Session) -> Callable[[], bool]:
+    """Whether a prediction was shown that saw all edits."""
+    return lambda: session.up_to_date
+
+
+def resting(session: Session) -> Callable[[], bool]:
+    """Whether it is paused and has predicted everything."""
+    return lambda: session.status.phase == Phase.PAUSED and session.status.complete
+
+
+def block(label: int) -> Block:
+    """A prediction that says the same everywhere."""
+    values = np.full(WHOLE.shape, label, np.uint8)
+    return Block(WHOLE, values, values)
 
 
 def paint(session: Session, plane: Plane, truth: NDArray[np.uint8]) -> None:

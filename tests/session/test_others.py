@@ -15,11 +15,11 @@ from napari_densify.cases.place import place_in
 from napari_densify.cases.project import ImageReference, Label, Learning, describe
 from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
 from napari_densify.session.others import read_others
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings
 from tests.session.conftest import PLANES, Drive, paint
 
 MakeDrive = Callable[[Session], Drive]
@@ -51,7 +51,7 @@ def home(
     session.train()
     run = drive(session)
     run(lambda: session.status.steps >= 5)
-    session.mark = "done"
+    session.keeping.mark = "done"
     session.pause()
     run(resting(session))
     run.end()

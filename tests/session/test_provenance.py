@@ -36,7 +36,7 @@ SLICE_ACTIONS = (slices.complete, slices.accept, slices.clear, slices.copy)
 def show(session: Session, labels: NDArray[np.uint8], box: Box = WHOLE) -> None:
     """Let a prediction arrive, and say that all is up to date."""
     session.take(Block(box, labels, np.full(box.shape, 7, np.uint8)))
-    status = Status(Phase.TRAINING, edits=session._edits, complete=True)
+    status = Status(Phase.TRAINING, edits=session.orders.given, complete=True)
     session.take(status)
 
 

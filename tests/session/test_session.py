@@ -7,44 +7,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
-from napari_densify.session import slices
 from napari_densify.session.drive import ATTEMPTS
-from napari_densify.session.news import Block, Model, News, Phase, Status
+from napari_densify.session.link import Settings, WorkerLost
+from napari_densify.session.news import Block, News, Phase, Status
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings, Worker, WorkerLost
-from tests.session.conftest import PLANES, Drive, paint
+from napari_densify.session.worker import Worker
+from tests.session.conftest import PLANES, Drive, complete, paint, resting
 
-WHOLE = Box((0, 0, 0), (24, 28, 32))
 MakeDrive = Callable[[Session], Drive]
-
-
-@pytest.fixture
-def session(phantom: Volume, tiny: Settings) -> Session:
-    """A session that is not running."""
-    return Session(phantom, settings=tiny)
-
-
-def complete(session: Session) -> Callable[[], bool]:
-    """Whether a prediction was shown that saw all edits."""
-    return lambda: session._shown
-
-
-def resting(session: Session) -> Callable[[], bool]:
-    """Whether it is paused and has predicted everything."""
-    return lambda: session.status.phase == Phase.PAUSED and session.status.complete
-
-
-def block(label: int) -> Block:
-    """A prediction that says the same everywhere."""
-    values = np.full(WHOLE.shape, label, np.uint8)
-    return Block(WHOLE, values, values)
 
 
 def test_three_slices_become_a_dense_segmentation(
@@ -95,28 +70,6 @@ def test_a_round_begins_with_painting_after_a_complete_prediction(
     assert list(session.annotation.marks["round"].ravel()[[0, 10, 60]]) == [0, 1, 2]
 
 
-def test_repainting_ones_own_stroke_is_no_wrong_prediction(session: Session) -> None:
-    session.take(block(2))
-    session.paint(np.arange(10), 2)
-    session.paint(np.arange(10), 3)
-    assert not session.annotation.marks["wrong"].any()
-
-
-def test_a_slice_is_accepted_as_it_was_predicted(session: Session) -> None:
-    plane = Plane(1, 5)
-    assert slices.accept(session, plane) is None, "nothing was predicted yet"
-    session.take(block(2))
-    session.paint(plane.to_volume(np.array([[3, 4], [3, 5]]), WHOLE.shape), 3)
-    assert slices.accept(session, plane) is not None
-    labels = plane.take(session.annotation.labels)
-    assert (labels == 3).sum() == 2
-    assert (labels == 2).sum() == labels.size - 2
-    assert session.annotation.annotated == labels.size
-    assert slices.accept(session, plane) is None, "all of it is annotated"
-    session.undo()
-    assert session.annotation.annotated == 2
-
-
 class Stillborn:
     """A worker that dies in its first turn."""
 
@@ -140,95 +93,6 @@ def test_workers_that_die_at_once_are_not_replaced_for_ever(phantom: Volume) -> 
     with pytest.raises(WorkerLost):
         list(session.run())
     assert Stillborn.made == ATTEMPTS
-
-
-def test_forgetting_forgets_the_saved_model_too(
-    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings, tmp_path: Path, drive: MakeDrive
-) -> None:
-    folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
-    session = Session(phantom, settings=tiny, project=folder)
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps > 2)
-    session.pause()
-    go(lambda: session.model is not None)
-    assert folder.learned.read_model() == session.model
-    session.reset()
-    assert folder.learned.read_model() is None
-    assert not list(session._keep(Model(b"late", edits=1)))
-    assert folder.learned.read_model() is None
-
-
-def test_what_is_painted_wins_over_what_is_predicted(session: Session) -> None:
-    session.paint(np.arange(50), 3)
-    session.take(block(2))
-    flat = session.prediction.ravel()
-    assert (flat[:50] == 3).all()
-    assert (flat[50:] == 2).all()
-    session.paint(np.arange(40, 60), 4)
-    assert (session.prediction.ravel()[40:60] == 4).all()
-
-
-def test_painting_against_the_prediction_is_marked_as_a_correction(session: Session) -> None:
-    session.take(block(2))
-    session.paint(np.arange(10), 3)
-    session.paint(np.arange(20, 30), 2)
-    wrong = session.annotation.marks["wrong"].ravel()
-    assert wrong[:10].all()
-    assert not wrong[20:30].any()
-
-
-def test_undo_and_redo_bring_back_labels_rounds_and_weights(session: Session) -> None:
-    session.paint(np.arange(10), 1)
-    session.take(block(2))
-    session.take(Status(Phase.TRAINING, edits=1, complete=True))
-    before = session.annotation.marks.copy(), session.annotation.round, session.weights()
-    session.paint(np.arange(5, 30), 3)
-    after = session.annotation.marks.copy(), session.annotation.round, session.weights()
-    assert after[1] == 1
-    for step, expected in ((session.undo, before), (session.redo, after), (session.undo, before)):
-        assert step() is not None
-        np.testing.assert_array_equal(session.annotation.marks, expected[0])
-        assert session.annotation.round == expected[1]
-        np.testing.assert_array_equal(session.weights(), expected[2])
-    assert session.undo() is not None
-    assert session.undo() is None
-
-
-def test_it_follows_labels_that_somebody_else_changes(session: Session) -> None:
-    """As napari's layer does: strokes, an undo of two strokes at a time, a redo, an erasure."""
-    labels = np.zeros(WHOLE.shape, np.uint8)
-    states, weights = [], []
-
-    def follow(box: Box = WHOLE) -> int:
-        return len(session.follow(labels, box))
-
-    assert follow() == 0
-    session.take(block(1))
-    for z, label in ((3, 1), (4, 2), (5, 3)):
-        session.take(Status(Phase.TRAINING, edits=session._edits, complete=True))
-        labels[z, 5:9] = label
-        assert follow(Box((z, 0, 0), (z + 1, 28, 32))) == 1
-        states.append(labels.copy())
-        weights.append(session.weights())
-    assert session.annotation.round == 2
-    labels[:] = states[0]
-    assert follow() == 2
-    np.testing.assert_array_equal(session.weights(), weights[0])
-    labels[:] = states[1]
-    assert follow() == 1
-    np.testing.assert_array_equal(session.weights(), weights[1])
-    assert session.annotation.round == 1
-    labels[3, 5] = 0
-    assert follow() == 1
-    np.testing.assert_array_equal(session.annotation.labels, labels)
-
-
-def test_a_class_that_cannot_be_stored_is_refused_and_nothing_changes(session: Session) -> None:
-    with pytest.raises(Problem):
-        session.paint(np.arange(4), 255)
-    assert session.annotation.annotated == 0
 
 
 @pytest.mark.usefixtures("impatient")
@@ -269,47 +133,6 @@ def test_an_untrained_network_is_not_shown(
     assert not any(isinstance(item, Block) for item in go.turns(10))
     session.reset()
     assert not any(isinstance(item, Block) for item in go.turns(10))
-
-
-@pytest.mark.usefixtures("impatient")
-def test_a_reset_forgets_the_network_and_keeps_the_annotation(
-    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
-) -> None:
-    paint(session, PLANES[0], truth)
-    labels = session.annotation.labels.copy()
-    session.train()
-    go = drive(session)
-    go(complete(session))
-    go(lambda: session.status.steps > 0)
-    session.pause()
-    go(lambda: session.model is not None)
-    assert session.status.steps > 0
-    session.reset()
-    assert session.model is None
-    np.testing.assert_array_equal(session.prediction, labels)
-    session.take(Model(b"late"))
-    session.take(block(2))
-    session.take(Status(Phase.TRAINING, edits=1, complete=True))
-    assert session.model is None
-    np.testing.assert_array_equal(session.prediction, labels)
-    session.paint(np.arange(3), 2)
-    assert session.annotation.round == 0, "what was shown is gone"
-    go(lambda: session.status.steps == 0)
-    session.train()
-    go(complete(session))
-    session.pause()
-    go(lambda: session.model is not None)
-
-
-def test_a_reset_before_anything_is_painted_is_no_trouble(
-    session: Session, drive: MakeDrive
-) -> None:
-    session.reset()
-    go = drive(session)
-    go.turns(2)
-    session.reset()
-    go.turns(2)
-    assert session.status.phase == Phase.PAUSED
 
 
 def test_the_strength_of_corrections_is_one_setting(phantom: Volume, tiny: Settings) -> None:
@@ -369,43 +192,6 @@ def test_an_edit_is_in_use_in_the_next_piece_of_work(
     assert not session.status.complete
 
 
-@pytest.mark.usefixtures("impatient")
-def test_it_goes_on_from_a_saved_model(
-    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
-) -> None:
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps >= 3)
-    session.pause()
-    go(resting(session))
-    go(lambda: session.model is not None)
-    copy = Session(phantom, settings=tiny, model=session.model)
-    drive(copy)(lambda: copy.status.complete)
-    assert copy.status.steps == session.status.steps
-    free = session.annotation.labels == 0
-    np.testing.assert_array_equal(copy.prediction[free], session.prediction[free])
-
-
-def test_a_model_is_shown_before_anything_is_painted_though_it_is_to_train(
-    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
-) -> None:
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps >= 1)
-    session.pause()
-    go(lambda: session.model is not None)
-    copy = Session(phantom, settings=tiny, model=session.model)
-    copy.train()
-    drive(copy)(complete(copy))
-    assert copy.status.phase == Phase.WAITING or copy.status.complete
-    assert (copy.prediction > 0).all()
-    edit = copy.paint(np.arange(5), 3)
-    assert edit is not None
-    assert edit.round_after == 1
-
-
 def test_stopping_ends_the_loop(session: Session) -> None:
     go = Drive(session)
     go.turns(1)
@@ -432,7 +218,7 @@ def test_asked_once_it_learns_a_little_predicts_all_and_rests(
         session.train_once(0.3)
         go(resting(session))
         assert session.status.train_seconds >= learned + 0.3
-        assert session._shown
+        assert session.up_to_date
     assert said == [False, True, False, True, False]
     steps = session.status.steps
     go.turns(5)

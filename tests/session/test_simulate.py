@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
 from napari_densify.session.robot import Robot
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
-from napari_densify.session.worker import Settings
 
 
 def test_the_first_three_slices_go_through_the_centre(truth: NDArray[np.uint8]) -> None:

@@ -15,10 +15,11 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
 from napari_densify.session.surgery import delete, extent, merge, redrawn
-from napari_densify.session.worker import Settings, fold
+from napari_densify.session.worker import fold
 from tests.session.conftest import PLANES, Drive, paint
 
 MakeDrive = Callable[[Session], Drive]
@@ -47,7 +48,7 @@ def test_a_class_goes_at_once_and_comes_back_by_undo(
     marks = session.annotation.marks
     session.train()
     go = drive(session)
-    go(lambda: session._shown)
+    go(lambda: session.up_to_date)
     assert extent(session, 3).predicted > 0
     steps = session.status.steps
     assert (merge(session, 3, into) if into else delete(session, 3)) is not None
@@ -61,13 +62,13 @@ def test_a_class_goes_at_once_and_comes_back_by_undo(
         np.testing.assert_array_equal(session.annotation.marks, expected)
     else:
         assert not session.annotation.marks[of_it]["label"].any()
-    go(lambda: session._shown)
+    go(lambda: session.up_to_date)
     assert session.status.steps >= steps, "what was learned stays"
     assert not (session.prediction == 3).any()
     assert (session.prediction > 0).all()
     session.undo()
     np.testing.assert_array_equal(session.annotation.marks, marks)
-    go(lambda: session._shown)
+    go(lambda: session.up_to_date)
     assert extent(session, 3).predicted > 0
 
 
@@ -112,13 +113,13 @@ def test_a_project_keeps_what_became_of_a_class(
     merge(session, 3, 2)
     session.close()  # before what is shown was redrawn
     again = open_session()
-    assert again._folded == {3: 2}
+    assert again.orders.folded == {3: 2}
     assert (again.prediction == 2).any()
     assert not (again.prediction == 3).any()
     again.paint(np.arange(4), 3)
-    assert again._folded == {}, "it is told apart again"
+    assert again.orders.folded == {}, "it is told apart again"
     again.close()
-    assert open_session()._folded == {}
+    assert open_session().orders.folded == {}
 
 
 def test_locked_voxels_are_spared_but_undo_is_not_held_up(painted: Session) -> None:

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
 from napari_densify.session import process
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Lost, Phase
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings
 
 from .conftest import PLANES, Drive, paint
 
@@ -61,7 +61,7 @@ def test_edits_arrive_in_order_while_it_trains(
     where = np.arange(200)
     for i in range(60):
         session.paint(where, 2 + i % 2)
-    go(lambda: session.status.edits == session._edits)
+    go(lambda: session.status.edits == session.orders.given)
     assert session.drive.link is not None
     np.testing.assert_array_equal(session.drive.link.labels(), session.annotation.labels)
 
@@ -117,7 +117,7 @@ def test_the_worker_ends_when_its_owner_is_killed() -> None:
         "import numpy as np, time\n"
         "from napari_densify.cases.volume import Volume\n"
         "from napari_densify.session.process import WorkerProcess\n"
-        "from napari_densify.session.worker import Settings\n"
+        "from napari_densify.session.link import Settings\n"
         "volume = Volume(np.random.default_rng(0).random((16, 16, 16)))\n"
         "worker = WorkerProcess(volume, [1, 2], Settings(widths=(16, 32)))\n"
         "print(worker.pid, flush=True)\n"
@@ -136,7 +136,7 @@ def test_this_side_never_imports_torch() -> None:
         "from napari_densify.cases.volume import Volume\n"
         "from napari_densify.session.session import Session\n"
         "from napari_densify.session.process import WorkerProcess\n"
-        "from napari_densify.session.worker import Settings\n"
+        "from napari_densify.session.link import Settings\n"
         "volume = Volume(np.random.default_rng(0).random((16, 16, 16)))\n"
         "s = Session(volume, settings=Settings(widths=(16, 32)), open_worker=WorkerProcess)\n"
         "s.paint(np.arange(400), 1)\n"

@@ -17,9 +17,9 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label, describe
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import content_hash
+from napari_densify.session.link import Settings
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.segment import SegmentWidget
 
@@ -122,7 +122,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         plane = Plane(axis, 12)
         where = plane.voxels(np.ones_like(plane.take(phantom()[1]), bool), volume.shape)
         session.paint(where, plane.take(phantom()[1]).ravel() + 1)
-    session.see(VIEW)
+    session.keeping.see(VIEW)
     session.train()
     for news in session.run():
         session.take(news)

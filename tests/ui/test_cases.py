@@ -89,7 +89,7 @@ def test_the_next_case_is_predicted_corrected_and_left_again(
     assert dock.case.image.visible
     assert not case.image.visible
     np.testing.assert_array_equal(dock.case.annotation.data, dock.case.session.annotation.labels)
-    assert len(dock.case.session.others) == 1
+    assert len(dock.case.session.orders.others) == 1
     assert dock.case.session.model is not None
 
 

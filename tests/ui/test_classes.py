@@ -31,7 +31,7 @@ def test_adding_merging_and_deleting_while_it_learns(viewer, open_case, qtbot, m
     viewer.dims.set_point(0, 4)
     with qtbot.waitSignal(session.edited, timeout=LONG):
         drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
-    edits = session._edits
+    edits = session.orders.given
     qtbot.waitUntil(
         lambda: session.status.edits >= edits and session.status.steps > steps + 1, timeout=LONG
     )

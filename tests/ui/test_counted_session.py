@@ -57,7 +57,7 @@ def test_six_actions_to_learning_and_one_stroke_to_mend(viewer, open_dock, qtbot
     assert hands.actions <= 6, "more than six actions from an opened volume to learning"
 
     # From seeing a mistake to seeing it mended: one stroke.
-    qtbot.waitUntil(lambda: session._shown, timeout=LONG)
+    qtbot.waitUntil(lambda: session.up_to_date, timeout=LONG)
     hands.press(Qt.Key.Key_2)  # what is to be painted; a class that was picked stays picked
     z = viewer.dims.current_step[0]
     session.prediction[z, 16:20, 22:27] = 1  # the small ball is overlooked

@@ -35,8 +35,8 @@ def test_a_model_begins_a_project_and_labels_become_one_edit(
         dock.choice.annotate.click()
     session = dock.case.session
     assert session.model == model
-    assert session.settings.widths == card.widths
-    assert session.settings.spacing == card.spacing
+    assert session.orders.settings.widths == card.widths
+    assert session.orders.settings.spacing == card.spacing
     assert not dock.project.model.isEnabled()
     chosen = tmp_path / "labels.nrrd"
     part = to_image(session.volume.like(truth))[:, :, 5:15]

@@ -119,7 +119,7 @@ import napari, numpy as np
 from qtpy.QtCore import QTimer
 from napari_densify.cases.plane import Plane
 from napari_densify.session.process import WorkerProcess
-from napari_densify.session.worker import Settings
+from napari_densify.session.link import Settings
 from napari_densify.ui.segment import SegmentWidget
 
 viewer = napari.Viewer()

@@ -99,6 +99,12 @@ class Description:
         """Where the image is, if it still is there."""
         return self.value.image.find(self.home)
 
+    def image_as_found(self) -> ImageReference:
+        """The image with its present path, if it still is there."""
+        found = self.find_image()
+        update = {} if found is None else {"path": str(found)}
+        return self.value.image.model_copy(update=update)
+
     def write(self) -> None:
         """Write it down.
 

@@ -111,19 +111,16 @@ def check_ending(path: Path) -> str:
     Problem
         If it is unknown.
     """
-    name = path.name.lower()
-    for ending in ENDINGS:
-        if name.endswith(ending):
-            return ending
-    known = " ".join(ENDINGS)
-    raise Problem(f"{path.name} has no ending that can be written here; choose one of {known}.")
+    ending = formats.ending_of(path, ENDINGS)
+    if not ending:
+        known = " ".join(ENDINGS)
+        raise Problem(f"{path.name} has no ending that can be written here; choose one of {known}.")
+    return ending
 
 
 def stem_of(path: Path) -> str:
     """A file's name without the ending by which its format is known."""
-    name = path.name
-    ending = next((e for e in ENDINGS if name.lower().endswith(e)), "")
-    return name[: len(name) - len(ending)]
+    return path.name[: len(path.name) - len(formats.ending_of(path, ENDINGS))]
 
 
 def beside(path: Path, what: str) -> Path:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-
-import numpy as np
 
 from napari_densify.cases import disk, place
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.description import Description
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.hold import Hold
-from napari_densify.cases.journal import Journal, history, read_journal
+from napari_densify.cases.kept import KeptAnnotation
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.migrate import migrate
 from napari_densify.cases.place import home_of
@@ -28,15 +26,7 @@ from napari_densify.cases.project import (
     schema_of,
 )
 from napari_densify.cases.snapshot import Snapshot, Snapshots
-from napari_densify.cases.store import MARKS, LabelStore, write_marks
-from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Triple
-
-FOLD_EDITS = 256
-"""Edits after which the journal is folded into the store: opening a project takes 0.4 s for each
-thousand of 256 voxels."""
-FOLD_BYTES = 4 << 20
-"""Or bytes."""
 
 
 class ProjectFolder:
@@ -57,10 +47,6 @@ class ProjectFolder:
 
     Attributes
     ----------
-    home : Path
-        The project's folder; `path` itself for its first case.
-    annotation : Annotation
-        As it was stored; edits are applied to it by `commit`.
     holder : str
         Why it is read-only, as a sentence's end; empty if it can be written.
     notes : list of str
@@ -72,24 +58,16 @@ class ProjectFolder:
         If the project is of another image, damaged, of a newer version, or not there.
     """
 
-    annotation: Annotation
     _described: Description
+    _kept: KeptAnnotation
 
     def __init__(
-        self,
-        path: Path,
-        image: ImageReference | None = None,
-        classes: Iterable[Label] = (),
+        self, path: Path, image: ImageReference | None = None, classes: Iterable[Label] = ()
     ) -> None:
         self.path = path
         self.holder = ""
         self.notes: list[str] = []
-        self.number = 0
-        self._guard = threading.RLock()
-        self._journal: Journal | None = None
         self._hold: Hold | None = None
-        self._unfolded: list[Edit] = []
-        self._folded_at = 0
         # A folder without any of these was never finished, and nothing in it ever counted.
         if any((path / name).exists() for name in ("project.json", "journal", "annotation.zarr")):
             self._find(image)
@@ -97,14 +75,24 @@ class ProjectFolder:
             raise Problem(f"{path} is not a Densify project; choose a NAME{SUFFIX} folder.")
         else:
             self._described = Description.of(path, image, tuple(classes))
-            self.annotation = Annotation(image.shape)
+            self._kept = KeptAnnotation(path, image.shape)
             if self.home != path:
                 self._begin()
 
     @property
     def home(self) -> Path:
-        """See above."""
+        """The project's folder; `path` itself for its first case."""
         return home_of(self.path)
+
+    @property
+    def annotation(self) -> Annotation:
+        """As it was stored; edits are applied to it by `commit`."""
+        return self._kept.annotation
+
+    @property
+    def number(self) -> int:
+        """Number of the last edit."""
+        return self._kept.number
 
     @property
     def description(self) -> Project:
@@ -124,7 +112,7 @@ class ProjectFolder:
     @property
     def writable(self) -> bool:
         """Whether it is there and ours to write to."""
-        return self._journal is not None
+        return self._kept.writing
 
     @property
     def read_only(self) -> bool:
@@ -149,57 +137,20 @@ class ProjectFolder:
         Problem
             If it could not be written; nothing has changed then.
         """
-        with self._guard:
+        with self._kept.guard:
             self._require_ours()
-            journal = self._journal or self._create()
-            if not journal.there:
-                raise self._gone()
-            journal.append(edit)
-            self.number = journal.number
-            self._unfolded.append(edit)
-            self.annotation.apply(edit)
+            if not self.writable:
+                self._create()
+            self._kept.commit(edit)
 
     @property
     def due(self) -> bool:
-        """Whether the journal is long enough to be folded into the store."""
-        with self._guard:
-            if self._journal is None:
-                return False
-            more = self._journal.length - self._folded_at
-            return len(self._unfolded) >= FOLD_EDITS or more >= FOLD_BYTES
+        """Whether the journal is long enough to be folded."""
+        return self._kept.due
 
     def fold(self) -> None:
-        """Bring the journal's edits into the annotation's store; the last ones stay for undo.
-
-        May run while another thread commits: marks of later edits in the store do no harm, for
-        the journal has those edits, and they are applied again when the project is opened.
-
-        Raises
-        ------
-        OSError
-            If that cannot be written; the journal still has everything then.
-        """
-        with self._guard:
-            if self._journal is None or not self._unfolded:
-                return
-            if not self._journal.there:
-                raise disk.vanished(self.path)
-            number, edits = self._journal.begin_rewrite(), self._unfolded
-            past, round_ = self.annotation.history(), self.annotation.round
-            self._unfolded = []
-        store = self._store()
-        try:
-            kept = history(past, number, round_)
-            starts = set().union(*(store.chunks_of(edit.where) for edit in edits))
-            write_marks(store, self.annotation, map(store.chunk, sorted(starts)))
-            with self._guard:
-                if self._journal is not None:
-                    self._journal.rewrite(kept)
-                    self._folded_at = self._journal.length
-        except OSError:
-            with self._guard:
-                self._unfolded = edits + self._unfolded
-            raise
+        """Fold the journal into the store, see `KeptAnnotation.fold`."""
+        self._kept.fold()
 
     def take_snapshot(self, name: str) -> Snapshot:
         """Keep the annotation as it is now under a name, or by itself if that is empty.
@@ -210,17 +161,13 @@ class ProjectFolder:
             If it cannot be written.
         """
         self._require_ours()
-        with self._guard:
-            if self._journal is not None and not self._journal.there:
-                raise self._gone()
+        with self._kept.guard:
+            self._kept.require_there()
             everything, number = self.annotation.everything(), self.number
         return self.snapshots.save(everything, name, number)
 
     def describe(
-        self,
-        *,
-        classes: Iterable[Label] | None = None,
-        learning: Learning | None = None,
+        self, *, classes: Iterable[Label] | None = None, learning: Learning | None = None
     ) -> None:
         """Keep the class table or the settings of learning.
 
@@ -230,9 +177,9 @@ class ProjectFolder:
             If they cannot be written.
         """
         table = None if classes is None else tuple(classes)
-        with self._guard:
+        with self._kept.guard:
             changed = self._described.change(classes=table, learning=learning)
-            if self._journal is not None and changed:
+            if self.writable and changed:
                 self._described.write()
 
     def move(self, target: Path) -> None:
@@ -246,32 +193,33 @@ class ProjectFolder:
             If something is there, or it cannot be written; the project stays where it is then.
         """
         place.check_target(target)
-        with self._guard:
+        with self._kept.guard:
             self._require_ours()
-            found, home = self._described.find_image(), self.home
-            image = self.description.image
-            if found is not None:
-                image = image.model_copy(update={"path": str(found)})
-            started, lost = self.writable, self.writable and not self.path.exists()
+            image = self._described.image_as_found()
+            started = self.writable
+            lost = started and not self.path.exists()
             self._release()
+            if lost:
+                self._go_to(target)
+                self._described.place(image)
+                self._create()
+                self._kept.begin_with_all()
+                return
+            home = self.home
             try:
-                if started and not lost:
+                if started:
                     place.move(home, target)
-                self._go_to(target / self.path.relative_to(home) if not lost else target)
+                self._go_to(target / self.path.relative_to(home))
             except OSError as error:
                 raise Problem(
                     f"{home.name} cannot be moved to {target.parent} ({error.strerror}); it "
                     "stays where it is."
                 ) from error
             finally:
-                if started and not lost:
+                if started:
                     self._take()
             self._described.place(image)
-            if lost:
-                self._create()
-                self._unfolded = [self.annotation.everything()]
-                self.fold()
-            elif started:
+            if started:
                 self._described.write()
 
     def recognise(self, image: ImageReference) -> None:
@@ -287,7 +235,7 @@ class ProjectFolder:
 
     def close(self) -> None:
         """Let go of the files; another window may open the project then."""
-        with self._guard:
+        with self._kept.guard:
             self._release()
 
     def _find(self, image: ImageReference | None) -> None:
@@ -296,25 +244,30 @@ class ProjectFolder:
         self._hold = Hold(self.home)
         self.holder = self._hold.take()
         try:
-            if not self.read_only:
-                place.sweep(self.home)
-                if schema_of(self.home) < SEALED:
-                    migrate(self.home)
-                    self.notes.append("This project was brought up to the present version.")
-            self._described = Description.read(self.path)
-            if image is not None:
-                self._described.check(image)
-            self._read()
-            if image is not None:
-                self._note_place(image)
-        except Problem:
-            self._release()
-            raise
+            with ExitStack() as undo:
+                undo.callback(self._hold.release)
+                if not self.read_only:
+                    self._bring_in_order()
+                self._described = Description.read(self.path)
+                if image is not None:
+                    self._described.check(image)
+                self._kept = KeptAnnotation(self.path, self.description.image.shape)
+                undo.callback(self._kept.close)
+                self.notes += self._kept.open(write=not self.read_only)
+                if image is not None:
+                    self._note_place(image)
+                undo.pop_all()
         except OSError as error:
-            self._release()
             raise Problem(
                 f"{self.path} cannot be read ({error.strerror}); is its disk still there?"
             ) from error
+
+    def _bring_in_order(self) -> None:
+        """Clear away what was never finished; bring an older project to the present schema."""
+        place.sweep(self.home)
+        if schema_of(self.home) < SEALED:
+            migrate(self.home)
+            self.notes.append("This project was brought up to the present version.")
 
     def _begin(self) -> None:
         """Make a further case, if the project is ours to add to."""
@@ -330,52 +283,26 @@ class ProjectFolder:
             self._described.write()
 
     def _go_to(self, path: Path) -> None:
-        self.path = self._described.folder = path
+        self.path = self._described.folder = self._kept.folder = path
 
-    def _read(self) -> None:
-        """Bring the annotation to the stored state, and the journal in order if it is ours."""
-        path = self.path / "journal"
-        self.annotation, found = read_annotation(self.path, self.description.image.shape)
-        self._unfolded = [r.edit for r in found.current if r.edit.where.size] if found else []
-        folded = found and any(record.past for record in found.records)
-        if folded and not self._store().exists:
-            raise Problem(
-                f"{self.path / 'annotation.zarr'} is missing, and with it what was painted first; "
-                "put it back from a backup. The project was left as it is."
-            )
-        self.notes += notes_on(found) if found else []
-        if self.read_only:
-            self.number = found.number if found else 0
-            return
-        if found and found.damaged:
-            disk.replace(path.with_name("journal.damaged"), path.read_bytes())
-        self._journal = Journal(path, found)
-        self.number = self._journal.number
-
-    def _create(self) -> Journal:
+    def _create(self) -> None:
         try:
             disk.make_folder(self.path)
             self.description.write(self.path)
         except OSError as error:
             raise Problem(f"Cannot make {self.path}; is there room, and may you write?") from error
-        return self._take()
+        self._take()
 
-    def _take(self) -> Journal:
+    def _take(self) -> None:
         """Hold the project and open the case's journal."""
         self._hold = Hold(self.home)
         holder = self._hold.take()
         if holder:
             raise Problem(f"{self.home.name} {holder}.")
-        path = self.path / "journal"
-        found = read_journal(path, self._voxels) if path.exists() else None
-        self._journal = Journal(path, found)
-        self.number = self._journal.number
-        return self._journal
+        self._kept.begin()
 
     def _release(self) -> None:
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        self._kept.close()
         if self._hold is not None:
             self._hold.release()
             self._hold = None
@@ -383,16 +310,3 @@ class ProjectFolder:
     def _require_ours(self) -> None:
         if self.read_only:
             raise Problem(f"{self.path.name} {self.holder}; nothing can be changed here.")
-
-    def _gone(self) -> Problem:
-        return Problem(
-            f"{self.path} is gone; put it back, or choose “Save as” to keep what was painted "
-            "somewhere else."
-        )
-
-    @property
-    def _voxels(self) -> int:
-        return int(np.prod(self.annotation.shape, dtype=np.int64))
-
-    def _store(self) -> LabelStore:
-        return LabelStore(self.path / "annotation.zarr", self.annotation.shape, MARKS)

@@ -13,10 +13,10 @@ from napari_densify.cases.formats import check_ending, read_labels, read_volume,
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.rounds import print_rounds
 from napari_densify.cli.shared import Device, Image, Seed, progress
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
-from napari_densify.session.worker import Settings
 
 
 def simulate_command(
@@ -44,7 +44,7 @@ def simulate_command(
         check_file_target(save_prediction)
     session = Session(volume, settings=Settings(device=device, seed=seed))
     simulation = Simulation(labels, session, slices, seconds)
-    session.classes = simulation.robot.classes
+    session.orders.require(simulation.robot.classes)
     with progress() as bar:
         task = bar.add_task("starting", total=(rounds + 1) * seconds)
 

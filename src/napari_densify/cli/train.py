@@ -20,10 +20,10 @@ from napari_densify.cases.project import ImageReference, Label, describe
 from napari_densify.cases.volume import Volume, content_hash, notes_on_values
 from napari_densify.cli.checks import check_device
 from napari_densify.cli.shared import Device, Image, Seconds, Seed, console, progress
+from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
 from napari_densify.session.others import read_others
 from napari_densify.session.session import Session
-from napari_densify.session.worker import Settings
 
 Painted = Annotated[
     Path, typer.Argument(help="Labels: 0 = not annotated, 1 = background, 2… = structures.")

@@ -6,8 +6,8 @@ import logging
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator
 
+from napari_densify.session.link import Link, WorkerLost
 from napari_densify.session.news import Lost, Message, News, Phase, Save, Status
-from napari_densify.session.worker import Link, WorkerLost
 
 ATTEMPTS = 3
 """Workers that may die one after the other without having done anything."""

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Message, News
-from napari_densify.session.worker import Settings, Worker, WorkerLost
+from napari_densify.session.worker import Worker
 
 PATIENCE = 120.0
 """Seconds a worker process has to come up."""

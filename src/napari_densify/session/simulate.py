@@ -76,7 +76,7 @@ class Simulation:
         self.planes: list[Plane] = []
         self._structures = [k for k in self.robot.classes if k > 1]
         names = [k - 1 for k in self._structures]
-        seed = session.settings.seed
+        seed = session.orders.settings.seed
         self.run = Run(volume.name, volume.shape, volume.spacing, names, "", 0, seed)
         self._start = self._trained_before = 0.0
         self._end: float | None = None

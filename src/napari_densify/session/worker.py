@@ -11,8 +11,8 @@ import sys
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings
 from napari_densify.session.news import (
     Block,
     Fold,
@@ -43,47 +44,6 @@ SAVE_EVERY = 15.0
 """Seconds of training between models sent home."""
 IDLE = 0.02
 """Seconds a turn lasts when there is nothing to do."""
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How a session learns.
-
-    Attributes
-    ----------
-    device : str
-        "auto", "cpu", "cuda", "mps", …
-    strength : float
-        Strength of corrections, see `cases.weight`.
-    seed : int
-    widths : tuple of ints
-        Channels of the network's levels below full resolution; () for the default.
-    spacing : tuple of floats
-        Voxel size along z, y, x that the network works on; () for the image's.
-    """
-
-    device: str = "auto"
-    strength: float = 1.0
-    seed: int = 0
-    widths: tuple[int, ...] = ()
-    spacing: tuple[float, ...] = ()
-
-
-class WorkerLost(RuntimeError):
-    """The worker's process is gone."""
-
-
-class Link(Protocol):
-    """How a session talks to its worker."""
-
-    def deliver(self, message: Message) -> None:
-        """Hand a message over without waiting."""
-
-    def turn(self) -> list[News]:
-        """Let the worker do one piece of work and say what came of it."""
-
-    def close(self) -> None:
-        """Let the worker go."""
 
 
 class Worker:

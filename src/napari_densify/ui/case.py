@@ -15,24 +15,16 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
+from napari_densify.session.following import restore
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
+from napari_densify.ui.case_layers import CaseLayers
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
-from napari_densify.ui.frames import time_of
-from napari_densify.ui.layers import (
-    NAMES,
-    AnnotationBond,
-    Copies,
-    PredictionBond,
-    colours,
-    labels_like,
-    remember,
-)
+from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
-from napari_densify.ui.picked import ROLE
 from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.side_by_side import hide_side_by_side, show_side_by_side
@@ -45,8 +37,6 @@ if TYPE_CHECKING:
 
 VIEW_MS = 500
 """How long the view must rest before it is kept."""
-FAINTER = 0.1
-"""What a key press takes from the prediction's opacity, and the least that is left of it."""
 LISTEN_MS = 20
 """How often news from the loop's thread is looked for."""
 
@@ -87,32 +77,20 @@ class CaseView(QObject):
         self._closed = False
         self._training = view.training if view else True
         self._pose = view.oblique if view else None
-        self.prediction = labels_like(
-            image, session.volume.choice, session.prediction, "prediction"
-        )
-        self.prediction.opacity = 0.5
-        earlier = self._find_layer("prediction")
-        if earlier is not None:
-            viewer.layers.remove(earlier)
-        self.annotation = self._find_layer("annotation") or self._new_annotation()
+        self.layers = CaseLayers(viewer, image, session, self)
+        self.annotation, self.prediction = self.layers.annotation, self.layers.prediction
         self.oblique: ObliqueView | None = None
-        for layer in (self.prediction, self.annotation):
-            if layer in viewer.layers:
-                viewer.layers.remove(layer)
-            viewer.layers.append(layer)
-        self._annotation_copies = Copies(self.annotation, self)
-        self._prediction_copies = Copies(self.prediction, self)
         self.set_classes(rows)
-        self._annotation_bond = AnnotationBond(self._annotation_copies, self.session, self)
-        self._prediction_bond = PredictionBond(self._prediction_copies, self.session, self)
+        self._annotation_bond = AnnotationBond(self.layers.annotation_copies, self.session, self)
+        self._prediction_bond = PredictionBond(self.layers.prediction_copies, self.session, self)
         self._correction_bond = CorrectionBond(
-            self._prediction_copies, self.session, self.show_edit, self.annotation, self
+            self.layers.prediction_copies, self.session, self.show_edit, self.annotation, self
         )
-        self.weights = WeightsLayer(viewer, image, self.session, self)
-        self.uncertainty = UncertaintyLayer(viewer, image, self.session, self)
-        self.provenance = ProvenanceLayer(viewer, image, self.session, self)
-        self._annotation_copies.each(bind_keys)
-        self._prediction_copies.each(bind_keys)
+        self.weights = WeightsLayer(self)
+        self.uncertainty = UncertaintyLayer(self)
+        self.provenance = ProvenanceLayer(self)
+        self.layers.annotation_copies.each(bind_keys)
+        self.layers.prediction_copies.each(bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
         self._view_timer.timeout.connect(self._note_view)
         viewer.dims.events.connect(self._look)
@@ -123,16 +101,7 @@ class CaseView(QObject):
         self.loop = LoopThread(self.session)
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
-        for layer in (image, self.prediction, self.annotation):
-            if not layer.visible:  # it was put aside for another case
-                layer.visible = True
-        viewer.layers.selection.active = self.annotation
-        if self.session.read_only:
-            self.annotation.editable = self.prediction.editable = False
-        else:
-            self.annotation.mode = "paint"
-        for tool in ("brush_size", "selected_label"):
-            setattr(self.prediction, tool, getattr(self.annotation, tool))
+        self.layers.take_up()
         self._annotation_bond.compare()
 
     def start(self) -> None:
@@ -184,18 +153,15 @@ class CaseView(QObject):
             self.session.close()
         self.ended.emit(why)
 
+    def put_aside(self) -> None:
+        """Close it and hide its layers: another case of the project takes their place."""
+        self.close()
+        self.layers.put_aside()
+
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Draw both layers as the class table says, and let strokes spare what is locked."""
-        self._names = {row.label: row.name for row in rows}
-        for layer in (self.annotation, self.prediction):
-            layer.metadata[NAMES] = self._names
+        self.layers.draw(rows)
         self.session.locked = frozenset(row.label for row in rows if row.locked)
-        self._annotation_copies.each_now(
-            lambda layer: setattr(layer, "colormap", colours(rows, background=True))
-        )
-        self._prediction_copies.each_now(
-            lambda layer: setattr(layer, "colormap", colours(rows, background=False))
-        )
         if self.session.project is not None:
             try:
                 self.session.project.describe(classes=[row.keep() for row in rows])
@@ -204,13 +170,11 @@ class CaseView(QObject):
 
     def name_of(self, label: int) -> str:
         """The name of a class."""
-        return self._names.get(label, f"class {label}")
+        return self.layers.names.get(label, f"class {label}")
 
     def pick(self, label: int) -> None:
         """Paint that class from now on."""
-        for layer in (self.annotation, self.prediction):
-            if layer.selected_label != label:
-                layer.selected_label = label
+        self.layers.pick(label)
 
     def restore(self, then: Annotation) -> None:
         """Bring an earlier state of the annotation back, undoable like any stroke.
@@ -218,7 +182,7 @@ class CaseView(QObject):
         If that cannot be kept in the project nothing changes, and the window says why.
         """
         try:
-            edit = self.session.restore(then)
+            edit = restore(self.session, then)
         except Problem as problem:
             show_error(str(problem))
             return
@@ -266,26 +230,11 @@ class CaseView(QObject):
         self.viewer.layers.append(layer)
         self.viewer.layers.selection.active = active
 
-    def hide_or_show(self) -> None:
-        """Hide the prediction, or show it again."""
-        visible = not self.prediction.visible
-        self._prediction_copies.each_now(lambda layer: setattr(layer, "visible", visible))
-
-    def outline_or_fill(self) -> None:
-        """Show the prediction as outlines, or filled again."""
-        contour = 0 if self.prediction.contour else 1
-        self._prediction_copies.each_now(lambda layer: setattr(layer, "contour", contour))
-
-    def fade(self, steps: int) -> None:
-        """Make the prediction that many steps stronger, or fainter below 0."""
-        opacity = round(self.prediction.opacity + steps * FAINTER, 2)
-        self.prediction.opacity = min(max(opacity, FAINTER), 1.0)
-
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
         if on:
             overlays = (self.weights, self.uncertainty, self.provenance)
-            ours = [self._annotation_copies, self._prediction_copies]
+            ours = [self.layers.annotation_copies, self.layers.prediction_copies]
             show_side_by_side(self.viewer, [*ours, *(each.copies for each in overlays)])
         else:
             hide_side_by_side(self.viewer)
@@ -321,28 +270,6 @@ class CaseView(QObject):
         self.obliqueToggled.emit(False)
         self._look()
 
-    def _find_layer(self, role: str) -> Labels | None:
-        """The layer that an earlier session on this image left behind."""
-        made = (role, self.image.unique_id, time_of(self.session.volume.choice))
-        for layer in self.viewer.layers:
-            if (
-                isinstance(layer, Labels)
-                and layer.metadata.get(ROLE) == made
-                and layer.data.shape == self.session.volume.shape
-            ):
-                return layer
-        return None
-
-    def _new_annotation(self) -> Labels:
-        shape = self.session.volume.shape
-        painted = self.session.annotation.labels
-        choice = self.session.volume.choice
-        layer = labels_like(self.image, choice, painted, "annotation")
-        remember(layer, self.session.annotation.done)
-        layer.selected_label = 2
-        layer.brush_size = max(3, sorted(shape)[1] // 20)  # an image may be a single slice
-        return layer
-
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)
         if plane is not None:
@@ -362,7 +289,8 @@ class CaseView(QObject):
             label = self.annotation.selected_label
             if self.oblique is not None:
                 self._pose = pose_of(self.oblique.value(), shown=True)
-            self.session.see(view_of(self.viewer, label, self.session.training, self._pose))
+            view = view_of(self.viewer, label, self.session.training, self._pose)
+            self.session.keeping.see(view)
 
     def _layer_removed(self, event: Any) -> None:
         if event.value in (self.image, self.annotation, self.prediction):

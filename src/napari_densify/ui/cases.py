@@ -81,14 +81,14 @@ class CasesPanel(LivePanel):
         self.next.setEnabled(ours)
         self.list.clear()
         if case is not None:
-            self.mark.setCurrentIndex(self.mark.findData(case.session.mark))
+            self.mark.setCurrentIndex(self.mark.findData(case.session.keeping.mark))
 
     def look(self, session: Session) -> list[CaseEntry]:
         """The cases, the open one as it is now; called in a thread."""
         project = session.project
         if project is None or not project.exists:
             return []
-        now = summarise(session.annotation, session.prediction, session.mark)
+        now = summarise(session.annotation, session.prediction, session.keeping.mark)
         checked = session.checked.share(session.volume.shape)
         return [
             replace(entry, summary=now, checked=checked) if entry.folder == project.path else entry
@@ -137,7 +137,7 @@ class CasesPanel(LivePanel):
 
     def _marked(self) -> None:
         if self.case is not None:
-            self.case.session.mark = self.mark.currentData()
+            self.case.session.keeping.mark = self.mark.currentData()
             self._changed()
 
     def _fill_menu(self) -> None:

@@ -21,7 +21,7 @@ from napari_densify.cases.model import SUFFIX, ModelCard, read_model
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
-from napari_densify.session.worker import Settings
+from napari_densify.session.link import Settings
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
 

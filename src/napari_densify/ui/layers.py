@@ -17,6 +17,7 @@ from napari_densify.cases.choice import Choice
 from napari_densify.cases.comparison import difference
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
+from napari_densify.session.following import follow
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.frames import time_of
@@ -208,7 +209,7 @@ class AnnotationBond(QObject):
 
     def _follow(self, box: Box) -> None:
         try:
-            edits = self.session.follow(self.layer.data, box)
+            edits = follow(self.session, self.layer.data, box)
         except Problem as problem:
             self._restore(box)
             show_error(str(problem))

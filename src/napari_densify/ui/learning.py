@@ -70,7 +70,7 @@ class LearningBar(QWidget):
             widget.setEnabled(ours)
         if case is not None:
             case.session.training_changed.connect(self._say)
-            self.strength.setValue(case.session.settings.strength)
+            self.strength.setValue(case.session.orders.settings.strength)
             self.mode.setCurrentText(BY_ITSELF if case.session.live else AT_A_PRESS)
         self._say(case is None or case.session.training or case.session.read_only)
 

@@ -12,12 +12,13 @@ from napari.layers import Image, Labels, Layer
 from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
-from qtpy.QtCore import QEvent, Qt, QTimer, Signal
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtCore import Qt, QTimer, Signal
+from qtpy.QtWidgets import QHBoxLayout
 
 from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
+from napari_densify.ui.docked import DockedWidget
 from napari_densify.ui.layers import REFRESH_MS
 from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke, write
 from napari_densify.ui.plane_controls import PlaneControls
@@ -34,7 +35,7 @@ ZOOM = 1.15
 """By how much a notch of the wheel zooms."""
 
 
-class ObliqueView(QWidget):
+class ObliqueView(DockedWidget):
     """Shows an oblique plane of a case; what is painted on it goes into the 3-D annotation.
 
     The three layers of the canvas are 2-D pictures in physical units. A stroke on the annotation's
@@ -70,7 +71,7 @@ class ObliqueView(QWidget):
         self.viewer, self.session = viewer, session
         self.image3d, self.annotation3d = image, annotation
         self._voxels = np.ascontiguousarray(session.volume.channels[0])
-        self._closed = self._docked = False
+        self._closed = False
         self._scrolled = 0.0
         self._picking: ThreePoints | None = None
         self._connected: list[tuple[Any, Any]] = []
@@ -125,16 +126,7 @@ class ObliqueView(QWidget):
         offset = float(np.clip(plane.offset + steps * self.digital.step, -reach, reach))
         self.setValue(ObliquePlane(plane.tilt, plane.turn, offset))
 
-    def event(self, event: QEvent) -> bool:
-        """Closing the dock takes this widget out of it: let go of the layers then."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self.end()
-        return super().event(event)
-
-    def end(self) -> None:
+    def undocked(self) -> None:
         """Take over what was just painted, and let go of the case."""
         if self._closed:
             return

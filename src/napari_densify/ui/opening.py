@@ -54,7 +54,7 @@ class Found:
     files : tuple of (Path, Volume)
         Or the files that it was read from, and all that is in them.
     notes : list of str
-        What the user should know of the image.
+        What the user should know of the image and its project.
     """
 
     session: Session
@@ -138,6 +138,10 @@ class Opening(QObject):
             if project is not None:
                 project.close()
             raise
+        if project is not None:
+            notes += project.notes
+            if project.read_only:
+                notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
         view = read_view(project.path) if project is not None else None
         return Found(session, match.layers, match.files, view, match.from_project, notes)
 

@@ -8,13 +8,10 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_densify.session.session import Session
 from napari_densify.ui.layers import Copies, PredictionBond, layer_like
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
-    import napari.viewer
-
     from napari_densify.ui.case import CaseView
 
 
@@ -23,22 +20,21 @@ class Overlay(QObject):
 
     Parameters
     ----------
-    viewer : napari.Viewer
+    case : CaseView
+        Over whose image it lies.
     layer : Layer
         Not in the viewer yet.
     """
 
     toggled = Signal(bool)
 
-    def __init__(
-        self, viewer: napari.viewer.Viewer, layer: Layer, parent: QObject | None = None
-    ) -> None:
-        super().__init__(parent)
-        self.viewer, self.layer = viewer, layer
+    def __init__(self, case: CaseView, layer: Layer) -> None:
+        super().__init__(case)
+        self.viewer, self.session, self.layer = case.viewer, case.session, layer
         self.copies = Copies(layer, self)
         layer.visible = False
         layer.events.visible.connect(self._say)
-        viewer.layers.events.removed.connect(self._removed)
+        self.viewer.layers.events.removed.connect(self._removed)
 
     @property
     def shown(self) -> bool:
@@ -71,28 +67,19 @@ class UncertaintyLayer(Overlay):
 
     Parameters
     ----------
-    viewer : napari.Viewer
-    image : Image
-        The layer that is segmented.
-    session : Session
+    case : CaseView
     """
 
-    def __init__(
-        self,
-        viewer: napari.viewer.Viewer,
-        image: Image,
-        session: Session,
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, case: CaseView) -> None:
         layer = Image(
-            session.uncertainty,
+            case.session.uncertainty,
             colormap="inferno",
             blending="additive",
             contrast_limits=(0, 255),
-            **layer_like(image, session.volume.choice, "uncertainty"),
+            **layer_like(case.image, case.session.volume.choice, "uncertainty"),
         )
-        super().__init__(viewer, layer, parent)
-        self._bond = PredictionBond(self.copies, session, self)
+        super().__init__(case, layer)
+        self._bond = PredictionBond(self.copies, self.session, self)
 
     def close(self) -> None:
         """Let go of session and viewer; the layer stays."""

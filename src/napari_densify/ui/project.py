@@ -127,7 +127,7 @@ class ProjectBar(QWidget):
             target = Path(name)
             if target.suffix != SUFFIX:
                 target = target.with_name(target.name + SUFFIX)
-            self._case.session.move(target)
+            self._case.session.keeping.move(target)
 
     def _moved(self, path: Path) -> None:
         if self._case is not None:
@@ -137,7 +137,7 @@ class ProjectBar(QWidget):
     def _take_snapshot(self) -> None:
         name, taken = QInputDialog.getText(self, "Take a snapshot", "What to call it:")
         if self._case is not None and taken and name.strip():
-            self._case.session.take_snapshot(name.strip())
+            self._case.session.keeping.take_snapshot(name.strip())
 
     def _taken(self, snapshot: Snapshot) -> None:
         show_info(f"Kept {snapshot.voxels:,} painted voxels as “{snapshot.name}”.")

@@ -7,10 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image
 from napari.qt.threading import create_worker
 from napari.utils.colormaps import DirectLabelColormap
-from qtpy.QtCore import QObject
 
 from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.edit import Edit
@@ -23,12 +21,11 @@ from napari_densify.session.provenance import (
     corrected_rounds,
     provenance,
 )
-from napari_densify.session.session import Session
 from napari_densify.ui.layers import PredictionBond, labels_like
 from napari_densify.ui.overlays import Overlay
 
 if TYPE_CHECKING:
-    import napari.viewer
+    from napari_densify.ui.case import CaseView
 
 COLOURS = {PAINTED: "#0072b2", ACCEPTED: "#009e73", NETWORK: "#999999"}
 WARM = ("#e69f00", "#d55e00", "#f0e442", "#cc79a7", "#882255")
@@ -44,32 +41,23 @@ class ProvenanceLayer(Overlay):
 
     Parameters
     ----------
-    viewer : napari.Viewer
-    image : Image
-        The layer that is segmented.
-    session : Session
+    case : CaseView
     """
 
-    def __init__(
-        self,
-        viewer: napari.viewer.Viewer,
-        image: Image,
-        session: Session,
-        parent: QObject | None = None,
-    ) -> None:
-        data = np.zeros(session.volume.shape, np.uint8)
-        layer = labels_like(image, session.volume.choice, data, "provenance")
+    def __init__(self, case: CaseView) -> None:
+        data = np.zeros(case.session.volume.shape, np.uint8)
+        layer = labels_like(case.image, case.session.volume.choice, data, "provenance")
         layer.colormap = DirectLabelColormap(
             color_dict={None: "transparent", **{k: colour(k) for k in range(LAST + 1)}}
         )
         layer.opacity, layer.editable = 0.7, False
-        super().__init__(viewer, layer, parent)
-        self.session, self._data = session, data
+        super().__init__(case, layer)
+        self._data = data
         self._filling = False
         self._missed: list[Callable[[], None]] = []
-        session.prediction_changed.connect(self._predicted)
-        session.edited.connect(self._edited)
-        self._bond = PredictionBond(self.copies, session, self)
+        self.session.prediction_changed.connect(self._predicted)
+        self.session.edited.connect(self._edited)
+        self._bond = PredictionBond(self.copies, self.session, self)
 
     def show(self, on: bool) -> None:
         """Show where all comes from now, or hide it."""

@@ -11,23 +11,24 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image
 from napari.utils.notifications import show_error, show_info, show_warning
-from qtpy.QtCore import QEvent, Signal
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.log import start_log
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.link import OpenWorker, Settings
 from napari_densify.session.news import Replay
 from napari_densify.session.process import WorkerProcess
-from napari_densify.session.session import OpenWorker, Session
-from napari_densify.session.worker import Settings
+from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.docked import DockedWidget
 from napari_densify.ui.exchange import Exchange
 from napari_densify.ui.export import ExportDialog
 from napari_densify.ui.finding import Place
@@ -55,7 +56,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-class SegmentWidget(QWidget):
+class SegmentWidget(DockedWidget):
     """Paint a few slices of a volume; a 3-D U-Net learns from them and fills in the rest.
 
     Parameters
@@ -90,7 +91,6 @@ class SegmentWidget(QWidget):
         self.case: CaseView | None = None
         self._open_worker = open_worker
         self._settings = settings or Settings()
-        self._docked = False
         self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
         claim_endings()
@@ -155,8 +155,9 @@ class SegmentWidget(QWidget):
 
     def next_case(self, what: Image | Path) -> None:
         """Go on with another image, of a layer or a file, as the next case of this project."""
-        project = self.case.session.project if self.case is not None else None
-        if project is None or not project.exists:
+        case = self.case
+        project = case.session.project if case is not None else None
+        if case is None or project is None or not project.exists:
             show_error("Paint in this case first: a project begins with its first stroke.")
             return
         picked = what
@@ -166,36 +167,24 @@ class SegmentWidget(QWidget):
             except Problem as problem:
                 show_error(str(problem))
                 return
-        self._put_aside()
+        case.put_aside()
         self._wait_for("the next case")
         self.opening.add(project.home, picked)
 
     def go_to_case(self, folder: Path) -> None:
         """Go on with another case of this project."""
-        self._put_aside()
+        if self.case is not None:
+            self.case.put_aside()
         self.open_project(folder)
-
-    def _put_aside(self) -> None:
-        """Close the case and hide its layers: another one of the project takes their place."""
-        case = self.case
-        if case is not None:
-            case.close()
-            for layer in (case.image, case.annotation, case.prediction):
-                layer.visible = False
 
     def close_case(self, why: str = "") -> None:
         """End the session on the present image; layers stay."""
         if self.case is not None:
             self.case.close(why)
 
-    def event(self, event: QEvent) -> bool:
-        """Closing the dock takes this widget out of it: end the session then."""
-        if event.type() == QEvent.Type.ParentChange:
-            if self.parent() is not None:
-                self._docked = True
-            elif self._docked:
-                self.close_case()
-        return super().event(event)
+    def undocked(self) -> None:
+        """End the session."""
+        self.close_case()
 
     def _lay_out(self) -> None:
         column = Column(
@@ -255,19 +244,21 @@ class SegmentWidget(QWidget):
             kept = project.description.classes
             self.classes.setValue([ClassRow.of(each) for each in kept])
         rows = self.classes.value()
-        session.require(row.label for row in rows)
+        session.orders.require(row.label for row in rows)
         case = self.case = CaseView(
             self.viewer, layer, session, rows, partial(bind_keys, self), found.view
         )
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)
-        self._say_notes(project, found.notes)
+        for note in found.notes:
+            log.warning("%s", note)
+            show_warning(note)
         if found.view is not None and found.from_project:
             show_view(self.viewer, found.view)
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
-        elif session.others:
+        elif session.orders.others:
             show_middle(self.viewer, layer)
         show_frame(self.viewer, layer, session.volume.choice)
         for part in self.parts:
@@ -277,14 +268,6 @@ class SegmentWidget(QWidget):
             case.show_oblique(found.view.oblique.shown)
         case.start()
         self.caseOpened.emit(case)
-
-    def _say_notes(self, project: ProjectFolder | None, notes: list[str]) -> None:
-        notes = [*notes, *(project.notes if project else ())]
-        if project is not None and project.read_only:
-            notes.append(f"{project.path.name} {project.holder}; it is shown read-only.")
-        for note in notes:
-            log.warning("%s", note)
-            show_warning(note)
 
     def _not_readable(self, error: Exception) -> None:
         log.warning("%s", error)

@@ -158,17 +158,21 @@ ACTIONS = (
         "hide",
         "H",
         "Hide the prediction",
-        lambda dock, _: dock.case.hide_or_show(),
+        lambda dock, _: dock.case.layers.hide_or_show(),
         held=True,
     ),
     Action(
         "outline",
         "O",
         "Show the prediction as outlines, or filled",
-        lambda dock, _: dock.case.outline_or_fill(),
+        lambda dock, _: dock.case.layers.outline_or_fill(),
     ),
-    Action("fainter", ",", "Make the prediction fainter", lambda dock, _: dock.case.fade(-1)),
-    Action("stronger", ".", "Make the prediction stronger", lambda dock, _: dock.case.fade(1)),
+    Action(
+        "fainter", ",", "Make the prediction fainter", lambda dock, _: dock.case.layers.fade(-1)
+    ),
+    Action(
+        "stronger", ".", "Make the prediction stronger", lambda dock, _: dock.case.layers.fade(1)
+    ),
     Action(
         "uncertainty",
         "U",

@@ -49,7 +49,7 @@ class VolumesPanel(LivePanel):
 
     def look(self, session: Session) -> list[Measure]:
         """The structures' sizes; called in a thread."""
-        known = {*session.classes, *session.annotation.classes}
+        known = {*session.orders.classes, *session.annotation.classes}
         return measure(session.prediction, sorted(known - {BACKGROUND}))
 
     def setValue(self, seen: list[Measure]) -> None:

@@ -8,14 +8,13 @@ import numpy as np
 from napari.layers import Image
 from napari.qt.threading import create_worker
 from numpy.typing import NDArray
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QTimer
 
-from napari_densify.session.session import Session
 from napari_densify.ui.layers import layer_like
 from napari_densify.ui.overlays import Overlay
 
 if TYPE_CHECKING:
-    import napari.viewer
+    from napari_densify.ui.case import CaseView
 
 GATHER_MS = 300
 """How long edits are gathered before it is drawn again."""
@@ -28,31 +27,21 @@ class WeightsLayer(Overlay):
 
     Parameters
     ----------
-    viewer : napari.Viewer
-    image : Image
-        The layer that is segmented; the weights lie where it lies.
-    session : Session
+    case : CaseView
     """
 
-    def __init__(
-        self,
-        viewer: napari.viewer.Viewer,
-        image: Image,
-        session: Session,
-        parent: QObject | None = None,
-    ) -> None:
+    def __init__(self, case: CaseView) -> None:
         layer = Image(
-            np.zeros(session.volume.shape, np.float32),
+            np.zeros(case.session.volume.shape, np.float32),
             colormap="magma",
             blending="additive",
             contrast_limits=(0, HEAVIEST),
-            **layer_like(image, session.volume.choice, "weights"),
+            **layer_like(case.image, case.session.volume.choice, "weights"),
         )
-        super().__init__(viewer, layer, parent)
-        self.session = session
+        super().__init__(case, layer)
         self._timer = QTimer(self, singleShot=True, interval=GATHER_MS)
         self._timer.timeout.connect(self._draw)
-        session.edited.connect(self.renew)
+        self.session.edited.connect(self.renew)
 
     def close(self) -> None:
         """Let go of session and viewer; the layer stays."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
@@ -150,12 +150,17 @@ def check_ending(path: Path) -> str:
     Problem
         If it is unknown.
     """
+    ending = ending_of(path, SUFFIXES)
+    if not ending:
+        known = " ".join(SUFFIXES)
+        raise Problem(f"{path.name} is no image that can be read here; choose one of {known}.")
+    return ending
+
+
+def ending_of(path: Path, endings: Iterable[str]) -> str:
+    """The first of some endings that a file's name has, upper case or lower; "" for none."""
     name = path.name.lower()
-    for suffix in SUFFIXES:
-        if name.endswith(suffix):
-            return suffix
-    known = " ".join(SUFFIXES)
-    raise Problem(f"{path.name} is no image that can be read here; choose one of {known}.")
+    return next((ending for ending in endings if name.endswith(ending)), "")
 
 
 def is_volume(path: Path) -> bool:

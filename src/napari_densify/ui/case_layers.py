@@ -1,0 +1,139 @@
+"""The two layers of a case that are painted on: its annotation and its prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from napari.layers import Image, Labels
+from qtpy.QtCore import QObject
+
+from napari_densify.session.session import Session
+from napari_densify.ui.classes import ClassRow
+from napari_densify.ui.frames import time_of
+from napari_densify.ui.layers import NAMES, Copies, colours, labels_like, remember
+from napari_densify.ui.picked import ROLE
+
+if TYPE_CHECKING:
+    import napari
+
+FAINTER = 0.1
+"""What a key press takes from the prediction's opacity, and the least that is left of it."""
+
+
+class CaseLayers(QObject):
+    """Puts annotation and prediction over their image, and says how they look.
+
+    The annotation layer that an earlier session on this image left behind is used again.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : Image
+        The layer that is segmented; never changed.
+    session : Session
+
+    Attributes
+    ----------
+    annotation, prediction : Labels
+    annotation_copies, prediction_copies : Copies
+        The same in all canvases.
+    names : dict
+        Of the classes, by label.
+    """
+
+    def __init__(
+        self,
+        viewer: napari.Viewer,
+        image: Image,
+        session: Session,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer, self._image, self._session = viewer, image, session
+        self.names: dict[int, str] = {}
+        self.prediction = labels_like(
+            image, session.volume.choice, session.prediction, "prediction"
+        )
+        self.prediction.opacity = 0.5
+        earlier = self._find("prediction")
+        if earlier is not None:
+            viewer.layers.remove(earlier)
+        self.annotation = self._find("annotation") or self._new_annotation()
+        for layer in (self.prediction, self.annotation):
+            if layer in viewer.layers:
+                viewer.layers.remove(layer)
+            viewer.layers.append(layer)
+        self.annotation_copies = Copies(self.annotation, self)
+        self.prediction_copies = Copies(self.prediction, self)
+
+    def take_up(self) -> None:
+        """Show them and let the user paint on the annotation; only look, if it is read-only."""
+        for layer in (self._image, self.prediction, self.annotation):
+            if not layer.visible:  # it was put aside
+                layer.visible = True
+        self._viewer.layers.selection.active = self.annotation
+        if self._session.read_only:
+            self.annotation.editable = self.prediction.editable = False
+        else:
+            self.annotation.mode = "paint"
+        for tool in ("brush_size", "selected_label"):
+            setattr(self.prediction, tool, getattr(self.annotation, tool))
+
+    def put_aside(self) -> None:
+        """Hide them and their image, until they are taken up again."""
+        for layer in (self._image, self.prediction, self.annotation):
+            layer.visible = False
+
+    def draw(self, rows: Sequence[ClassRow]) -> None:
+        """Draw both as the class table says."""
+        self.names = {row.label: row.name for row in rows}
+        for layer in (self.annotation, self.prediction):
+            layer.metadata[NAMES] = self.names
+        self.annotation_copies.each_now(
+            lambda layer: setattr(layer, "colormap", colours(rows, background=True))
+        )
+        self.prediction_copies.each_now(
+            lambda layer: setattr(layer, "colormap", colours(rows, background=False))
+        )
+
+    def pick(self, label: int) -> None:
+        """Paint that class from now on."""
+        for layer in (self.annotation, self.prediction):
+            if layer.selected_label != label:
+                layer.selected_label = label
+
+    def hide_or_show(self) -> None:
+        """Hide the prediction, or show it again."""
+        visible = not self.prediction.visible
+        self.prediction_copies.each_now(lambda layer: setattr(layer, "visible", visible))
+
+    def outline_or_fill(self) -> None:
+        """Show the prediction as outlines, or filled again."""
+        contour = 0 if self.prediction.contour else 1
+        self.prediction_copies.each_now(lambda layer: setattr(layer, "contour", contour))
+
+    def fade(self, steps: int) -> None:
+        """Make the prediction that many steps stronger, or fainter below 0."""
+        opacity = round(self.prediction.opacity + steps * FAINTER, 2)
+        self.prediction.opacity = min(max(opacity, FAINTER), 1.0)
+
+    def _find(self, role: str) -> Labels | None:
+        """The layer that an earlier session on this image left behind."""
+        made = (role, self._image.unique_id, time_of(self._session.volume.choice))
+        for layer in self._viewer.layers:
+            if (
+                isinstance(layer, Labels)
+                and layer.metadata.get(ROLE) == made
+                and layer.data.shape == self._session.volume.shape
+            ):
+                return layer
+        return None
+
+    def _new_annotation(self) -> Labels:
+        volume, annotation = self._session.volume, self._session.annotation
+        layer = labels_like(self._image, volume.choice, annotation.labels, "annotation")
+        remember(layer, annotation.done)
+        layer.selected_label = 2
+        layer.brush_size = max(3, sorted(volume.shape)[1] // 20)  # it may be a single slice
+        return layer

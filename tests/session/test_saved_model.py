@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.project import describe
+from napari_densify.cases.volume import Volume
+from napari_densify.session.link import Settings
+from napari_densify.session.news import Model, Phase, Status
+from napari_densify.session.session import Session
+from tests.session.conftest import PLANES, Drive, block, complete, paint, resting
+
+MakeDrive = Callable[[Session], Drive]
+
+
+def test_forgetting_forgets_the_saved_model_too(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings, tmp_path: Path, drive: MakeDrive
+) -> None:
+    folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
+    session = Session(phantom, settings=tiny, project=folder)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps > 2)
+    session.pause()
+    go(lambda: session.model is not None)
+    assert folder.learned.read_model() == session.model
+    session.reset()
+    assert folder.learned.read_model() is None
+    assert not list(session._keep(Model(b"late", edits=1)))
+    assert folder.learned.read_model() is None
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_reset_forgets_the_network_and_keeps_the_annotation(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    paint(session, PLANES[0], truth)
+    labels = session.annotation.labels.copy()
+    session.train()
+    go = drive(session)
+    go(complete(session))
+    go(lambda: session.status.steps > 0)
+    session.pause()
+    go(lambda: session.model is not None)
+    assert session.status.steps > 0
+    session.reset()
+    assert session.model is None
+    np.testing.assert_array_equal(session.prediction, labels)
+    session.take(Model(b"late"))
+    session.take(block(2))
+    session.take(Status(Phase.TRAINING, edits=1, complete=True))
+    assert session.model is None
+    np.testing.assert_array_equal(session.prediction, labels)
+    session.paint(np.arange(3), 2)
+    assert session.annotation.round == 0, "what was shown is gone"
+    go(lambda: session.status.steps == 0)
+    session.train()
+    go(complete(session))
+    session.pause()
+    go(lambda: session.model is not None)
+
+
+def test_a_reset_before_anything_is_painted_is_no_trouble(
+    session: Session, drive: MakeDrive
+) -> None:
+    session.reset()
+    go = drive(session)
+    go.turns(2)
+    session.reset()
+    go.turns(2)
+    assert session.status.phase == Phase.PAUSED
+
+
+@pytest.mark.usefixtures("impatient")
+def test_it_goes_on_from_a_saved_model(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
+) -> None:
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 3)
+    session.pause()
+    go(resting(session))
+    go(lambda: session.model is not None)
+    copy = Session(phantom, settings=tiny, model=session.model)
+    drive(copy)(lambda: copy.status.complete)
+    assert copy.status.steps == session.status.steps
+    free = session.annotation.labels == 0
+    np.testing.assert_array_equal(copy.prediction[free], session.prediction[free])
+
+
+def test_a_model_is_shown_before_anything_is_painted_though_it_is_to_train(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
+) -> None:
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 1)
+    session.pause()
+    go(lambda: session.model is not None)
+    copy = Session(phantom, settings=tiny, model=session.model)
+    copy.train()
+    drive(copy)(complete(copy))
+    assert copy.status.phase == Phase.WAITING or copy.status.complete
+    assert (copy.prediction > 0).all()
+    edit = copy.paint(np.arange(5), 3)
+    assert edit is not None
+    assert edit.round_after == 1
