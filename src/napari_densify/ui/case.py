@@ -260,8 +260,9 @@ class CaseView(QObject):
             self.viewer.window.remove_dock_widget(self.oblique)
 
     def _float_oblique(self, floating: bool) -> None:
-        self.show_oblique(False)
-        self.show_oblique(True, floating)
+        if self.oblique is not None and self.sender() is self.oblique:
+            self.show_oblique(False)
+            self.show_oblique(True, floating)
 
     def _oblique_closed(self) -> None:
         assert self.oblique is not None

@@ -47,7 +47,10 @@ def show_side_by_side(viewer: napari.Viewer, ours: Sequence[Copies]) -> None:
 
 def hide_side_by_side(viewer: napari.Viewer) -> None:
     """Show only one orientation again."""
+    from napari_orthogonal_views.axes_utils import get_axes
+
     orthogonal_views(viewer).hide()
+    get_axes(viewer).labels = True
 
 
 def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
