@@ -253,7 +253,10 @@ class CaseView(QObject):
             )
             self._bind_keys(self.oblique.annotation)
             self.oblique.controls.valueChanged.connect(self._looked)
-            self.oblique.floated.connect(self._float_oblique, Qt.ConnectionType.QueuedConnection)
+            # Later: not while the button in its title is still at work.
+            self.oblique.floatRequested.connect(
+                self._float_oblique, Qt.ConnectionType.QueuedConnection
+            )
             self.oblique.closed.connect(self._oblique_closed)
             self.obliqueToggled.emit(True)
         elif not on and self.oblique is not None:

@@ -54,9 +54,9 @@ class ObliqueView(DockedWidget):
     """
 
     closed = Signal()
-    floated = Signal(bool)
-    """Its dock became a window, or came back. The canvas has another OpenGL context there, and
-    nothing of what vispy had in the one before: another view has to take this one's place."""
+    floatRequested = Signal(bool)
+    """To become a window of its own, or to come back. In another window a canvas has another OpenGL
+    context, without what vispy had in the one before: another view has to take this one's place."""
 
     def __init__(
         self,
@@ -314,13 +314,18 @@ def show_oblique(
     # The docks at the sides keep their height.
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
+    # Unseen until it is where it stays: its canvas takes nothing along into another window.
+    view.hide()
     dock = viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
-    # Not dragged: on the way its canvas would change windows, see `floated`.
-    dock.setFeatures(dock.features() & ~dock.DockWidgetFeature.DockWidgetMovable)
     if floating:
         dock.setFloating(True)
         dock.resize(*FLOATING)
     else:
         window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
-    dock.topLevelChanged.connect(view.floated)
+    feature = dock.DockWidgetFeature
+    dock.setFeatures(dock.features() & ~(feature.DockWidgetFloatable | feature.DockWidgetMovable))
+    button = dock.title.float_button
+    button.clicked.disconnect()
+    button.clicked.connect(lambda: view.floatRequested.emit(not floating))
+    view.show()
     return view
