@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import typer
@@ -31,6 +32,9 @@ SLICES = 3
 
 def next_case(
     seconds: Annotated[float, typer.Option(help="Learning for each case and round.")] = 30,
+    steps: Annotated[
+        int, typer.Option(help="Steps instead, which no other program on the machine changes.")
+    ] = 0,
     seeds: Annotated[int, typer.Option(help="Runs.")] = 1,
 ) -> None:
     """Paint three slices in each of three hippocampi, go on to the others, look back at the first.
@@ -41,7 +45,8 @@ def next_case(
     if not DATA.is_dir():
         Console().print(f"No shared volumes at {DATA}: no next case.")
         return
-    runs = [run(seconds, seed) for seed in range(seeds)]
+    effort = Effort(steps, "steps") if steps else Effort(seconds, "train_seconds")
+    runs = [run(effort, seed) for seed in range(seeds)]
     OUT.mkdir(exist_ok=True)
     (OUT / "next-case-runs.json").write_text(json.dumps(runs, indent=2) + "\n")
     Console().print_json(json.dumps(runs))
@@ -56,24 +61,35 @@ def next_case(
     report("next-case", figures)
 
 
-def run(seconds: float, seed: int) -> dict[str, float]:
+@dataclass(frozen=True)
+class Effort:
+    """How much is learned: so many of what a status counts."""
+
+    amount: float
+    counted: Literal["steps", "train_seconds"]
+
+    def __mul__(self, times: int) -> Effort:
+        return replace(self, amount=times * self.amount)
+
+
+def run(effort: Effort, seed: int) -> dict[str, float]:
     """Mean Dice of the structures along the way; where nothing is annotated, if anything is."""
     todo = list(tasks(HIPPOCAMPI, SLICES, Console()))
     scores: dict[str, float] = {}
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "hippocampi.densify"
         for number, task in enumerate(todo[:3], 1):
-            score = _visit(home, task, seed, seconds, _slices)
+            score = _visit(home, task, seed, effort, _slices)
             if number == 1:
                 scores["case 1, then"] = score
-        scores["case 4, unpainted"] = _visit(home, todo[3], seed, 0)
+        scores["case 4, unpainted"] = _visit(home, todo[3], seed)
         fresh = Path(folder) / "fresh.densify"
-        scores["case 4, fresh network"] = _visit(fresh, todo[3], seed, 3 * seconds, _slices)
-        scores["case 4, one correction round"] = _visit(home, todo[3], seed, seconds, _worst)
+        scores["case 4, fresh network"] = _visit(fresh, todo[3], seed, effort * 3, _slices)
+        scores["case 4, one correction round"] = _visit(home, todo[3], seed, effort, _worst)
         for task in todo[4:]:
-            _visit(home, task, seed, seconds, _slices)
-        scores["case 1, in the end"] = _visit(home, todo[0], seed, 0)
-        scores["case 1, learned from again"] = _visit(home, todo[0], seed, seconds)
+            _visit(home, task, seed, effort, _slices)
+        scores["case 1, in the end"] = _visit(home, todo[0], seed)
+        scores["case 1, learned from again"] = _visit(home, todo[0], seed, effort)
     return {what: round(score, 4) for what, score in scores.items()}
 
 
@@ -90,7 +106,7 @@ def _visit(
     home: Path,
     task: Task,
     seed: int,
-    seconds: float,
+    effort: Effort | None = None,
     strokes: Callable[[Task, Session], list[Stroke]] | None = None,
 ) -> float:
     """Open a case of a project, paint in it, let it learn, and score the prediction."""
@@ -107,15 +123,16 @@ def _visit(
     session = Session(task.volume, settings=Settings(seed=seed), project=project, others=others)
     for stroke in strokes(task, session) if strokes else ():
         session.paint(stroke.plane.voxels(stroke.mask, task.volume.shape), stroke.label)
-    session.train(seconds > 0)
+    session.train(effort is not None)
     end = None
     for news in session.run():
         session.take(news)
         status = session.status
-        if end is None and status.phase == Phase.TRAINING:
-            end = status.train_seconds + seconds
-        if session.training and end is not None and status.train_seconds >= end:
-            session.pause()
+        if effort and status.phase == Phase.TRAINING:
+            learned = getattr(status, effort.counted)
+            end = learned + effort.amount if end is None else end
+            if session.training and learned >= end:
+                session.pause()
         if not session.training and status.phase == Phase.PAUSED and status.complete:
             session.stop()
     free = session.annotation.labels == 0

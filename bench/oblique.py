@@ -9,7 +9,8 @@ import numpy as np
 
 from bench.clock import Clock
 from bench.report import Figure, report
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane
 
 SIDE = 512
 ANGLES = [(0, 0), (20, 10), (45, 0), (45, 35), (-30, 60), (80, -70)]

@@ -21,9 +21,9 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
-from napari_densify.cases.journal import Record, encode
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Learning, Project
+from napari_densify.cases.records import Record, encode
 from napari_densify.session.session import Session
 
 MADE_ANEW = ("lock", "holder.json")

@@ -19,7 +19,7 @@ import numpy as np
 from bench.faults.stage import CLASSES, LABELS, Story, act, phantom, told
 from napari_densify.cases import kept
 from napari_densify.cases.edit import Edit
-from napari_densify.cases.journal import Record, encode
+from napari_densify.cases.records import Record, encode
 from napari_densify.cases.volume import Volume
 from napari_densify.session import keeping
 from napari_densify.session.link import Link, Settings

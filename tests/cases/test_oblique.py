@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_densify.cases.annotation import Annotation
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane, normal_of
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane, normal_of
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy.ndimage import zoom
 
@@ -10,6 +11,7 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.plane import Plane
+from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.unet import compact
 
@@ -110,3 +112,61 @@ def test_a_few_corrections_do_not_take_the_steps_of_all_the_rest() -> None:
     learner.replay(image[None], (1.0,) * 3, painted(truth))
     drawn = [learner.cases.index(learner._next_case()) for _ in range(400)]
     assert 0.01 < np.mean(np.array(drawn) == 0) < 0.15
+
+
+def test_the_guess_of_the_present_case_is_not_outvoted_by_many_others() -> None:
+    """Nothing is to be seen, and here the structure lies beside where it lies in the others."""
+    _, truth = ball((24, 24, 24), (12, 12, 9), 0)
+    _, elsewhere = ball((24, 24, 24), (12, 12, 15), 0)
+    noise = [np.random.default_rng(k).normal(size=(1, 24, 24, 24)) for k in range(7)]
+    learner = Learner(noise[0], (1.0,) * 3, levels=LEVELS)
+    learner.apply(painted(truth))
+    for other in noise[1:]:
+        learner.replay(other, (1.0,) * 3, painted(elsewhere))
+    learner.guess_anew()
+    here = found(learner, truth)
+    assert here > 0.8
+    list(learner.forests.fit([case.guess.examples(case.supervision) for case in learner.cases]))
+    assert found(learner, truth) < here - 0.05
+
+
+def test_corrections_of_another_case_weigh_no_more_but_are_learned_with_the_guess_that_knows() -> (
+    None
+):
+    image, truth = ball((24, 24, 24), (12, 12, 12), 0)
+    annotation = Annotation(truth.shape)
+    annotation.apply(painted(truth))
+    corrected = np.flatnonzero(annotation.labels == 0)[:7]
+    edit = annotation.change(corrected, 1, wrong=True, new_round=True)
+    assert edit is not None
+    annotation.apply(edit)
+    learner = Learner(image[None], (1.0,) * 3, levels=LEVELS)
+    learner.replay(image[None], (1.0,) * 3, annotation.everything())
+    learner.guess_anew()
+    case = learner.cases[1]
+    background = annotation.labels == 1
+    np.testing.assert_array_equal(
+        np.unique(case.supervision.at(np.flatnonzero(background))[1]), case.supervision.balance[0]
+    )
+    whole = torch.from_numpy(np.indices(truth.shape))
+    *_, weight = case.patches.read((0, 0, 0), whole, SHOWN)
+    np.testing.assert_array_equal(np.flatnonzero(weight.numpy()), corrected)
+
+
+def test_the_guess_has_no_share_where_only_others_are_painted() -> None:
+    image, truth = ball((24, 24, 24), (12, 12, 12), 0)
+    learner = Learner(image[None], (1.0,) * 3, levels=LEVELS)
+    learner.replay(image[None], (1.0,) * 3, painted(truth))
+    learner.guess_anew()
+    learner.trainer.steps = 1000
+    assert learner.trust == 1.0
+    everything = painted(truth)
+    few = learner.annotation.change(everything.where[:100], everything.after["label"][:100])
+    assert few is not None
+    learner.apply(few)
+    assert 0.95 < learner.trust < 1.0
+    learner.apply(everything)
+    alone = Learner(image[None], (1.0,) * 3, levels=LEVELS)
+    alone.apply(everything)
+    alone.trainer.steps = 1000
+    assert learner.trust == alone.trust < 1.0

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.learn.sampler import Sampler
 

@@ -10,16 +10,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import place_in
 from napari_densify.cases.project import ImageReference, Label, Learning, describe
 from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Phase
+from napari_densify.session.news import Block, Load, Model, News, Phase, Replay, Save, Train
 from napari_densify.session.others import read_others
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
+from napari_densify.session.worker import Worker
 from tests.session.conftest import PLANES, Drive, paint
 
 MakeDrive = Callable[[Session], Drive]
@@ -90,6 +93,46 @@ def test_the_next_case_is_predicted_at_once_and_its_corrections_are_learned(
     run.end()
     states = [(e.summary.state, e.summary.painted > 0) for e in list_cases(home)]
     assert states == [("done", True), ("painted", True)]
+
+
+def test_an_opened_case_is_shown_by_a_guess_of_its_own_while_paused(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings
+) -> None:
+    """A structure painted only there is found, though the last model is of another case."""
+    known = everything(np.where(truth == 2, 0, truth + 1).astype(np.uint8))
+    there = Worker(phantom, [1, 2], tiny)
+    for message in (known, Train(on=True)):
+        there.deliver(message)
+    while there.turn()[-1].steps < 2:  # type: ignore[union-attr]
+        pass
+    there.deliver(Save())
+    model = next(news for news in there.turn() if isinstance(news, Model))
+
+    here = Worker(phantom, [1, 2, 3], tiny)
+    own = everything(truth + 1)
+    for each in (Replay(phantom, known), own, Load(model.data), Train(on=False)):
+        here.deliver(each)
+    shown = np.zeros_like(truth)
+    taken: list[News] = here.turn()
+    while not taken[-1].complete:  # type: ignore[union-attr]
+        taken += here.turn()
+    for news in taken:
+        if isinstance(news, Block):
+            shown[news.box.slices] = news.labels
+    assert dice(shown, truth + 1, [3])[3] > 0.5
+    assert taken[-1].steps == 2  # type: ignore[union-attr]
+    assert not any(isinstance(news, Model) for news in [*taken, *here.turn()])
+
+
+def everything(labels: NDArray[np.uint8]) -> Edit:
+    """Some slices, as another case's annotation is handed over."""
+    annotation = Annotation(labels.shape)  # type: ignore[arg-type]
+    for plane in PLANES:
+        on = plane.take(labels)
+        edit = annotation.change(plane.voxels(on > 0, labels.shape), on[on > 0])  # type: ignore[arg-type]
+        assert edit is not None
+        annotation.apply(edit)
+    return annotation.everything()
 
 
 def test_a_case_whose_image_is_missing_is_left_out_with_a_sentence(

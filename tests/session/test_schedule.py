@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_densify.cases.box import Box
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.schedule import (
     AGE,
@@ -276,6 +277,31 @@ def test_forgetting_begins_anew() -> None:
     assert (schedule.done, schedule.trained) == (0, 0)
     assert isinstance(schedule.next(), Guess)
     assert until_complete(schedule)
+
+
+def test_a_guess_of_another_case_is_fitted_for_the_opened_one_even_when_paused() -> None:
+    schedule = Schedule(SHAPE)
+    schedule.resume(30.0, elsewhere=True)
+    tasks: list[Task] = []
+    while tasks[-1:] != [None]:
+        tasks.append(work(schedule))
+    kinds = [type(task) for task in tasks]
+    fitted = kinds.index(Guess)
+    seen = [task.box for task in tasks[:fitted] if isinstance(task, Predict) and task.viewed]
+    assert len(seen) == fitted > 0
+    again = [task for task in tasks[fitted + 1 :] if isinstance(task, Predict)]
+    assert [task.box for task in again[: len(seen)]] == seen
+    assert not any(task.viewed for task in again[len(seen) :])
+    assert kinds.count(Guess) == 1
+    assert schedule.done == 1
+
+
+def test_a_guess_of_the_same_case_is_not_fitted_again_while_paused() -> None:
+    schedule = Schedule(SHAPE)
+    schedule.resume(30.0)
+    while (task := work(schedule)) is not None:
+        assert isinstance(task, Predict)
+    assert schedule.done == 1
 
 
 def test_the_block_with_the_newest_stroke_comes_first() -> None:

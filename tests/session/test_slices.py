@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
 from napari_densify.cases.weight import ACCEPTED

@@ -10,7 +10,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.session.news import Look
 from napari_densify.ui.plane_controls import PlaneControls
 from napari_densify.ui.planes import viewed_plane

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
-from napari_densify.cases.edit import LAST_LABEL, MARK, Edit
+from napari_densify.cases.edit import MARK, Edit
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape

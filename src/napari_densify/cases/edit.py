@@ -15,8 +15,6 @@ MARK = np.dtype([("label", "u1"), ("round", "u1"), ("wrong", "?")])
 """One voxel of the annotation: label (0 = not annotated, 1 = background, 2… = structures),
 the round it was painted in (`ACCEPTED` if it was accepted as predicted), and whether the
 prediction shown then was wrong there."""
-LAST_LABEL = 254
-"""The highest one; 255 stays free."""
 
 
 @dataclass(frozen=True, eq=False)

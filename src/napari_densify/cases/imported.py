@@ -8,13 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_densify.cases.labels import check_labels
+from napari_densify.cases.labels import BACKGROUND, LAST_LABEL, check_labels
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
-
-BACKGROUND = 1
-LAST = 254
 
 
 def as_annotation(
@@ -80,14 +77,14 @@ def _match(
         segment = said.get(number)
         if segment is None:
             label, name, colour = number + 1, f"structure {number}", ""
-            if label > LAST:
-                raise Problem(f"Class {number} is one too many; there can be {LAST - 1}.")
+            if label > LAST_LABEL:
+                raise Problem(f"Class {number} is one too many; there can be {LAST_LABEL - 1}.")
         else:
-            free = next((k for k in range(2, LAST + 1) if k not in taken), 0)
+            free = next((k for k in range(2, LAST_LABEL + 1) if k not in taken), 0)
             label = named.get(segment.name.casefold(), free)
             name, colour = segment.name, segment.colour
             if not label:
-                raise Problem(f"“{name}” is one class too many; there can be {LAST - 1}.")
+                raise Problem(f"“{name}” is one class too many; there can be {LAST_LABEL - 1}.")
         if label not in taken:
             rows.append(Label(label=label, name=name, colour=colour))
         label_of[number] = label

@@ -1,12 +1,16 @@
-"""Labels that come from elsewhere, as an annotation can hold them."""
+"""What labels mean, and how those that come from elsewhere are checked."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.edit import LAST_LABEL
 from napari_densify.cases.problem import Problem
+
+BACKGROUND = 1
+"""The label of what is no structure; 0 says that nothing is annotated."""
+LAST_LABEL = 254
+"""The highest label of a structure."""
 
 
 def check_labels(

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from napari_densify import __version__
 from napari_densify.cases import disk
 from napari_densify.cases.description import Description
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label, Length
@@ -54,7 +55,7 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
-    classes: tuple[Label, ...] = Field(min_length=1, max_length=254)
+    classes: tuple[Label, ...] = Field(min_length=1, max_length=LAST_LABEL)
     channels: int = Field(ge=1, le=4096)
     spacing: tuple[Length, Length, Length]
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)

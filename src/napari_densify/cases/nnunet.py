@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 
 from napari_densify.cases import disk
 from napari_densify.cases.formats import write_volume
+from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
 NAME = re.compile(r"Dataset\d{3}_[A-Za-z0-9_-]+")
 ENDING = ".nii.gz"
-BACKGROUND = 1
 
 
 def check_name(folder: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_densify.cases import disk
 from napari_densify.cases.choice import Axes, Choice
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.seal import seal, unseal
 from napari_densify.cases.volume import Volume
@@ -108,7 +109,7 @@ class Label(_Part):
         Whether what is painted of it stays, whatever is painted over it.
     """
 
-    label: int = Field(ge=1, le=254)
+    label: int = Field(ge=1, le=LAST_LABEL)
     name: str
     colour: str = Field("", pattern=r"^(#[0-9a-fA-F]{6})?$")
     visible: bool = True
@@ -143,7 +144,7 @@ class Learning(_Part):
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
     spacing: tuple[Length, Length, Length] | tuple[()] = ()
     live: bool = True
-    folded: dict[int, Annotated[int, Field(ge=0, le=254)]] = Field({}, max_length=254)
+    folded: dict[int, Annotated[int, Field(ge=0, le=LAST_LABEL)]] = Field({}, max_length=LAST_LABEL)
 
 
 class Project(_Part):
@@ -151,7 +152,7 @@ class Project(_Part):
 
     schema_version: Literal[2, 3] = 3
     image: ImageReference
-    classes: tuple[Label, ...] = Field(max_length=254)
+    classes: tuple[Label, ...] = Field(max_length=LAST_LABEL)
     learning: Learning = Learning()
 
     @property

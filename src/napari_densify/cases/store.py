@@ -25,10 +25,10 @@ from napari_densify.cases import disk
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.edit import MARK
-from napari_densify.cases.frame import content_size
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Shape
 from napari_densify.cases.weight import ACCEPTED
+from napari_densify.cases.zstandard import content_size
 
 CHUNK = 128
 """Side of a chunk, each a file. A project with a thousand strokes all over a 512³ volume opens in
@@ -39,7 +39,7 @@ _DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, 
 """What zarr and its codecs raise at files that are not what they were."""
 
 MARKS = {"labels": "uint8", "rounds": "uint8", "wrong": "bool"}
-"""What an annotation's store holds; as in `cases.annotation.MARK`."""
+"""What an annotation's store holds; as in `cases.edit.MARK`."""
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -223,13 +223,8 @@ def write_marks(store: LabelStore, annotation: Annotation, chunks: Iterable[Box]
         store.write(chunk, dict(zip(MARKS, values, strict=True)))
 
 
-def read_marks(store: LabelStore, annotation: Annotation, round_: int | None = None) -> None:
-    """Add the stored marks to an annotation that has none where they are.
-
-    Parameters
-    ----------
-    round_ : int, optional
-        The annotation's round; the latest of the marks by default.
+def read_marks(store: LabelStore, annotation: Annotation) -> None:
+    """Add the stored marks to an annotation that has none where they are; its round is the latest.
 
     Raises
     ------
@@ -249,4 +244,4 @@ def read_marks(store: LabelStore, annotation: Annotation, round_: int | None = N
         annotation.load(np.ravel_multi_index(zyx, annotation.shape), marks)
         corrected = marks["round"][marks["round"] != ACCEPTED]
         latest = max(latest, int(corrected.max(initial=0)))
-    annotation.round = latest if round_ is None else round_
+    annotation.round = latest

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_densify.cases import disk
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.seal import seal, unseal
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -57,7 +58,7 @@ class View(BaseModel):
     centre: tuple[Number, Number, Number]
     angles: tuple[Number, Number, Number] = (0.0, 0.0, 90.0)
     zoom: Annotated[float, Field(gt=0, allow_inf_nan=False)]
-    label: int = Field(2, ge=1, le=254)
+    label: int = Field(2, ge=1, le=LAST_LABEL)
     training: bool = True
     oblique: Pose | None = None
 

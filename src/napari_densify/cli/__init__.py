@@ -6,7 +6,6 @@ import logging
 import sys
 
 import typer
-from rich.markup import escape
 
 from napari_densify.cases.log import start_log
 from napari_densify.cases.problem import Problem
@@ -18,7 +17,7 @@ from napari_densify.cli.look import info_command, open_command
 from napari_densify.cli.model import model_command
 from napari_densify.cli.nnunet import nnunet_command
 from napari_densify.cli.predict import predict_command
-from napari_densify.cli.shared import console
+from napari_densify.cli.shared import say
 from napari_densify.cli.simulate import simulate_command
 from napari_densify.cli.train import add_command, train_command
 
@@ -52,6 +51,5 @@ def main() -> None:
     except Problem as problem:
         # The object, not its text: so the log can tell our words from the names in it.
         logger.warning("%s", problem)
-        sentence = escape(str(problem))
-        console.print(f"[bold]napari-densify:[/bold] {sentence}", highlight=False, soft_wrap=True)
+        say(str(problem), "napari-densify")
         sys.exit(2)

@@ -18,7 +18,7 @@ from napari_densify.cases.formats import read_segmentation
 from napari_densify.cases.problem import Problem
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.images import find_images, name_of
-from napari_densify.cli.shared import console, progress
+from napari_densify.cli.shared import progress, say
 
 if TYPE_CHECKING:
     from napari_densify.learn.metrics import Agreement
@@ -74,9 +74,7 @@ def evaluate_command(
         write_table(csv, COLUMNS, rows)
     _show(rows, found)
     for name, sentence in failed.items():
-        console.print(
-            f"[bold]{escape(name)}[/bold]: {escape(sentence)}", highlight=False, soft_wrap=True
-        )
+        say(sentence, name)
     if failed:
         raise typer.Exit(1)
 

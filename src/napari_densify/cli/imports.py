@@ -7,31 +7,26 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.markup import escape
 
 from napari_densify.cases.description import Description
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats.segments import read_segments
 from napari_densify.cases.imported import as_annotation
 from napari_densify.cases.problem import Problem
-from napari_densify.cli.export import case_folder, image_of
-from napari_densify.cli.shared import console
+from napari_densify.cli.case import CaseImage, CaseName, case_folder, image_of
+from napari_densify.cli.shared import ProjectPath, say
 
 
 def import_command(
-    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    project: ProjectPath,
     labels: Annotated[
         Path, typer.Argument(help="A .seg.nrrd of 3D Slicer, a NIfTI of ITK-SNAP, any label image.")
     ],
     complete: Annotated[
         bool, typer.Option("--complete", help="What is 0 in the labels is background.")
     ] = False,
-    case: Annotated[
-        str, typer.Option(help="Which of the project's cases, by its name; else the first.")
-    ] = "",
-    image: Annotated[
-        Path | None, typer.Option(help="The case's image, where the project does not find it.")
-    ] = None,
+    case: CaseName = "",
+    image: CaseImage = None,
 ) -> None:
     """Take labels drawn in another program into a case's annotation, as one edit.
 
@@ -52,5 +47,4 @@ def import_command(
         kept.describe(classes=rows)
     finally:
         kept.close()
-    painted = f"{edit.where.size:,} voxels"
-    console.print(f"Took {painted} from {escape(str(labels))}", highlight=False, soft_wrap=True)
+    say(f"Took {edit.where.size:,} voxels from {labels}")

@@ -18,10 +18,11 @@ from napari_densify.cases.place import home_of
 from napari_densify.cases.project import Project, schema_of
 from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.summary import list_cases
+from napari_densify.cli.shared import ProjectPath
 
 
 def open_command(
-    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    project: ProjectPath,
 ) -> None:
     """Open a project in a napari window and go on where it was left.
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from napari_densify.cases.formats.bioimage import write_package
 from napari_densify.cases.model import SUFFIX, model_of, write_model
 from napari_densify.cases.problem import Problem
 from napari_densify.cli.checks import check_file_target
-from napari_densify.cli.shared import console
+from napari_densify.cli.shared import say
 
 ENDINGS = (SUFFIX, ".onnx", ".zip")
 
@@ -46,4 +45,4 @@ def model_command(
         else:
             script, onnx = as_torchscript(whole, card), as_onnx(whole, card)
             write_package(out, card, script, onnx, *example(whole, card))
-    console.print(f"Wrote {escape(str(out))}")
+    say(f"Wrote {out}")

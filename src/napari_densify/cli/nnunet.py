@@ -8,7 +8,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.markup import escape
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.description import Description
@@ -18,12 +17,12 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX
 from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import Volume
-from napari_densify.cli.export import image_of
-from napari_densify.cli.shared import console
+from napari_densify.cli.case import image_of
+from napari_densify.cli.shared import ProjectPath, say
 
 
 def nnunet_command(
-    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    project: ProjectPath,
     out: Annotated[Path, typer.Option(help="Folder to write, DatasetNNN_NAME.")],
 ) -> None:
     """Write a project's annotated cases as a data set of nnU-Net v2.
@@ -36,9 +35,7 @@ def nnunet_command(
     if not folders:
         raise Problem(f"Nothing is annotated in {project}; paint first.")
     names = write_dataset(out, classes, map(_read, folders))
-    console.print(
-        f"Wrote {len(names)} cases to {escape(str(out))}", highlight=False, soft_wrap=True
-    )
+    say(f"Wrote {len(names)} cases to {out}")
 
 
 def _annotation(folder: Path) -> Annotation:

@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
 from rich.markup import escape
-from rich.progress import Progress, TaskID
+from rich.progress import Progress
 
 from napari_densify.cases import export
 from napari_densify.cases.export import Segmentation, as_structures, structures_of
 from napari_densify.cases.formats import SUFFIXES, read_segmentation, read_volume, write_volume
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label
-from napari_densify.cases.volume import Volume
 from napari_densify.cli.checks import check_device, check_file_target
 from napari_densify.cli.images import find_images, name_of, targets_for
-from napari_densify.cli.shared import Device, console, progress
+from napari_densify.cli.shared import Device, progress, say
 from napari_densify.session.batch import Network, segment
 
 FAILURES = (Problem, OSError, RuntimeError, MemoryError)
@@ -58,91 +59,103 @@ def predict_command(
     if csv is not None:
         check_file_target(csv)
     found = find_images(images)
-    single = len(found) == 1 and out.suffix != "" and (not out.is_dir() or out.suffix == ".zarr")
-    if single:
-        export.check_ending(out)
-        check_file_target(out)
-        targets = {found[0]: out}
-    else:
-        export.check_ending(Path(f"x.{format.lstrip('.')}"))
-        targets = targets_for(found, out, format)
-    rows: list[tuple[str, ...]] = []
-    failed: dict[Path, str] = {}
-    skipped = 0
+    run = _Run(network, probabilities, device, measured=csv is not None)
     with progress() as bar:
-        task = bar.add_task("", total=len(targets))
-        for number, (image, target) in enumerate(targets.items()):
-            done = not single and target.exists()
-            skipped += done
-            bar.update(
-                task,
-                completed=number,
-                description=f"{number + 1} of {len(targets)}: {escape(name_of(image))}",
-            )
-            try:
-                if done:
-                    result = _again(image, target, network) if csv else None
-                else:
-                    result = _predict(image, target, network, probabilities, device, bar, task)
-            except FAILURES as error:
-                if single:
-                    raise
-                failed[image] = _sentence(error)
-                continue
-            if csv is not None and result is not None:
-                rows += result.measures(name_of(image))
+        if len(found) == 1 and out.suffix != "" and (not out.is_dir() or out.suffix == ".zarr"):
+            export.check_ending(out)
+            check_file_target(out)
+            run.one(found[0], out, bar)
+            sentence = f"Wrote {out}"
+        else:
+            export.check_ending(Path(f"x.{format.lstrip('.')}"))
+            sentence = run.all(targets_for(found, out, format), out, bar)
     if csv is not None:
-        export.write_measures(csv, rows)
-    if single:
-        console.print(f"Wrote {escape(str(out))}")
-        return
-    _report(len(targets), skipped, failed, out)
+        export.write_measures(csv, run.rows)
+    say(sentence)
+    for image, why in run.failed.items():
+        say(why, image.name)
+    if run.failed:
+        raise typer.Exit(1)
 
 
-def _predict(
-    image: Path,
-    target: Path,
-    network: Network,
-    probabilities: bool,
-    device: str,
-    bar: Progress,
-    task: TaskID,
-) -> Segmentation:
-    volume = network.part(read_volume(image))
-    start = bar.tasks[task].completed
-    classes = sorted(network.classes, key=lambda each: each.label)
-    with tempfile.TemporaryFile() as file:
-        # On the disk: they take 4 bytes for each class and voxel.
-        chance = (
-            np.memmap(file, np.float32, "w+", shape=(len(classes), *volume.shape))
-            if probabilities
-            else None
-        )
-        labels = segment(
-            volume,
-            network,
-            device,
-            lambda share: bar.update(task, completed=start + share),
-            chance,
-        )
-        if chance is not None:
-            write_volume(export.beside(target, "probabilities"), volume.like(chance), classes)
-    result = _result(volume.like(as_structures(labels)), volume, image, classes)
-    result.write(target)
-    return result
+@dataclass
+class _Run:
+    """Segments images, and notes the structures' volumes and what went wrong.
+
+    Attributes
+    ----------
+    measured : bool
+        Whether volumes are wanted.
+    rows : list of tuples
+        Of `export.COLUMNS`.
+    failed : dict
+        Images that could not be segmented, and why in a sentence.
+    """
+
+    network: Network
+    probabilities: bool
+    device: str
+    measured: bool
+    rows: list[tuple[str, ...]] = field(default_factory=list)
+    failed: dict[Path, str] = field(default_factory=dict)
+
+    def one(self, image: Path, target: Path, bar: Progress) -> None:
+        """Segment an image; what goes wrong is raised."""
+        task = bar.add_task(escape(name_of(image)), total=1.0)
+        self._predict(image, target, lambda share: bar.update(task, completed=share))
+
+    def all(self, targets: dict[Path, Path], out: Path, bar: Progress) -> str:
+        """Segment images that are not yet; how many are now, in a sentence."""
+        task = bar.add_task("", total=len(targets))
+        before = 0
+
+        def done(number: int, share: float) -> None:
+            bar.update(task, completed=number + share)
+
+        for number, (image, target) in enumerate(targets.items()):
+            name = f"{number + 1} of {len(targets)}: {escape(name_of(image))}"
+            bar.update(task, completed=number, description=name)
+            try:
+                if not target.exists():
+                    self._predict(image, target, partial(done, number))
+                    continue
+                before += 1
+                if self.measured:
+                    self._measure(image, _again(image, target, self.network))
+            except FAILURES as error:
+                self.failed[image] = _sentence(error)
+        count = len(targets) - len(self.failed)
+        earlier = f", {before} of them before" if before else ""
+        return f"{count} of {len(targets)} images are segmented in {out}{earlier}."
+
+    def _predict(self, image: Path, target: Path, done: Callable[[float], None]) -> None:
+        volume = self.network.part(read_volume(image))
+        classes = sorted(self.network.classes, key=lambda each: each.label)
+        with tempfile.TemporaryFile() as file:
+            # On the disk: they take 4 bytes for each class and voxel.
+            chance = (
+                np.memmap(file, np.float32, "w+", shape=(len(classes), *volume.shape))
+                if self.probabilities
+                else None
+            )
+            labels = segment(volume, self.network, self.device, done, chance)
+            if chance is not None:
+                write_volume(export.beside(target, "probabilities"), volume.like(chance), classes)
+        structures = volume.like(as_structures(labels))
+        result = Segmentation(structures, structures_of(classes), volume, image)
+        result.write(target)
+        self._measure(image, result)
+
+    def _measure(self, image: Path, result: Segmentation | None) -> None:
+        if self.measured and result is not None:
+            self.rows += result.measures(name_of(image))
 
 
 def _again(image: Path, target: Path, network: Network) -> Segmentation | None:
     """What was segmented before, for the table; None of formats that cannot be read back."""
     if not target.name.lower().endswith(SUFFIXES):
         return None
-    return _result(read_segmentation(target), None, image, list(network.classes))
-
-
-def _result(
-    labels: Volume, volume: Volume | None, source: Path, classes: list[Label]
-) -> Segmentation:
-    return Segmentation(labels, structures_of(classes), volume, source)
+    return Segmentation(read_segmentation(target), structures_of(network.classes), None, image)
 
 
 def _sentence(error: BaseException) -> str:
@@ -151,20 +164,3 @@ def _sentence(error: BaseException) -> str:
     if isinstance(error, MemoryError):
         return "There is not enough memory for it."
     return f"It cannot be segmented ({type(error).__name__}: {error})."
-
-
-def _report(count: int, skipped: int, failed: dict[Path, str], out: Path) -> None:
-    before = f", {skipped} of them before" if skipped else ""
-    console.print(
-        f"{count - len(failed)} of {count} images are segmented in {escape(str(out))}{before}.",
-        highlight=False,
-        soft_wrap=True,
-    )
-    for image, sentence in failed.items():
-        console.print(
-            f"[bold]{escape(image.name)}[/bold]: {escape(sentence)}",
-            highlight=False,
-            soft_wrap=True,
-        )
-    if failed:
-        raise typer.Exit(1)

@@ -9,7 +9,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from numpy.typing import NDArray
-from rich.markup import escape
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_labels, read_part, read_volume
@@ -19,7 +18,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, describe
 from napari_densify.cases.volume import Volume, content_hash, notes_on_values
 from napari_densify.cli.checks import check_device
-from napari_densify.cli.shared import Device, Image, Seconds, Seed, console, progress
+from napari_densify.cli.shared import Device, Image, ProjectPath, Seconds, Seed, progress, say
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
 from napari_densify.session.others import read_others
@@ -47,7 +46,7 @@ def train_command(
     """
     volume = read_volume(image)
     for note in notes_on_values(volume):
-        console.print(escape(note))
+        say(note)
     labels, classes = _read_annotation(annotation, volume)
     check_device(device)
     check_target(out)
@@ -60,13 +59,13 @@ def train_command(
     rows = [known.get(k, Label(label=k, name=_class_name(k))) for k in sorted({*known, *classes})]
     project = ProjectFolder(out, describe(volume, image, content_hash(volume)), rows)
     session = Session(volume, known, settings, model=weights, project=project)
-    session.noticed.connect(lambda sentence: console.print(escape(sentence)))
+    session.noticed.connect(say)
     _learn(session, labels, seconds)
-    console.print(f"Wrote {escape(str(out))}")
+    say(f"Wrote {out}")
 
 
 def add_command(
-    project: Annotated[Path, typer.Argument(help="Project folder, NAME.densify.")],
+    project: ProjectPath,
     image: Image,
     annotation: Painted,
     seconds: Seconds = 120,
@@ -88,10 +87,10 @@ def add_command(
     case = ProjectFolder(path, describe(volume, image, content))
     others, notes = read_others(case, _image_of)
     for note in notes:
-        console.print(escape(note))
+        say(note)
     settings = Settings(device=device, seed=seed)
     _learn(Session(volume, settings=settings, project=case, others=others), labels, seconds)
-    console.print(f"Added {escape(str(path))}")
+    say(f"Added {path}")
 
 
 def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> None:

@@ -1,7 +1,7 @@
 """A bank of multi-scale filters and the position, for the first guess and the network.
 
 Filters at several scales spare the network the first half minute of finding out what an edge
-is: see docs/architecture.md for what they gain.
+is: see docs/method.md for what they gain.
 """
 
 from __future__ import annotations
@@ -187,7 +187,8 @@ class Scale:
         for axis, smoother in enumerate(smoothers, start=1):
             x = torch.tensordot(smoother, x, dims=([1], [axis])).movedim(0, axis)
         x = x.contiguous()
-        return [self._refine(r, tile) for r in _responses(x, self.distances, self.unit)]
+        coarse = _responses(x, self.distances, self.unit)
+        return [refine(response, self.steps, tile.shape) for response in coarse]
 
     def _smoother(
         self, start: int, stop: int, length: int, axis: int
@@ -214,17 +215,6 @@ class Scale:
         kernel = np.exp(-0.5 * (taps / max(self.sigma[axis], 1e-3)) ** 2)
         weights: NDArray[np.float64] = kernel / kernel.sum()
         return weights
-
-    def _refine(self, response: Tensor, tile: Box) -> Tensor:
-        """From the coarse grid to a tile's voxels."""
-        response = response[:, 2:-2, 2:-2, 2:-2]
-        if max(self.steps) > 1:
-            size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], self.steps, strict=True)]
-            response = F.interpolate(
-                response[None], size=size, mode="trilinear", align_corners=True
-            )[0]
-        z, y, x = tile.shape
-        return response[:, :z, :y, :x]
 
 
 def _position(shape: Sequence[int], spacing: Sequence[float]) -> list[NDArray[np.float32]]:
@@ -255,6 +245,16 @@ def _responses(smooth: Tensor, steps: Sequence[float], sigma: float) -> list[Ten
 
 def _difference(x: Tensor, axis: int, step: float) -> Tensor:
     return torch.gradient(x, spacing=step, dim=axis)[0]
+
+
+def refine(response: Tensor, steps: Sequence[int], shape: Sequence[int]) -> Tensor:
+    """From a scale's grid, with two points around it, to the (c, z, y, x) voxels of a shape."""
+    response = response[:, 2:-2, 2:-2, 2:-2]
+    if max(steps) > 1:
+        size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], steps, strict=True)]
+        response = F.interpolate(response[None], size=size, mode="trilinear", align_corners=True)[0]
+    z, y, x = shape
+    return response[:, :z, :y, :x]
 
 
 def eigenvalues(h: dict[tuple[int, int], Tensor]) -> list[Tensor]:

@@ -68,8 +68,15 @@ class Forests:
         """The forest that has not seen a fold; a new one whenever it answers differently."""
         return self._grown.get(held_out)
 
-    def fit(self, cases: Sequence[Examples]) -> Iterator[Stage]:
+    def fit(self, cases: Sequence[Examples], share: float = 0.0) -> Iterator[Stage]:
         """Fit anew, to all examples of all cases; until new forests are grown the old ones answer.
+
+        Parameters
+        ----------
+        cases : sequence of Examples
+        share : float
+            What the first case has at least of a tree's draws, below 1: the case that is looked
+            at, or the others would outvote it.
 
         Yields
         ------
@@ -79,25 +86,31 @@ class Forests:
         rows = np.concatenate([case.rows for case in cases])
         index = np.concatenate([case.index for case in cases])
         fold = np.concatenate([case.fold for case in cases])
+        first = np.arange(len(index)) < len(cases[0].index)
         yield "growing"
-        self._grown[SHOWN] = yield from self._grow(rows, index, SHOWN)
+        self._grown[SHOWN] = yield from self._grow(rows, index, _draws(index, first, share), SHOWN)
         yield "shown"
         held_out = {}
         for number in range(FOLDS):
             seen = fold != number
             if np.unique(index[seen]).size < 2:
                 seen[:] = True
-            held_out[number] = yield from self._grow(rows[seen], index[seen], number)
+            weight = _draws(index[seen], first[seen], share)
+            held_out[number] = yield from self._grow(rows[seen], index[seen], weight, number)
         self._grown |= held_out
 
     def _grow(
-        self, rows: NDArray[np.float32], index: NDArray[np.intp], number: int
+        self,
+        rows: NDArray[np.float32],
+        index: NDArray[np.intp],
+        weight: NDArray[np.floating],
+        number: int,
     ) -> Generator[Stage, None, Forest]:
         trees: list[Table] = []
         for more in grow(
             rows,
             index,
-            1.0 / np.bincount(index)[index] ** EVEN,
+            weight,
             self.classes,
             trees=TREES if number == SHOWN else FOLD_TREES,
             seed=self.seed + number,
@@ -120,3 +133,12 @@ class Forests:
             If it is of other features or classes.
         """
         self._grown = {SHOWN: Forest.from_state(state, self.features, self.classes)}
+
+
+def _draws(index: NDArray[np.intp], first: NDArray[np.bool_], share: float) -> NDArray[np.floating]:
+    """How often each row is drawn: rare classes and the first case more often than they occur."""
+    weight: NDArray[np.floating] = 1.0 / np.bincount(index)[index] ** EVEN
+    of_first, of_others = weight[first].sum(), weight[~first].sum()
+    if of_first and of_others:
+        weight[first] *= max(1.0, share / (1.0 - share) * of_others / of_first)
+    return weight

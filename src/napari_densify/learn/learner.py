@@ -35,7 +35,8 @@ guess."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
 PRESENT = 0.5
-"""Most of the steps that go to the present case when there are others. It gets as many as it is
+"""Most of the steps, and of the draws of the guess's trees, that go to the present case when there
+are others. It gets as many as it is
 painted, compared with the others' mean: half of the steps on a few corrected voxels and nothing
 else unlearn the rest. Three hippocampi of three slices, then 167 corrected voxels in a fourth: Dice
 there .725 before, .801 with the guess refitted, .811 after 60 steps shared out like this, and .599
@@ -138,14 +139,15 @@ class Learner:
             With as many channels as this case's.
         spacing : (3,) floats
         painted : Edit
-            Everything that is annotated there; it counts as painted in round 0, for whatever was
-            corrected then, the network has learned long ago.
+            Everything that is annotated there. It counts as painted in round 0, for whatever was
+            corrected then, the network has learned long ago; that it was corrected still decides
+            which guess the network sees there, see `learn.patches`.
         """
         case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
         seed = self.seed + len(self.cases)
         case.join(self.forests, self.trainer.net.stride, self.classes, seed)
         marks = painted.after.copy()
-        marks["round"], marks["wrong"] = 0, False
+        marks["round"] = 0
         case.apply(replace(painted, after=marks, round_after=0))
         self.cases.append(case)
         self._meet(case.painted.classes)
@@ -187,8 +189,12 @@ class Learner:
 
     def _fitting(self) -> Iterator[Stage]:
         annotated = [case for case in self.cases if case.painted.annotated]
-        examples = [case.guess.examples(case.supervision) for case in annotated]
-        yield from self.forests.fit(examples)
+        examples = []
+        for case in annotated:
+            examples.append(case.guess.examples(case.supervision))
+            yield "growing"
+        here = annotated[0] is self.case and len(annotated) > 1
+        yield from self.forests.fit(examples, self._share() if here else 0.0)
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
 
@@ -216,12 +222,17 @@ class Learner:
     def _next_case(self) -> Case:
         """The case that the next step learns from."""
         others = [case for case in self.cases[1:] if case.painted.annotated]
-        here = self.case.painted.annotated
-        if others:
-            there = float(np.mean([case.painted.annotated for case in others]))
-            if self._random.random() >= min(PRESENT, here / (here + there)):
-                return others[int(self._random.integers(len(others)))]
+        if others and self._random.random() >= self._share():
+            return others[int(self._random.integers(len(others)))]
         return self.case
+
+    def _share(self) -> float:
+        """Of what is learned, the share of the present case: see `PRESENT`."""
+        here = self.case.painted.annotated
+        others = [case.painted.annotated for case in self.cases[1:] if case.painted.annotated]
+        if not others:
+            return PRESENT if here else 0.0
+        return min(PRESENT, here / (here + float(np.mean(others))))
 
     def predict(self, box: Box) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.
@@ -275,11 +286,14 @@ class Learner:
     def trust(self) -> float:
         """Share of the network in the prediction; the rest is the guess's.
 
-        It has none where its loss on annotation that the guess has not seen is twice the guess's.
+        The guess has the less of it the less is painted in this case compared with others: of an
+        unpainted one it knows only what is alike in all. The network has none where its loss on
+        annotation that the guess has not seen is twice the guess's.
         """
         loss = self.trainer.loss
         worse = 0.0 if np.isnan(loss) else max(loss / self.trainer.guess_loss - 1.0, 0.0)
-        return TRUST * min(self.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
+        most = 1.0 - (1.0 - TRUST) * self._share() / PRESENT
+        return most * min(self.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""

@@ -21,8 +21,6 @@ SLABS = 0.5
 """Share of patches that are slabs along the annotated plane rather than cubes."""
 ANY = 3
 """Stands for "no plane" where an axis is expected."""
-
-
 TILTS = 250
 """Oblique planes that are told apart; what is painted on further ones is trained on in cubes."""
 ALIKE = 0.999

@@ -19,11 +19,6 @@ class Supervision:
     annotation : Annotation
     classes : list of ints
         Labels in the order of the network's outputs.
-
-    Attributes
-    ----------
-    balance : (classes,) float32
-        Factor in w that each class has for being rare; 1 before it is annotated.
     """
 
     def __init__(self, annotation: Annotation, classes: Sequence[int]) -> None:
@@ -47,7 +42,7 @@ class Supervision:
 
     @property
     def balance(self) -> NDArray[np.float32]:
-        """See above."""
+        """(classes,) factor in w that each class has for being rare; 1 before it is annotated."""
         return self._balance[self.classes]
 
     @balance.setter

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eigenvalues
+from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eigenvalues, refine
 from napari_densify.learn.forest import Table
 from napari_densify.learn.forest_map import FLOOR
 from napari_densify.learn.forests import SHOWN
@@ -113,7 +113,8 @@ class _Filters(nn.Module):
             x = F.conv3d(F.pad(x, around, mode="replicate"), kernel, stride=stride)
             points = (image.shape[axis + 1] - 1 + step - 1) // step + 5
             x = x[(slice(None),) * (axis + 2) + (slice(0, points),)]
-        return [self._refine(r, image) for r in self._responses(x[:, 0])]
+        coarse = self._responses(x[:, 0])
+        return [refine(response, self.steps, image.shape[1:]) for response in coarse]
 
     def _responses(self, smooth: Tensor) -> list[Tensor]:
         along = zip((1, 2, 3), self.distances, strict=True)
@@ -125,16 +126,6 @@ class _Filters(nn.Module):
         }
         z, y, x = gradient
         return [smooth, torch.sqrt(z * z + y * y + x * x), *eigenvalues(hessian)]
-
-    def _refine(self, response: Tensor, image: Tensor) -> Tensor:
-        response = response[:, 2:-2, 2:-2, 2:-2]
-        if max(self.steps) > 1:
-            size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], self.steps, strict=True)]
-            response = F.interpolate(
-                response[None], size=size, mode="trilinear", align_corners=True
-            )[0]
-        z, y, x = image.shape[1:]
-        return response[:, :z, :y, :x]
 
 
 class _Tree(nn.Module):

@@ -47,6 +47,13 @@ class Agreement:
             return None
         return float(np.mean([self._of_slice(p, wrong) for p, wrong in slices.items()]))
 
+    def end(self, round_: int) -> None:
+        """A round has ended: keep its score and say it, if there is one."""
+        score = self.score(round_)
+        if score is not None:
+            self._session.keeping.scored(self._session.status, round_, score)
+            self._session.scored.emit(round_, score)
+
     def _of_slice(self, plane: Plane, wrong: NDArray[np.int64]) -> float:
         structures = plane.take(self._session.prediction) > 1
         found = plane.voxels(structures, self._session.volume.shape)

@@ -75,7 +75,7 @@ class Schedule:
         self.trained = 0.0
         self._edited = 0.0
         self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
-        self._able = self._teachable = self._fitting = False
+        self._able = self._teachable = self._fitting = self._of_another = False
         self._guess_is_old = True
         self._newest: Box | None = None
         self._rest = list(tiles(shape, [TILE] * 3))
@@ -133,12 +133,21 @@ class Schedule:
         self._rest_at[:] = -np.inf
         self._view = dict.fromkeys(self._view, -np.inf)
 
-    def resume(self, seconds: float) -> None:
-        """Go on with weights that were trained for that long."""
+    def resume(self, seconds: float, *, elsewhere: bool = False) -> None:
+        """Go on with weights that were trained for that long.
+
+        Parameters
+        ----------
+        seconds : float
+        elsewhere : bool
+            Whether their guess may be of another case: then it is fitted for this one, even if
+            nothing is to be trained, between a first look at the viewed slice and the rest.
+        """
         # A second at least: they have something to say at once.
         self.trained = max(seconds, 1.0)
         self._forget_guess()
         self._able = True
+        self._of_another = elsewhere
 
     def next(self) -> Learn | Guess | Predict | None:
         """The next piece of work; None if there is none."""
@@ -148,7 +157,7 @@ class Schedule:
         if due:
             return Predict(min(due, key=self._from_newest), viewed=True)
         refreshed = min(self._view.values(), default=np.inf) > self._edited
-        if self.training and self._guess_is_due() and refreshed:
+        if refreshed and (self._of_another or (self.training and self._guess_is_due())):
             return Guess(SLICE)
         if self.training and self._enough_of_the_rest():
             return self._learn()
@@ -177,6 +186,7 @@ class Schedule:
             self._guess_is_old = False  # what was edited until now is in it
         self._fitting = not done
         self._able |= shown
+        self._of_another &= not shown
         self._teachable |= done
         if shown:
             self._view = {box: min(at, self._edited) for box, at in self._view.items()}
@@ -210,6 +220,8 @@ class Schedule:
         return float(current.mean())
 
     def _view_is_due(self, at: float) -> bool:
+        if self._of_another:
+            return at <= self._edited
         if not self.training:
             return at < self.trained
         if at == -np.inf:
@@ -232,7 +244,7 @@ class Schedule:
 
     def _forget_guess(self) -> None:
         """There is no guess, or none that an annotation is behind."""
-        self._able = self._teachable = self._fitting = False
+        self._able = self._teachable = self._fitting = self._of_another = False
         self._guess_is_old = True
 
     def _from_newest(self, box: Box) -> tuple[float, float]:

@@ -14,7 +14,7 @@ from psygnal import Signal
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
-from napari_densify.cases.checked import Checked, read_checked
+from napari_densify.cases.checked import Checked
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
@@ -39,6 +39,7 @@ from napari_densify.session.news import (
     Taken,
 )
 from napari_densify.session.orders import Orders
+from napari_densify.session.resuming import resume
 from napari_densify.session.shown import Shown
 from napari_densify.session.worker import Worker
 
@@ -130,9 +131,7 @@ class Session:
         self.up_to_date = False
         self._agreement = Agreement(self)
         if project is not None and project.exists:
-            self._resume(project)
-            if project.writable:
-                self._bring_up_to_classes(project)
+            resume(self, project)
         elif project is not None:
             project.describe(learning=self.orders.learning)
 
@@ -190,7 +189,7 @@ class Session:
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)
         if edit.round_after > edit.round_before and not edit.undoes:
-            self._score(edit.round_before)
+            self._agreement.end(edit.round_before)
         return edit
 
     def undo(self) -> Edit | None:
@@ -355,32 +354,6 @@ class Session:
         for notice in self.keeping.finish():
             log.warning("%s", notice.sentence)
 
-    def _resume(self, project: ProjectFolder) -> None:
-        """Go on from what the project holds."""
-        learned = project.learned
-        learned.read_prediction(self.prediction)
-        self.annotation.draw(self.prediction)
-        self.orders.resume(project.description.learning, project.spacing, learned.read_model())
-        for label, into in self.orders.folded.items():  # closed before all of it was redrawn
-            for _, where in self._show.voxels(label):
-                self._show.fold(where, label, into)
-        self.past = learned.read_history()
-        try:
-            self.checked = read_checked(project.path, self.volume.shape)
-        except Problem as problem:
-            project.notes.append(str(problem))
-        shown = [entry.edits for entry in self.past if entry.event == "shown"]
-        self.up_to_date = bool(shown) and shown[-1] == project.number > 0
-
-    def _bring_up_to_classes(self, project: ProjectFolder) -> None:
-        """Repaint what was merged or deleted while another case of the project was open."""
-        gone = set(self.annotation.classes) & project.description.became.keys()
-        if gone:
-            painted = self.annotation.everything()
-            for label in gone:
-                where = painted.where[painted.after["label"] == label]
-                self.paint(where, project.description.became[label])
-
     def _keep_learning(self) -> None:
         if self.project is not None and not self.read_only:
             try:
@@ -398,9 +371,3 @@ class Session:
     def _changed(self, box: Box) -> None:
         self.keeping.changed(box)
         self.prediction_changed.emit(box)
-
-    def _score(self, ended: int) -> None:
-        score = self._agreement.score(ended)
-        if score is not None:
-            self.keeping.scored(self.status, ended, score)
-            self.scored.emit(ended, score)

@@ -6,15 +6,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.edit import Edit
-from napari_densify.cases.oblique import DigitalPlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.session import Session
 
 ENOUGH = 0.5
 """A slice counts as annotated if it holds this share of what the fullest one of its orientation
 holds: every slice holds a few voxels of those painted across it."""
-
 
 Slice = Plane | DigitalPlane
 """Of one of the three orientations, or at any angle."""

@@ -179,7 +179,7 @@ class Worker:
             # Half of it may have been taken over.
             self._begin_anew()
             return [Notice(f"{problem} Learning begins anew.")]
-        self._schedule.resume(self._learner.seconds)
+        self._schedule.resume(self._learner.seconds, elsewhere=bool(self._replayed))
         self._saved_at = self._schedule.trained
         return []
 
@@ -193,6 +193,8 @@ class Worker:
         )
         seconds = time.perf_counter() - start
         self._schedule.guessed(seconds, shown=stage == "shown", done=stage == "done")
+        if not self._schedule.training:
+            self._saved_at += seconds  # made again at each opening, not worth a file
 
     def _learn(self, task: Learn) -> list[News]:
         start = time.perf_counter()

@@ -21,6 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.project import Label
 from napari_densify.ui.shortcuts import CLASS_KEYS, tip
 
@@ -183,7 +184,7 @@ class ClassTable(QWidget):
     def add(self) -> None:
         """Add a class with the lowest free label and pick it."""
         taken = {row.label for row in self._rows}
-        label = next((k for k in range(1, 255) if k not in taken), None)
+        label = next((k for k in range(1, LAST_LABEL + 1) if k not in taken), None)
         if label is not None:
             self._gone.pop(label, None)
             self.setValue([*self._rows, default_class(label)])

@@ -11,12 +11,11 @@ from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.edit import Edit
+from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import Copies
 from napari_densify.ui.strokes import changes
-
-BACKGROUND = 1
 
 
 class CorrectionBond(QObject):

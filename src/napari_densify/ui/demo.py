@@ -10,8 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from napari_densify.cases.export import as_structures
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.samples import TISSUES, brain
@@ -119,7 +118,7 @@ def run_demo(
         case = widget.case
         assert case is not None
         result.update(run.as_dict())
-        labels = np.maximum(case.session.prediction, 1) - 1
+        labels = as_structures(case.session.prediction)
         write_volume(out / "prediction.nii.gz", volume.like(labels))
         (out / "run.json").write_text(json.dumps(result, indent=2) + "\n")
         done(result)

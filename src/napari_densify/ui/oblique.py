@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QHBoxLayout
 
-from napari_densify.cases.oblique import DigitalPlane, ObliquePlane
+from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.docked import DockedWidget

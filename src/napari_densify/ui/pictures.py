@@ -10,7 +10,7 @@ from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_densify.cases.oblique import DigitalPlane
+from napari_densify.cases.digital_plane import DigitalPlane
 
 LOOKS = {
     Image: ("contrast_limits", "gamma", "colormap", "visible", "opacity"),

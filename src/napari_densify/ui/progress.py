@@ -11,6 +11,7 @@ from napari.utils import progress
 from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_densify.cases.history import Entry
+from napari_densify.cases.labels import BACKGROUND
 from napari_densify.session.agreement import settled
 from napari_densify.session.news import Phase, Status
 from napari_densify.ui.section import Section
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
 
 CURVE = "#56B4E9"
-BACKGROUND = 1
 POINTS = 2000
 """Points of the curve that are kept."""
 

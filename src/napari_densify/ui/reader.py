@@ -26,7 +26,6 @@ from napari_densify.ui.segment import SegmentWidget
 
 log = logging.getLogger(__name__)
 
-
 Read = Callable[[Any], list[Any]]
 
 

@@ -8,6 +8,7 @@ import pint
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton, QTableWidget, QTableWidgetItem, QWidget
 
+from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.measure import Measure, measure
 from napari_densify.session.session import Session
 from napari_densify.ui.panel import LivePanel
@@ -15,7 +16,6 @@ from napari_densify.ui.panel import LivePanel
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
 
-BACKGROUND = 1
 EVERY_MS = 1000
 """How long changes of the prediction are gathered before it is measured again."""
 COLUMNS = ("class", "volume", "voxels", "largest piece", "since last round")

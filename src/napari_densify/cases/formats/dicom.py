@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_densify.cases.formats.medical import from_image
 from napari_densify.cases.formats.room import check_room
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import is_dicom
 from napari_densify.cases.volume import Volume
 
 POSITION, ORIENTATION = "0020|0032", "0020|0037"
@@ -25,9 +24,6 @@ NAMED = 5
 """Series that are named at most, the longest ones."""
 UNEVEN = 0.1
 """Share of the usual step by which steps may differ: positions are rounded by some scanners."""
-
-
-__all__ = ["Series", "choose", "find_series", "is_dicom", "ordered", "read", "read_series"]
 
 
 @dataclass(frozen=True)
@@ -146,7 +142,13 @@ def _stack(
     normal = np.cross(along_x, along_y)
     positions = np.array([_position(header) for header in headers])
     order = np.argsort(positions @ normal, kind="stable")
-    steps = np.diff(positions[order], axis=0)
+    step = _check_steps(positions[order], normal, name)
+    return order, step, np.column_stack([normal, along_y, along_x])
+
+
+def _check_steps(positions: NDArray[np.float64], normal: NDArray[np.float64], name: str) -> float:
+    """The step between slices, if it is the same everywhere and straight along the normal."""
+    steps = np.diff(positions, axis=0)
     along = steps @ normal
     usual = float(np.median(along))
     if along.min() <= UNEVEN * usual:
@@ -154,7 +156,7 @@ def _stack(
             f"“{name}” holds several images of the same place (time points or echoes); choose a "
             "series with one image for each place."
         )
-    at = positions[order] @ normal
+    at = positions @ normal
     wide = np.flatnonzero(along > MISSING * usual)
     if wide.size:
         gap = int(wide[0])
@@ -173,7 +175,7 @@ def _stack(
             f"“{name}” was taken with a tilted gantry, its slices do not lie straight above each "
             "other; resample it to a straight grid first."
         )
-    return order, float(along.mean()), np.column_stack([normal, along_y, along_x])
+    return float(along.mean())
 
 
 def _header(file: str) -> sitk.ImageFileReader:

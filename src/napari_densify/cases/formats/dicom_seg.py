@@ -11,7 +11,7 @@ import numpy as np
 from napari_densify import __version__
 from napari_densify.cases.formats import dicom
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label
+from napari_densify.cases.project import Label, is_dicom
 from napari_densify.cases.volume import Volume
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def write(path: Path, labels: Volume, classes: Sequence[Label], source: Path | N
         raise Problem(
             "DICOM-SEG takes highdicom; install it with pip install “napari-densify[dicom]”."
         ) from error
-    if source is None or not dicom.is_dicom(source):
+    if source is None or not is_dicom(source):
         raise Problem("DICOM-SEG refers to DICOM images; choose another format for this image.")
     files = dicom.ordered(dicom.choose(source), source.name)
     if len(files) not in (1, labels.shape[0]):

@@ -10,6 +10,7 @@ import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
 from numpy.typing import NDArray
 
 from napari_densify.cases.formats import read_any
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
@@ -45,7 +46,7 @@ def read_segments(path: Path) -> tuple[Volume, list[Label]]:
     segments, data = [], np.zeros(labels.shape, np.uint8)
     layers: NDArray[np.generic] = labels.channels
     numbers = sorted(int(m[1]) for key in said if (m := _KEY.fullmatch(key)))
-    for number, segment in enumerate(numbers[:254], start=1):
+    for number, segment in enumerate(numbers[:LAST_LABEL], start=1):
         prefix = f"Segment{segment}_"
         layer = int(said.get(f"{prefix}Layer", 0))
         data[layers[layer] == int(said[f"{prefix}LabelValue"])] = number

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 SUFFIXES = (".stl", ".ply")
 
 
-def write(path: Path, labels: Volume, each: Label) -> bool:
-    """Write a structure's surface, if it has a voxel; PLY keeps the colour too.
+def write(path: Path, labels: Volume, each: Label) -> None:
+    """Write the surface of a structure, which must have a voxel; PLY keeps the colour too.
 
     Parameters
     ----------
@@ -27,17 +27,9 @@ def write(path: Path, labels: Volume, each: Label) -> bool:
     labels : Volume
         uint8; 0 = background.
     each : Label
-
-    Returns
-    -------
-    bool
-        Whether there was one.
     """
-    boxes = ndimage.find_objects(labels.data, each.label)
-    if not boxes or boxes[each.label - 1] is None:
-        return False
-    surface_of(labels, each, boxes[each.label - 1]).export(path)
-    return True
+    box = ndimage.find_objects(labels.data, each.label)[each.label - 1]
+    surface_of(labels, each, box).export(path)
 
 
 def surface_of(labels: Volume, each: Label, box: tuple[slice, ...]) -> trimesh.Trimesh:

@@ -1,0 +1,48 @@
+"""Lets a session go on from what its project holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_densify.cases.checked import read_checked
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.problem import Problem
+
+if TYPE_CHECKING:
+    from napari_densify.session.session import Session
+
+
+def resume(session: Session, project: ProjectFolder) -> None:
+    """Bring back what was predicted, learned and checked; its annotation is the session's already.
+
+    Raises
+    ------
+    Problem
+        If classes were merged meanwhile, and what is painted of them cannot be repainted.
+    """
+    learned = project.learned
+    learned.read_prediction(session.prediction)
+    session.annotation.draw(session.prediction)
+    session.orders.resume(project.description.learning, project.spacing, learned.read_model())
+    for label in session.orders.folded:  # it was perhaps closed before all was redrawn
+        for box, where in session.voxels(label):
+            session.redraw(box, where, label)
+    session.past = learned.read_history()
+    try:
+        session.checked = read_checked(project.path, session.volume.shape)
+    except Problem as problem:
+        project.notes.append(str(problem))
+    shown = [entry.edits for entry in session.past if entry.event == "shown"]
+    session.up_to_date = bool(shown) and shown[-1] == project.number > 0
+    if project.writable:
+        _bring_up_to_classes(session, project)
+
+
+def _bring_up_to_classes(session: Session, project: ProjectFolder) -> None:
+    """Repaint what was merged or deleted while another case of the project was open."""
+    became = project.description.became
+    gone = set(session.annotation.classes) & became.keys()
+    if gone:
+        painted = session.annotation.everything()
+        for label in gone:
+            session.paint(painted.where[painted.after["label"] == label], became[label])
