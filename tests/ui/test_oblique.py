@@ -270,23 +270,6 @@ def test_the_plane_that_faces_the_camera(viewer, case, qtbot):
     assert (np.flatnonzero(plane_of_all(case, oblique) & (case.annotation.data == 2))).size > 5
 
 
-def test_it_floats_in_a_window_of_its_own_and_comes_back(viewer, case, qtbot):
-    for floating in (True, False):
-        docked = case.oblique
-        dock = docked.parent()
-        qtbot.mouseClick(dock.title.float_button, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda d=docked: case.oblique not in (None, d), timeout=LONG)
-        view = case.oblique
-        qtbot.waitUntil(view.canvas.canvas.native.isVisible, timeout=LONG)
-        assert view.parent().isFloating() == floating
-        assert view.window() is (view.parent() if floating else viewer.window._qt_window)
-        assert view.value() == PLANE
-        assert case.dock.planes.oblique.isChecked()
-        qtbot.waitUntil(lambda v=view: v.canvas.screenshot()[..., :3].any(), timeout=LONG)
-        case.annotation.data_setitem(np.nonzero(case.annotation.data), 0)
-        assert len(paint(case, view, qtbot)) > 5
-
-
 def test_closing_the_dock_unchecks_the_button_and_it_opens_again(viewer, case, qtbot):
     oblique = case.oblique
     with qtbot.waitSignal(oblique.closed, timeout=LONG):

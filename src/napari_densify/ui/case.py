@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
@@ -239,7 +239,7 @@ class CaseView(QObject):
         else:
             hide_side_by_side(self.viewer)
 
-    def show_oblique(self, on: bool, floating: bool = False) -> None:
+    def show_oblique(self, on: bool) -> None:
         """Show an oblique plane in a canvas of its own, or close that."""
         if on and self.oblique is None:
             self.oblique = show_oblique(
@@ -249,23 +249,13 @@ class CaseView(QObject):
                 self.prediction,
                 self.session,
                 plane_of(self._pose) if self._pose else ObliquePlane(),
-                floating,
             )
             self._bind_keys(self.oblique.annotation)
             self.oblique.controls.valueChanged.connect(self._looked)
-            # Later: not while the button in its title is still at work.
-            self.oblique.floatRequested.connect(
-                self._float_oblique, Qt.ConnectionType.QueuedConnection
-            )
             self.oblique.closed.connect(self._oblique_closed)
             self.obliqueToggled.emit(True)
         elif not on and self.oblique is not None:
             self.viewer.window.remove_dock_widget(self.oblique)
-
-    def _float_oblique(self, floating: bool) -> None:
-        if self.oblique is not None and self.sender() is self.oblique:
-            self.show_oblique(False)
-            self.show_oblique(True, floating)
 
     def _oblique_closed(self) -> None:
         assert self.oblique is not None

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
 LOOK_MS = 100
 """How long the plane must rest before it is predicted first."""
-FLOATING = (1000, 600)
-"""Pixels of a window of its own."""
 ZOOM = 1.15
 """By how much a notch of the wheel zooms."""
 
@@ -55,9 +53,6 @@ class ObliqueView(DockedWidget):
     """
 
     closed = Signal()
-    floatRequested = Signal(bool)
-    """To become a window of its own, or to come back. In another window a canvas has another OpenGL
-    context, without what vispy had in the one before: another view has to take this one's place."""
 
     def __init__(
         self,
@@ -307,26 +302,17 @@ def show_oblique(
     prediction: Labels,
     session: Session,
     plane: ObliquePlane,
-    floating: bool = False,
 ) -> ObliqueView:
-    """Open the canvas below the main one, which halves its height, or in a window of its own."""
+    """Open the canvas below the main one; both get half of the height."""
     view = ObliqueView(viewer, image, annotation, prediction, session, plane)
     window = viewer.window._qt_window
     # The docks at the sides keep their height.
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-    # Unseen until it is where it stays: its canvas takes nothing along into another window.
-    view.hide()
     dock = viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
-    if floating:
-        dock.setFloating(True)
-        dock.resize(*FLOATING)
-    else:
-        window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
+    # In a window of its own the canvas would get another OpenGL context and stay black.
     feature = dock.DockWidgetFeature
     dock.setFeatures(dock.features() & ~(feature.DockWidgetFloatable | feature.DockWidgetMovable))
-    button = dock.title.float_button
-    button.clicked.disconnect()
-    button.clicked.connect(lambda: view.floatRequested.emit(not floating))
-    view.show()
+    dock.title.float_button.hide()
+    window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
     return view
