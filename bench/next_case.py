@@ -76,21 +76,25 @@ def run(effort: Effort, seed: int) -> dict[str, float]:
     """Mean Dice of the structures along the way; where nothing is annotated, if anything is."""
     todo = list(tasks(HIPPOCAMPI, SLICES, Console()))
     scores: dict[str, float] = {}
+
+    def note(what: str, score: float) -> None:
+        scores[what] = round(score, 4)
+        Console().print(f"{what}: {score:.3f}", highlight=False)
+
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "hippocampi.densify"
-        for number, task in enumerate(todo[:3], 1):
-            score = _visit(home, task, seed, effort, _slices)
-            if number == 1:
-                scores["case 1, then"] = score
-        scores["case 4, unpainted"] = _visit(home, todo[3], seed)
+        note("case 1, then", _visit(home, todo[0], seed, effort, _slices))
+        for task in todo[1:3]:
+            _visit(home, task, seed, effort, _slices)
+        note("case 4, unpainted", _visit(home, todo[3], seed))
         fresh = Path(folder) / "fresh.densify"
-        scores["case 4, fresh network"] = _visit(fresh, todo[3], seed, effort * 3, _slices)
-        scores["case 4, one correction round"] = _visit(home, todo[3], seed, effort, _worst)
+        note("case 4, fresh network", _visit(fresh, todo[3], seed, effort * 3, _slices))
+        note("case 4, one correction round", _visit(home, todo[3], seed, effort, _worst))
         for task in todo[4:]:
             _visit(home, task, seed, effort, _slices)
-        scores["case 1, in the end"] = _visit(home, todo[0], seed)
-        scores["case 1, learned from again"] = _visit(home, todo[0], seed, effort)
-    return {what: round(score, 4) for what, score in scores.items()}
+        note("case 1, in the end", _visit(home, todo[0], seed))
+        note("case 1, learned from again", _visit(home, todo[0], seed, effort))
+    return scores
 
 
 def _slices(task: Task, session: Session) -> list[Stroke]:

@@ -89,6 +89,7 @@ def test_it_goes_on_from_a_saved_model(
     go(resting(session))
     go(lambda: session.model is not None)
     copy = Session(phantom, settings=tiny, model=session.model)
+    paint(copy, PLANES[0], truth)
     drive(copy)(lambda: copy.status.complete)
     assert copy.status.steps == session.status.steps
     free = session.annotation.labels == 0
