@@ -15,11 +15,13 @@ from bench.next_case import next_case
 from bench.oblique import oblique
 from bench.smooth import smooth
 from bench.suggestions import suggestions
+from bench.surgery import surgery
 from bench.window import window
 
 PARTS = (
     "window",
     "smooth",
+    "surgery",
     "oblique",
     "learning",
     "next-case",
@@ -48,6 +50,8 @@ def main(
         window()
     if only in ("", "smooth"):
         smooth()
+    if only in ("", "surgery"):
+        surgery()
     if only in ("", "oblique"):
         oblique()
     if only in ("", "learning"):

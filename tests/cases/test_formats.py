@@ -166,7 +166,7 @@ def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path: Path) -> Non
     ("image", "sentence"),
     [
         (sitk.Image((16, 16), sitk.sitkUInt8) + 1, "is 2-D"),
-        (sitk.Image((16, 16), sitk.sitkVectorUInt8, 3), "each side needs at least 8|RGB"),
+        (sitk.Image((16, 16), sitk.sitkVectorUInt8, 3), "RGB"),
         (
             sitk.GetImageFromArray(
                 np.eye(16 * 16, 48, dtype=np.uint8).reshape(16, 16, 16, 3), True
@@ -174,7 +174,6 @@ def test_an_unknown_ending_is_refused_with_the_known_ones(tmp_path: Path) -> Non
             "RGB",
         ),
         (sitk.Image((16, 16, 16), sitk.sitkUInt8), "same value everywhere"),
-        (sitk.Image((16, 16, 4), sitk.sitkUInt8), "16 × 16 voxels; each side needs"),
     ],
 )
 def test_images_that_cannot_be_learned_from_are_refused(

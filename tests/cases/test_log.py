@@ -324,7 +324,7 @@ NAMES = st.text(
 ).map("".join)
 SENTENCES = [
     "“{}” is 2-D; choose a 3-D volume.",
-    "“{}” is 3 × 3 × 3 voxels; each side needs at least 8.",
+    "“{}” is empty; choose a volume with voxels in it.",
     "“{}” was removed; press Annotate to begin again.",
     "Reading “{}” …",
     "/data/{} is open in another window; close it there first.",

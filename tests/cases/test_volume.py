@@ -22,7 +22,7 @@ def spoilt(value: float) -> NDArray[np.float64]:
         (RAMP[0], "is 2-D; choose a 3-D volume"),
         (RAMP[0, 0], "has 1 dimensions"),
         (RAMP[None, None], "has 5 dimensions"),
-        (np.zeros((32, 32, 3), np.uint8), "each side needs at least 8"),
+        (np.zeros((32, 32, 3), np.uint8), "RGB"),
         (np.zeros((8, 32, 32, 3), np.uint8), "RGB"),
         (np.zeros((8, 32, 32, 4), np.uint8), "RGB"),
         (np.zeros((0, 9, 10)), "is empty"),
@@ -31,7 +31,6 @@ def spoilt(value: float) -> NDArray[np.float64]:
         (np.zeros((8, 9, 10), bool), "same value everywhere"),
         (np.full((8, 9, 10), np.nan), "same value everywhere"),
         (np.where(RAMP > 9, np.inf, 7.0), "same value everywhere"),
-        (RAMP[:7], "7 × 9 × 10 voxels; each side needs at least 8"),
         (RAMP.astype(object), "object values"),
         (RAMP.astype(complex), "complex128 values"),
         (RAMP.astype(str), "choose an image of numbers"),
@@ -53,6 +52,13 @@ def test_any_number_type_is_taken_as_it_is(dtype: str | type) -> None:
     assert volume.data.dtype == image.dtype
     assert volume.shape == (8, 9, 10)
     assert volume.channels.shape == (1, 8, 9, 10)
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2])
+@pytest.mark.parametrize("slices", [1, 2, 7])
+def test_a_few_slices_are_a_volume(slices: int, axis: int) -> None:
+    thin = RAMP.take(range(slices), axis)
+    assert as_volume(thin).shape == thin.shape
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

@@ -18,7 +18,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
-from napari_densify.session.surgery import delete, extent, merge
+from napari_densify.session.surgery import delete, extent, merge, redrawn
 from napari_densify.session.worker import fold
 from tests.session.conftest import PLANES, Drive, paint
 
@@ -31,6 +31,12 @@ def painted(phantom: Volume, tiny: Settings, truth: NDArray[np.uint8]) -> Sessio
     for plane in PLANES:
         paint(session, plane, truth)
     return session
+
+
+def redraw(session: Session) -> None:
+    """What the window does in a thread."""
+    for draw in redrawn(session, 3):
+        draw()
 
 
 @pytest.mark.usefixtures("impatient")
@@ -47,6 +53,7 @@ def test_a_class_goes_at_once_and_comes_back_by_undo(
     steps = session.status.steps
     assert (merge(session, 3, into) if into else delete(session, 3)) is not None
     assert 3 not in session.annotation.classes
+    redraw(session)
     assert not (session.prediction == 3).any()
     expected = marks.copy()
     of_it = marks["label"] == 3
@@ -73,6 +80,25 @@ def test_blocks_that_were_under_way_do_not_bring_it_back(painted: Session) -> No
     assert extent(painted, 2).predicted > 0
 
 
+def test_what_changed_since_it_was_found_is_not_redrawn(painted: Session) -> None:
+    threes = np.full((24, 28, 32), 3, np.uint8)
+    painted.take(Block(Box((0, 0, 0), threes.shape), threes, threes))
+    merge(painted, 3, 2)
+    found = list(redrawn(painted, 3))
+    free = np.flatnonzero(painted.annotation.labels == 0)
+    painted.paint(free[:4], 1)
+    for draw in found[:2]:
+        draw()
+    assert (painted.prediction.reshape(-1)[free[:4]] == 1).all()
+    assert (painted.prediction == 2).any()
+    painted.undo()
+    painted.undo()  # of the merge: the class is there again
+    left = (painted.prediction == 3).sum()
+    for draw in found[2:]:
+        draw()
+    assert (painted.prediction == 3).sum() == left > 0
+
+
 def test_a_project_keeps_what_became_of_a_class(
     phantom: Volume, tiny: Settings, truth: NDArray[np.uint8], tmp_path: Path
 ) -> None:
@@ -82,10 +108,14 @@ def test_a_project_keeps_what_became_of_a_class(
 
     session = open_session()
     paint(session, PLANES[0], truth)
+    threes = np.full((24, 28, 32), 3, np.uint8)
+    session.take(Block(Box((0, 0, 0), threes.shape), threes, threes))
     merge(session, 3, 2)
-    session.close()
+    session.close()  # before what is shown was redrawn
     again = open_session()
     assert again.orders.folded == {3: 2}
+    assert (again.prediction == 2).any()
+    assert not (again.prediction == 3).any()
     again.paint(np.arange(4), 3)
     assert again.orders.folded == {}, "it is told apart again"
     again.close()

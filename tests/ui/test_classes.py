@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QInputDialog, QMessageBox
 
 from napari_densify.cases.plane import Plane
-from napari_densify.ui.classes import ClassRow, ClassTable, default_class
+from napari_densify.ui.classes import ROW, ClassRow, ClassTable, default_class
 
 from .conftest import LONG, drag, paint_slice, phantom
 from .test_painting import agrees
@@ -43,9 +43,13 @@ def test_adding_merging_and_deleting_while_it_learns(viewer, open_case, qtbot, m
         "getItem",
         lambda *about, editable: (said.append(about[2]), ("structure 1", True))[1],
     )
-    dock.classes.buttons["merge_class"].click()
+    merge, delete = (dock.classes.buttons[f"{what}_class"] for what in ("merge", "delete"))
+    merge.click()
+    assert not delete.isEnabled(), "the prediction is being searched"
+    qtbot.waitUntil(lambda: len(dock.classes.value()) == 2 and delete.isEnabled(), timeout=LONG)
     assert f"“cyst” has {(marks['label'] == 3).sum():,} painted voxels" in said[0]
     assert [row.label for row in dock.classes.value()] == [1, 2]
+    assert not (session.prediction == 3).any()
     assert agrees(case)()
     assert not (case.annotation.data == 3).any()
     press(viewer, qtbot, Qt.Key.Key_Z, CTRL)
@@ -58,7 +62,9 @@ def test_adding_merging_and_deleting_while_it_learns(viewer, open_case, qtbot, m
             QMessageBox, "question", lambda *about, a=answer: (said.append(about[2]), a)[1]
         )
         dock.classes.pick(3)
-        dock.classes.buttons["delete_class"].click()
+        asked = len(said)
+        delete.click()
+        qtbot.waitUntil(lambda n=asked: len(said) > n and delete.isEnabled(), timeout=LONG)
         gone = answer == QMessageBox.StandardButton.Yes
         assert (3 in session.annotation.classes) != gone
     assert "painted" in said[-1]
@@ -146,6 +152,34 @@ def test_order_gives_the_keys(table):
     table.move(5)
     assert [row.label for row in table.value()] == [1, 2, 3]
     assert [table._table.item(i, 0).text() for i in range(3)] == ["1", "2", "3"]
+
+
+def test_rows_are_dragged_with_the_mouse(table, qtbot):
+    table.require([3, 4])
+    table.pick(3)
+    table.show()
+    qtbot.waitExposed(table)
+    grips = table._table.verticalHeader()
+
+    def grip(row: int, down: float) -> QPoint:
+        top = grips.sectionViewportPosition(row)
+        return QPoint(grips.width() // 2, top + int(down * ROW))
+
+    for here, there, order in ((2, 0, [3, 1, 2, 4]), (0, 3, [1, 2, 4, 3])):
+        # Beyond the middle of the row whose place it is to take.
+        from_, to = grip(here, 0.5), grip(there, 0.2 if there < here else 0.8)
+        with qtbot.waitSignal(table.valueChanged):
+            qtbot.mousePress(grips.viewport(), Qt.MouseButton.LeftButton, pos=from_)
+            for step in range(1, 5):
+                qtbot.mouseMove(grips.viewport(), from_ + (to - from_) * step / 4)
+            qtbot.mouseRelease(grips.viewport(), Qt.MouseButton.LeftButton, pos=to)
+        assert [row.label for row in table.value()] == order
+        assert [table._table.item(i, 2).text() for i in range(4)] == [
+            default_class(k).name for k in order
+        ]
+        assert [table._table.item(i, 0).text() for i in range(4)] == ["1", "2", "3", "4"]
+        assert [grips.logicalIndex(i) for i in range(4)] == [0, 1, 2, 3]
+        assert table.current() == 3
 
 
 def test_boxes_show_and_lock(table, qtbot):

@@ -223,3 +223,14 @@ def test_thick_slices(viewer, open_case, qtbot):
     )
     assert (case.session.prediction > 0).all()
     assert dock_in(viewer) is case.dock
+
+
+@pytest.mark.parametrize("slices", [1, 2])
+def test_a_few_slices_are_segmented_too(viewer, open_case, qtbot, slices):
+    image, truth = (a[12 : 12 + slices] for a in phantom())
+    case = open_case(image)
+    case.annotation.data_setitem(np.nonzero(truth == 1), 2)
+    case.annotation.data_setitem((np.zeros(20, int), np.full(20, 25), np.arange(20)), 1)
+    qtbot.waitUntil(lambda: case.session.status.steps > 3, timeout=LONG)
+    qtbot.waitUntil(lambda: bool(case.session.prediction.all()), timeout=LONG)
+    assert set(np.unique(case.session.prediction)) == {1, 2}

@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_densify.cases.plane import ORIENTATIONS, Plane
-from napari_densify.ui.planes import orthogonal_views
+from napari_densify.ui.side_by_side import orthogonal_views
 
 from .conftest import LONG, drag, paint_slice, phantom
 
@@ -98,10 +98,16 @@ def test_painting_in_the_side_by_side_views(viewer, open_case, qtbot):
     case.dock.planes.orthogonal.setChecked(True)
     manager = orthogonal_views(viewer)
     qtbot.waitUntil(manager.is_shown, timeout=LONG)
-    for view in (manager.right_widget, manager.bottom_widget):
-        model = view.vm_container.viewer_model
-        copied = next(layer for layer in model.layers if layer.name == case.annotation.name)
+    models = [v.vm_container.viewer_model for v in (manager.right_widget, manager.bottom_widget)]
+    copies = [model.layers[case.annotation.name] for model in models]
+    drawn, announced = [], []
+    for layer in (case.annotation, *copies):
+        layer.events.set_data.connect(lambda event: drawn.append(event.source))
+    case.annotation.events.data.connect(announced.append)
+    for model, copied in zip(models, copies, strict=True):
         axis = model.dims.not_displayed[0]
+        viewer.dims.set_point(range(3), [6 + axis, 7 + axis, 8 + axis])
+        drawn.clear()
         edits = []
         case.session.edited.connect(edits.append)
         before = case.session.annotation.annotated
@@ -111,5 +117,9 @@ def test_painting_in_the_side_by_side_views(viewer, open_case, qtbot):
         case.session.edited.disconnect(edits.append)
         assert case.session.annotation.annotated > before
         assert edits[0].plane(case.session.annotation.shape) == Plane(axis, 6 + 2 * axis)
+        # The other canvases show it, and nobody had to look at the whole volume for that.
+        others = {case.annotation, *copies} - {copied}
+        qtbot.waitUntil(lambda o=others: o <= set(drawn), timeout=LONG)
+    assert not announced
     case.dock.planes.orthogonal.setChecked(False)
     assert agrees(case)()

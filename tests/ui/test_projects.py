@@ -13,6 +13,7 @@ from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QInputDialog
 
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.ui.segment import SegmentWidget
 
@@ -65,6 +66,30 @@ def check(dock: SegmentWidget, viewer: Viewer) -> None:
 def dock_in(viewer: Viewer) -> SegmentWidget:
     docks = viewer.window.dock_widgets.values()
     return next(w for w in docks if isinstance(w, SegmentWidget))
+
+
+def test_the_oblique_plane_comes_back_as_it_lay(viewer, project, qtbot):
+    dock = dock_in(viewer)
+    plane = ObliquePlane(20, -35, 1.5)
+    for shown in (True, False):
+        with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+            dock.open_project(project)
+        dock.case.show_oblique(True)
+        dock.case.oblique.setValue(plane)
+        if not shown:
+            dock.planes.oblique.click()
+        close(dock)
+        clear(viewer)
+        with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+            dock.open_project(project)
+        assert (dock.case.oblique is not None) == shown
+        assert dock.planes.oblique.isChecked() == shown
+        dock.case.show_oblique(True)
+        assert dock.case.oblique.value() == plane
+        assert dock.case.oblique.digital.plane == plane
+        plane = ObliquePlane(-10, 5, -2)
+        close(dock)
+        clear(viewer)
 
 
 def test_it_opens_from_the_docks_menu(viewer, project, qtbot, monkeypatch):

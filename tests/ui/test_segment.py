@@ -61,7 +61,7 @@ def test_pause_finishes_the_prediction_and_train_goes_on(open_case, qtbot):
     qtbot.waitUntil(lambda: status().steps > steps, timeout=LONG)
 
 
-@pytest.mark.parametrize("kind", ["2-D", "6-D", "constant", "NaN", "thin"])
+@pytest.mark.parametrize("kind", ["2-D", "6-D", "constant", "NaN"])
 def test_unfit_images_are_refused_with_a_sentence(viewer, open_dock, qtbot, kind):
     flat = np.random.default_rng(0).random((12, 12, 12)).astype(np.float32)
     images = {
@@ -69,7 +69,6 @@ def test_unfit_images_are_refused_with_a_sentence(viewer, open_dock, qtbot, kind
         "6-D": flat[None, None, None],
         "constant": np.zeros_like(flat),
         "NaN": np.full_like(flat, np.nan),
-        "thin": flat[:5],
     }
     viewer.add_image(images[kind], name="bad")
     widget = open_dock()

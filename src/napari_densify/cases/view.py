@@ -12,7 +12,19 @@ from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.seal import seal, unseal
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
+Angle = Annotated[float, Field(ge=-90, le=90, allow_inf_nan=False)]
 Axis = Annotated[int, Field(ge=0, le=2)]
+
+
+class Pose(BaseModel):
+    """How the oblique plane lay, see `ObliquePlane`, and whether it was shown."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tilt: Angle
+    turn: Angle
+    offset: Number
+    shown: bool
 
 
 class View(BaseModel):
@@ -34,6 +46,8 @@ class View(BaseModel):
         The class picked to paint with.
     training : bool
         Whether the user lets it learn.
+    oblique : Pose or None
+        The oblique plane's; None if there never was one.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -46,6 +60,7 @@ class View(BaseModel):
     zoom: Annotated[float, Field(gt=0, allow_inf_nan=False)]
     label: int = Field(2, ge=1, le=LAST_LABEL)
     training: bool = True
+    oblique: Pose | None = None
 
     @model_validator(mode="after")
     def _every_axis_once(self) -> Self:

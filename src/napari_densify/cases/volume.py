@@ -14,9 +14,6 @@ from napari_densify.cases.problem import Problem
 Shape = tuple[int, int, int]
 Triple = tuple[float, float, float]
 
-THINNEST = 8
-"""Fewest slices along any axis: below this a 3-D network sees no third dimension."""
-
 
 def _identity() -> NDArray[np.float64]:
     return np.eye(3)
@@ -116,7 +113,7 @@ def as_volume(
     Parameters
     ----------
     data : (z, y, x) or (c, z, y, x) array
-        Read into memory; at least 8 voxels along each axis.
+        Read into memory; one slice is enough.
     spacing : (3,) floats
         Voxel size along z, y, x; signs are ignored (a flipped layer is as large).
     name : str
@@ -125,7 +122,7 @@ def as_volume(
     Raises
     ------
     Problem
-        If the image has another dimensionality, is thinner than 8 voxels or constant.
+        If the image has another dimensionality, no voxels, or the same value everywhere.
     """
     array = np.asarray(data)
     check_image(array, name)
@@ -141,13 +138,10 @@ def check_image(array: NDArray[np.generic], name: str) -> None:
         raise Problem(f"“{name}” is 2-D; choose a 3-D volume.")
     if array.ndim not in (3, 4):
         raise Problem(f"“{name}” has {array.ndim} dimensions; choose a 3-D volume (z, y, x).")
-    if array.ndim == 4 and array.shape[-1] in (3, 4) and array.dtype == np.uint8:
+    if array.shape[-1] in (3, 4) and array.dtype == np.uint8:
         raise Problem(f"“{name}” looks like an RGB image; choose a grey-value volume.")
     if 0 in array.shape:
         raise Problem(f"“{name}” is empty; choose a volume with voxels in it.")
-    if min(array.shape[-3:]) < THINNEST:
-        shape = " × ".join(map(str, array.shape[-3:]))
-        raise Problem(f"“{name}” is {shape} voxels; each side needs at least {THINNEST}.")
     low, high = value_range(array)
     if not low < high:
         raise Problem(f"“{name}” has the same value everywhere; there is nothing to learn from.")

@@ -24,6 +24,9 @@ def resume(session: Session, project: ProjectFolder) -> None:
     learned.read_prediction(session.prediction)
     session.annotation.draw(session.prediction)
     session.orders.resume(project.description.learning, project.spacing, learned.read_model())
+    for label in session.orders.folded:  # it was perhaps closed before all was redrawn
+        for box, where in session.voxels(label):
+            session.redraw(box, where, label)
     session.past = learned.read_history()
     try:
         session.checked = read_checked(project.path, session.volume.shape)

@@ -203,12 +203,21 @@ class Session:
     def fold(self, label: int, into: int = 0) -> None:
         """No longer tell a class apart: what was learned of it counts as another one.
 
-        0: as none. Once it is annotated again, it is told apart again.
+        0: as none. Once it is annotated again, it is told apart again. What is shown of it follows
+        by `redraw`.
         """
         self.orders.fold(label, into)
-        self._show.fold(label, into)
-        self._changed(Box((0, 0, 0), self.volume.shape))
         self._keep_learning()
+
+    def voxels(self, label: int) -> Iterator[tuple[Box, NDArray[np.int64]]]:
+        """Where a class is predicted, piece by piece; takes long, and may be asked in a thread."""
+        return self._show.voxels(label)
+
+    def redraw(self, box: Box, where: NDArray[np.int64], label: int) -> None:
+        """Show voxels of a folded class, found by `voxels`, as what it counts as now."""
+        if label in self.orders.folded:
+            self._show.fold(where, label, self.orders.folded[label])
+            self._changed(box)
 
     def look(self, plane: Plane | ObliquePlane) -> None:
         """The user looks at this plane: it is predicted first."""

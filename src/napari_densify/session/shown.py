@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.edit import Edit
 from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.news import Block
+
+PIECE = 4
+"""Slices that are searched for a class at a time."""
 
 
 class Shown:
@@ -60,9 +64,21 @@ class Shown:
         self.prediction.reshape(-1)[where] = labels[labels > 0]
         self.uncertainty.reshape(-1)[where] = 0
 
-    def fold(self, label: int, into: int) -> None:
-        """Show a class as another one, 0: as nothing."""
-        self.prediction[self.prediction == label] = into
+    def voxels(self, label: int) -> Iterator[tuple[Box, NDArray[np.int64]]]:
+        """Where a class is predicted, piece by piece, as flat indices; may be asked in a thread."""
+        _, height, width = self.prediction.shape
+        for box in tiles(self.prediction.shape, (PIECE, height, width)):
+            where = np.flatnonzero(self.prediction[box.slices] == label)
+            if where.size:
+                yield box, where + box.start[0] * height * width
+
+    def fold(self, where: NDArray[np.int64], label: int, into: int) -> None:
+        """Show a class as another one at these voxels, 0: as nothing.
+
+        Those that have become something else since they were looked for stay what they are.
+        """
+        flat = self.prediction.reshape(-1)
+        flat[where[flat[where] == label]] = into
 
     def forget(self) -> None:
         """Show nothing but what is painted."""

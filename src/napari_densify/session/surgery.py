@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-
-import numpy as np
+from functools import partial
 
 from napari_densify.cases.edit import Edit
 from napari_densify.session.session import Session
@@ -19,14 +19,16 @@ class Extent:
 
 
 def extent(session: Session, label: int) -> Extent:
-    """What there is of a class."""
+    """What there is of a class; searches the whole prediction, so ask in a thread."""
     painted = int(session.annotation.counts[label].sum())
-    shown = int(np.count_nonzero(session.prediction == label))
+    shown = sum(where.size for _, where in session.voxels(label))
     return Extent(painted, max(shown - painted, 0))
 
 
 def merge(session: Session, label: int, into: int) -> Edit | None:
-    """Make one class of two: what is painted, predicted and learned of the first is the second's.
+    """Make one class of two: what is painted and learned of the first is the second's.
+
+    What is predicted of it is shown so by `redrawn`.
 
     Returns
     -------
@@ -48,3 +50,17 @@ def delete(session: Session, label: int) -> Edit | None:
     edit = session.commit(session.annotation.relabel(label, 0))
     session.fold(label)
     return edit
+
+
+def redrawn(session: Session, label: int) -> Iterator[Callable[[], None]]:
+    """Find what is still shown of a class that was merged or deleted, piece by piece.
+
+    Searching takes long, so do it in a thread.
+
+    Yields
+    ------
+    callable
+        Brings one piece up to date; to be called on the session's thread.
+    """
+    for box, where in session.voxels(label):
+        yield partial(session.redraw, box, where, label)

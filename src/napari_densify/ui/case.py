@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels, Layer
+from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
 from napari_densify.session.following import restore
@@ -24,10 +25,11 @@ from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, show_oblique
 from napari_densify.ui.overlays import UncertaintyLayer
-from napari_densify.ui.planes import orthogonal_views, shown_plane, viewed_plane
+from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
+from napari_densify.ui.side_by_side import hide_side_by_side, show_side_by_side
 from napari_densify.ui.slices import SliceAction
-from napari_densify.ui.view import view_of
+from napari_densify.ui.view import plane_of, pose_of, view_of
 from napari_densify.ui.weights import WeightsLayer
 
 if TYPE_CHECKING:
@@ -74,6 +76,7 @@ class CaseView(QObject):
         self._bind_keys = bind_keys
         self._closed = False
         self._training = view.training if view else True
+        self._pose = view.oblique if view else None
         self.layers = CaseLayers(viewer, image, session, self)
         self.annotation, self.prediction = self.layers.annotation, self.layers.prediction
         self.oblique: ObliqueView | None = None
@@ -229,33 +232,34 @@ class CaseView(QObject):
 
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
-        manager = orthogonal_views(self.viewer)
-        for name, copies in (
-            ("densify_annotation", self.layers.annotation_copies),
-            ("densify_prediction", self.layers.prediction_copies),
-            ("densify_weights", self.weights.copies),
-            ("densify_uncertainty", self.uncertainty.copies),
-            ("densify_provenance", self.provenance.copies),
-        ):
-            manager.register_layer_hook(Layer, copies.hook, name)
         if on:
-            manager.show()
+            overlays = (self.weights, self.uncertainty, self.provenance)
+            ours = [self.layers.annotation_copies, self.layers.prediction_copies]
+            show_side_by_side(self.viewer, [*ours, *(each.copies for each in overlays)])
         else:
-            manager.hide()
+            hide_side_by_side(self.viewer)
 
     def show_oblique(self, on: bool) -> None:
         """Show an oblique plane in a canvas of its own, or close that."""
         if on and self.oblique is None:
             self.oblique = show_oblique(
-                self.viewer, self.image, self.annotation, self.prediction, self.session
+                self.viewer,
+                self.image,
+                self.annotation,
+                self.prediction,
+                self.session,
+                plane_of(self._pose) if self._pose else ObliquePlane(),
             )
             self._bind_keys(self.oblique.annotation)
+            self.oblique.controls.valueChanged.connect(self._looked)
             self.oblique.closed.connect(self._oblique_closed)
             self.obliqueToggled.emit(True)
         elif not on and self.oblique is not None:
             self.viewer.window.remove_dock_widget(self.oblique)
 
     def _oblique_closed(self) -> None:
+        assert self.oblique is not None
+        self._pose = pose_of(self.oblique.value(), shown=False)
         self.oblique = None
         self.obliqueToggled.emit(False)
         self._look()
@@ -277,7 +281,10 @@ class CaseView(QObject):
         # While layers go, the viewer may be left with fewer dimensions than the case has.
         if self.image in self.viewer.layers and self.viewer.dims.ndim >= 3:
             label = self.annotation.selected_label
-            self.session.keeping.see(view_of(self.viewer, label, self.session.training))
+            if self.oblique is not None:
+                self._pose = pose_of(self.oblique.value(), shown=True)
+            view = view_of(self.viewer, label, self.session.training, self._pose)
+            self.session.keeping.see(view)
 
     def _layer_removed(self, event: Any) -> None:
         if event.value in (self.image, self.annotation, self.prediction):

@@ -135,5 +135,5 @@ class CaseLayers(QObject):
         layer = labels_like(self._image, volume.choice, annotation.labels, "annotation")
         remember(layer, annotation.done)
         layer.selected_label = 2
-        layer.brush_size = max(3, min(volume.shape) // 20)
+        layer.brush_size = max(3, sorted(volume.shape)[1] // 20)  # it may be a single slice
         return layer

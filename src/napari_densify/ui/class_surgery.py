@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QInputDialog, QMessageBox
 
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.session import surgery
+from napari_densify.session.session import Session
+from napari_densify.session.surgery import Extent
 from napari_densify.ui.classes import ClassRow, ClassTable
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
+
+COSTLY = ("merge_class", "delete_class")
+"""Buttons of what needs a search of the whole prediction."""
 
 
 class ClassSurgery(QObject):
@@ -28,6 +37,7 @@ class ClassSurgery(QObject):
         super().__init__(table)
         self.table = table
         self._case: CaseView | None = None
+        self._searching = 0
         table.valueChanged.connect(self._changed)
         table.picked.connect(self._picked)
         table.mergeRequested.connect(self.ask_merge)
@@ -39,9 +49,7 @@ class ClassSurgery(QObject):
             self._case.classPicked.disconnect(self.table.pick)
             self._case.session.edited.disconnect(self._edited)
         self._case = case
-        ours = case is None or not case.session.read_only
-        for button in self.table.buttons.values():
-            button.setEnabled(ours)
+        self._enable()
         if case is not None:
             case.classPicked.connect(self.table.pick)
             case.session.edited.connect(self._edited)
@@ -50,48 +58,91 @@ class ClassSurgery(QObject):
 
     def ask_merge(self, label: int) -> None:
         """Say what there is of a class, ask which one it shall become, and merge."""
+        if self._may_go(label, "merged"):
+            self._count(label, partial(self._ask_into, label))
+
+    def merge(self, label: int, into: int) -> None:
+        """Make one class of two."""
+        self._operate(label, lambda session: surgery.merge(session, label, into))
+        self.table.pick(into)
+
+    def ask_delete(self, label: int) -> None:
+        """Say what becomes of the voxels of a class, and take it away if the user agrees."""
+        if self._may_go(label, "deleted"):
+            self._count(label, partial(self._ask_whether, label))
+
+    def delete(self, label: int) -> None:
+        """Take a class away, with all that is painted of it."""
+        self._operate(label, lambda session: surgery.delete(session, label))
+
+    def _ask_into(self, label: int, there: Extent) -> None:
         others = [row for row in self.table.value() if row.label != label]
-        if not self._may_go(label, "merged"):
-            return
         names = [row.name for row in others]
-        question = f"{self._extent(label)}\nAll of that becomes:"
+        question = f"{self._extent(label, there)}\nAll of that becomes:"
         name, agreed = QInputDialog.getItem(
             self.table, "Merge class", question, names, editable=False
         )
         if agreed:
             self.merge(label, others[names.index(name)].label)
 
-    def merge(self, label: int, into: int) -> None:
-        """Make one class of two."""
-        if self._case is not None:
-            try:
-                self._case.show_edit(surgery.merge(self._case.session, label, into))
-            except Problem as problem:
-                show_error(str(problem))
-                return
-        self.table.remove(label)
-        self.table.pick(into)
-
-    def ask_delete(self, label: int) -> None:
-        """Say what becomes of the voxels of a class, and take it away if the user agrees."""
-        if not self._may_go(label, "deleted"):
-            return
-        there = self._case and surgery.extent(self._case.session, label)
-        if there and (there.painted or there.predicted):
+    def _ask_whether(self, label: int, there: Extent) -> None:
+        if there.painted or there.predicted:
             question = (
-                f"{self._extent(label)}\nThe painted ones are erased; undo (Ctrl+Z) brings them "
-                "back. The predicted ones are predicted anew, without this class."
+                f"{self._extent(label, there)}\nThe painted ones are erased; undo (Ctrl+Z) brings "
+                "them back. The predicted ones are predicted anew, without this class."
             )
             answer = QMessageBox.question(self.table, "Delete class", question)
             if answer != QMessageBox.StandardButton.Yes:
                 return
-        if self._case is not None:
+        self.delete(label)
+
+    def _count(self, label: int, ask: Callable[[Extent], None]) -> None:
+        """Count a class's voxels in a thread, then ask, if its case is still the same."""
+        case = self._case
+        if case is None:
+            ask(Extent(0, 0))
+            return
+        self._search(
+            create_worker(
+                surgery.extent, case.session, label, _progress=_told("counting the class's voxels")
+            ),
+            returned=lambda there: ask(there) if self._case is case else None,
+        )
+
+    def _operate(self, label: int, operation: Callable[[Session], Edit | None]) -> None:
+        """Do it to the annotation now, and to what is shown of the prediction as it is found."""
+        case = self._case
+        if case is not None:
             try:
-                self._case.show_edit(surgery.delete(self._case.session, label))
+                case.show_edit(operation(case.session))
             except Problem as problem:
                 show_error(str(problem))
                 return
+            self._search(
+                create_worker(
+                    surgery.redrawn, case.session, label, _progress=_told("redrawing the class")
+                ),
+                yielded=lambda draw: draw(),
+            )
         self.table.remove(label)
+
+    def _search(self, worker: Any, **then: Callable[[Any], None]) -> None:
+        """Search the prediction in a thread; until it is done no other class can go."""
+        for event, answer in then.items():
+            getattr(worker, event).connect(answer)
+        self._searching += 1
+        self._enable()
+        worker.finished.connect(self._searched)
+        worker.start()
+
+    def _searched(self) -> None:
+        self._searching -= 1
+        self._enable()
+
+    def _enable(self) -> None:
+        ours = self._case is None or not self._case.session.read_only
+        for name, button in self.table.buttons.items():
+            button.setEnabled(ours and not (self._searching and name in COSTLY))
 
     def _may_go(self, label: int, done: str) -> bool:
         row = next(row for row in self.table.value() if row.label == label)
@@ -103,11 +154,10 @@ class ClassSurgery(QObject):
             return True
         return False
 
-    def _extent(self, label: int) -> str:
+    def _extent(self, label: int, there: Extent) -> str:
         name = next(row.name for row in self.table.value() if row.label == label)
-        if self._case is None:
-            return f"Nothing is painted of “{name}” yet."
-        there = surgery.extent(self._case.session, label)
+        if not there.painted and not there.predicted:
+            return f"Nothing is painted or predicted of “{name}”."
         return (
             f"“{name}” has {there.painted:,} painted voxels and {there.predicted:,} predicted ones."
         )
@@ -127,3 +177,8 @@ class ClassSurgery(QObject):
     def _picked(self, label: int) -> None:
         if self._case is not None:
             self._case.pick(label)
+
+
+def _told(what: str) -> dict[str, Any]:
+    """How a thread is shown in napari's activity dock."""
+    return {"desc": f"Densify: {what}", "total": 0}

@@ -30,6 +30,8 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F
 
 ROW, MOST = 24, 6
 """Height of a row in pixels, and rows that are seen without scrolling."""
+GRIP = "≡"
+"""What rows are dragged by."""
 _KEY, _COLOUR, _NAME, _PAINTED, _SHOW, _LOCK = range(6)
 _HEADER = ("key", "", "class", "painted", "show", "lock")
 
@@ -97,18 +99,22 @@ class ClassTable(QWidget):
         self._gone: dict[int, ClassRow] = {}
         self._table = QTableWidget(0, len(_HEADER))
         self._table.setHorizontalHeaderLabels(_HEADER)
-        self._table.verticalHeader().hide()
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self._table.setToolTip(
             "Press the key to paint that class; double-click to rename or recolour. A class that "
-            "is not shown keeps its voxels; those of a locked one cannot be painted over."
+            "is not shown keeps its voxels; those of a locked one cannot be painted over. Drag a "
+            "row by its left end to give it another key."
         )
         header = self._table.horizontalHeader()
         header.setMinimumSectionSize(16)
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        self._table.verticalHeader().setDefaultSectionSize(ROW)
+        grips = self._table.verticalHeader()
+        grips.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        grips.setDefaultSectionSize(ROW)
+        grips.setSectionsMovable(True)
+        grips.sectionMoved.connect(self._dragged)
         buttons = QHBoxLayout()
         self.buttons: dict[str, QPushButton | QToolButton] = {}
         for name, text, act in (
@@ -143,6 +149,7 @@ class ClassTable(QWidget):
         self._rows = list(rows)
         self._table.blockSignals(True)
         self._table.setRowCount(len(self._rows))
+        self._table.setVerticalHeaderLabels([GRIP] * len(self._rows))
         for i, row in enumerate(self._rows):
             self._put(i, _KEY, str(i + 1) if i + 1 in CLASS_KEYS else "")
             self._put(i, _COLOUR, "").setIcon(_swatch(row.colour))
@@ -205,9 +212,7 @@ class ClassTable(QWidget):
         here = self._table.currentRow()
         there = min(max(here + by, 0), len(self._rows) - 1)
         if here >= 0 and there != here:
-            rows = self.value()
-            rows.insert(there, rows.pop(here))
-            self.setValue(rows)
+            self._reorder(here, there)
 
     def toggle(self, what: str) -> None:
         """Turn `visible` or `locked` of the picked class round."""
@@ -224,6 +229,19 @@ class ClassTable(QWidget):
         for i, row in enumerate(self._rows):
             self._table.item(i, _PAINTED).setText(f"{counts.get(row.label, 0):,}")
         self._table.blockSignals(False)
+
+    def _reorder(self, here: int, there: int) -> None:
+        rows = self.value()
+        rows.insert(there, rows.pop(here))
+        self.setValue(rows)
+
+    def _dragged(self, _: int, here: int, there: int) -> None:
+        """Qt moves only what is seen of a row: take that back, and move the class."""
+        grips = self._table.verticalHeader()
+        grips.blockSignals(True)
+        grips.moveSection(there, here)
+        grips.blockSignals(False)
+        self._reorder(here, there)
 
     def _put(
         self, row: int, column: int, text: str, can: Qt.ItemFlag = Qt.ItemFlag.NoItemFlags

@@ -122,6 +122,12 @@ class Copies(QObject):
         for layer in self:
             change(layer)
 
+    def draw(self, changed: Iterable[Box], but: Layer | None = None) -> None:
+        """Draw anew, of the layer and its copies, those that show a part of what changed."""
+        for layer in self:
+            if layer is not but and layer.visible and any(_visible(layer, box) for box in changed):
+                layer.refresh(thumbnail=False, highlight=False, extent=False)
+
     def hook(self, original: Layer, copied: Layer) -> list[Callable[[], None]]:
         """Layer hook for napari-orthogonal-views: called once a copy."""
         if original is not self.layer:
@@ -145,7 +151,7 @@ class AnnotationBond(QObject):
         self.copies, self.session = copies, session
         self.layer = copies.layer
         self._comparing = self._compare_again = False
-        self._strokes: list[list[Any]] = []
+        self._strokes: list[tuple[Layer, list[Any]]] = []
         # napari announces some strokes before they are in the array: look once it is done.
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._follow_strokes)
@@ -177,15 +183,16 @@ class AnnotationBond(QObject):
         layer.events.set_data.connect(self._drawn)
 
     def _painted(self, event: Any) -> None:
-        self._strokes.append(event.value)
+        self._strokes.append((event.source, event.value))
         self._soon.start()
 
     def _follow_strokes(self) -> None:
         strokes, self._strokes = self._strokes, []
-        for stroke in strokes:
+        for layer, stroke in strokes:
             box = touched(stroke, self.layer.data.shape)
             spare(stroke, self.layer.data, self.session.locked)
             self._follow(box)
+            self.copies.draw([box], but=layer)
 
     def _drawn(self, event: Any = None) -> None:
         self._late.start()
@@ -249,9 +256,7 @@ class PredictionBond(QObject):
 
     def _draw(self) -> None:
         changed, self._changed = self._changed, []
-        for layer in self.copies:
-            if layer.visible and any(_visible(layer, box) for box in changed):
-                layer.refresh(thumbnail=False, highlight=False, extent=False)
+        self.copies.draw(changed)
 
 
 def _visible(layer: Layer, box: Box) -> bool:

@@ -61,7 +61,7 @@ class ObliqueView(DockedWidget):
         annotation: Labels,
         prediction: Labels,
         session: Session,
-        plane: ObliquePlane = ObliquePlane(),  # noqa: B008 - it cannot be changed
+        plane: ObliquePlane,
     ) -> None:
         super().__init__()
         self.viewer, self.session = viewer, session
@@ -296,10 +296,15 @@ class ObliqueView(DockedWidget):
 
 
 def show_oblique(
-    viewer: napari.Viewer, image: Image, annotation: Labels, prediction: Labels, session: Session
+    viewer: napari.Viewer,
+    image: Image,
+    annotation: Labels,
+    prediction: Labels,
+    session: Session,
+    plane: ObliquePlane,
 ) -> ObliqueView:
     """Open the canvas below the main one; both get half of the height."""
-    view = ObliqueView(viewer, image, annotation, prediction, session)
+    view = ObliqueView(viewer, image, annotation, prediction, session, plane)
     window = viewer.window._qt_window
     # The docks at the sides keep their height.
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)

@@ -42,7 +42,7 @@ class ThreePoints(QObject):
             shear=like.shear,
             affine=like.affine,
             units=like.units,
-            size=max(3, min(like.data.shape) / 20),
+            size=max(3, sorted(like.data.shape)[1] / 20),
             face_color="#E69F00",
             out_of_slice_display=True,
         )

@@ -14,7 +14,6 @@ from napari_densify.ui.shortcuts import tip
 if TYPE_CHECKING:
     import napari
     from napari.layers import Layer
-    from napari_orthogonal_views.ortho_view_manager import OrthoViewManager
 
     from napari_densify.ui.case import CaseView
 
@@ -121,11 +120,3 @@ def shown_plane(layer: Layer) -> Plane | None:
 def _plane_at(layer: Layer, axis: int, world: Sequence[float]) -> Plane:
     position = round(float(layer.world_to_data(world)[axis]))
     return Plane(axis, min(max(position, 0), layer.data.shape[axis] - 1))
-
-
-def orthogonal_views(viewer: napari.Viewer) -> OrthoViewManager:
-    """The manager of the viewer's side-by-side views, made when first asked for."""
-    # Here, not above: it brings OpenCV along, and many sessions never need it.
-    from napari_orthogonal_views import ortho_view_manager
-
-    return ortho_view_manager._get_manager(viewer)

@@ -155,12 +155,11 @@ class ProgressPanel(QWidget):
             self._busy_with = Phase.STARTING
         elif catching_up and self._busy_with != Phase.PREDICTING:
             self._end_activity()
-            self._activity = progress(total=100, desc="Densify: predicting the volume")
+            # Without a share, which the dock tells: napari draws the whole window at once for each.
+            self._activity = progress(total=0, desc="Densify: predicting the volume")
             self._busy_with = Phase.PREDICTING
         elif status.phase in (Phase.PAUSED, Phase.WAITING, Phase.STOPPED) or status.done == 1:
             self._end_activity()
-        if self._activity is not None and self._busy_with == Phase.PREDICTING:
-            self._activity.update(int(100 * status.done) - self._activity.n)
 
     def _end_activity(self) -> None:
         if self._activity is not None:

@@ -264,6 +264,8 @@ class SegmentWidget(DockedWidget):
         for part in self.parts:
             part.follow(case)
         self.project.button.setEnabled(True)
+        if found.view is not None and found.from_project and found.view.oblique is not None:
+            case.show_oblique(found.view.oblique.shown)
         case.start()
         self.caseOpened.emit(case)
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.view import View
+from napari_densify.cases.view import Pose, View
 from napari_densify.ui.planes import orientation_of, set_orientation
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
 
-def view_of(viewer: napari.viewer.Viewer, label: int, training: bool) -> View:
+def view_of(viewer: napari.viewer.Viewer, label: int, training: bool, oblique: Pose | None) -> View:
     """How the last three dimensions are looked at now."""
     dims, camera = viewer.dims, viewer.camera
     lead = dims.ndim - 3
@@ -28,7 +29,18 @@ def view_of(viewer: napari.viewer.Viewer, label: int, training: bool) -> View:
         zoom=float(camera.zoom),
         label=max(label, 1),
         training=training,
+        oblique=oblique,
     )
+
+
+def pose_of(plane: ObliquePlane, shown: bool) -> Pose:
+    """How an oblique plane is kept."""
+    return Pose(tilt=plane.tilt, turn=plane.turn, offset=plane.offset, shown=shown)
+
+
+def plane_of(pose: Pose) -> ObliquePlane:
+    """The plane that was kept."""
+    return ObliquePlane(pose.tilt, pose.turn, pose.offset)
 
 
 def show_view(viewer: napari.viewer.Viewer, view: View) -> None:
