@@ -20,7 +20,7 @@ from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import Forests, Stage
 from napari_densify.learn.grid import Grid
-from napari_densify.learn.prediction import guess_probability, network_probability
+from napari_densify.learn.prediction import guess_probability, network_probabilities
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
 
@@ -37,11 +37,10 @@ BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
 PRESENT = 0.5
 """Most of the steps, and of the draws of the guess's trees, that go to the present case when there
-are others. It gets as many as it is
-painted, compared with the others' mean: half of the steps on a few corrected voxels and nothing
-else unlearn the rest. Three hippocampi of three slices, then 167 corrected voxels in a fourth: Dice
-there .725 before, .801 with the guess refitted, .811 after 60 steps shared out like this, and .599
-after 60 of which half went there."""
+are others. It gets as many as it is painted, compared with the others' mean: half of the steps on a
+few corrected voxels and nothing else unlearn the rest. Three hippocampi of three slices, then 167
+corrected voxels in a fourth: Dice there .725 before, .801 with the guess refitted, .811 after 60
+steps shared out like this, and .599 after 60 of which half went there."""
 
 
 @dataclass(frozen=True)
@@ -270,18 +269,19 @@ class Learner:
         self.case.guess.forget(inner)
 
     def _probability(self, box: Box) -> Tensor:
-        """Of a box of the network's voxels."""
-        guess = guess_probability(self.case.inputs, box)
+        """Of a box of the network's voxels: the guess, corrected by one network after the other."""
+        shown = guess_probability(self.case.inputs, box)
+        shares: dict[Callable[[Tensor], Tensor], float] = {}
         if self.refiner is not None:
-            guess = torch.lerp(guess, self._network(self.refiner.logits, box), pretrained.REFINED)
-        trust = self.trust
-        return (
-            torch.lerp(guess, self._network(self._unbiased_logits, box), trust) if trust else guess
-        )
-
-    def _network(self, logits_of: Callable[[Tensor], Tensor], box: Box) -> Tensor:
-        stride = self.trainer.net.stride
-        return network_probability(logits_of, self.case.inputs, box, stride)
+            shares[self.refiner.logits] = pretrained.REFINED
+        if self.trust:
+            shares[self._unbiased_logits] = self.trust
+        if shares:
+            stride = self.trainer.net.stride
+            answers = network_probabilities(list(shares), self.case.inputs, box, stride)
+            for answer, share in zip(answers, shares.values(), strict=True):
+                shown = torch.lerp(shown, answer, share)
+        return shown
 
     def _unbiased_logits(self, values: Tensor) -> Tensor:
         """The averaged network's logits without the preference that class balance brings in.

@@ -25,32 +25,36 @@ def guess_probability(inputs: Inputs, box: Box) -> Tensor:
 
 
 @torch.no_grad()
-def network_probability(
-    logits_of: Callable[[Tensor], Tensor], inputs: Inputs, box: Box, stride: Size
-) -> Tensor:
-    """(classes, z, y, x) probabilities of the network.
+def network_probabilities(
+    networks: Sequence[Callable[[Tensor], Tensor]], inputs: Inputs, box: Box, stride: Size
+) -> list[Tensor]:
+    """(classes, z, y, x) probabilities of each network, from one reading of their input.
 
     Parameters
     ----------
-    logits_of : callable
+    networks : sequence of callables
         From (n, channels, z, y, x) inputs to (n, classes, z, y, x) logits.
     inputs : Inputs
     box : Box
         Inside the volume, any size.
     stride : (3,) ints
-        Of the network.
+        Of the networks.
     """
     halves = _halves(box)
     starts = [_start(half, inputs.shape, stride) for half in halves]
     size = _size(halves, starts, inputs.shape, stride)
     values = torch.stack([inputs.read(Box(a, _end(a, size))) for a in starts])
     # Channels stay last in memory: to bring them to the front and back takes as long as a network.
-    logits = logits_of(values.float().movedim(-1, 1))
-    out = torch.empty(logits.shape[1], *box.shape)
-    for half, start, each in zip(halves, starts, logits, strict=True):
-        inner = each[:, *half.shift(start).slices].float().softmax(0)
-        out[:, *half.shift(box.start).slices] = inner.cpu()
-    return out
+    values = values.float().movedim(-1, 1)
+    answers = []
+    for logits_of in networks:
+        logits = logits_of(values)
+        out = torch.empty(logits.shape[1], *box.shape)
+        for half, start, each in zip(halves, starts, logits, strict=True):
+            inner = each[:, *half.shift(start).slices].float().softmax(0)
+            out[:, *half.shift(box.start).slices] = inner.cpu()
+        answers.append(out)
+    return answers
 
 
 def _halves(box: Box) -> list[Box]:

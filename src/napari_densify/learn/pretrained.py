@@ -22,7 +22,7 @@ from napari_densify.learn.features import PER_SCALE, SCALES
 from napari_densify.learn.unet import COMPACT, UNet3D
 
 SLOTS = 4
-"""Classes that it corrects, the first one being the background mostly. Further ones begin as the
+"""Classes that it corrects, the first one being the background mostly. Further ones stay as the
 guess has them."""
 REFINED = 0.6
 """Share of its answer in the guess that is shown. See docs/method.md for what it is worth."""
@@ -48,7 +48,7 @@ def fitted(known: Mapping[str, Tensor], net: UNet3D) -> dict[str, Tensor]:
 
     Along an axis where the network's kernel is 1, because the voxels are long there, kernels are
     summed up: the answer is the one to an image that does not change along that axis. An image of
-    several channels is seen as their mean. Classes beyond `SLOTS` are not corrected yet.
+    several channels is seen as their mean. Classes beyond `SLOTS` are not corrected.
 
     Parameters
     ----------
