@@ -23,7 +23,7 @@ from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like
 from napari_densify.ui.loop import LoopThread
-from napari_densify.ui.oblique import ObliqueView, show_oblique
+from napari_densify.ui.oblique import ObliqueView, dock_below
 from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
@@ -242,7 +242,7 @@ class CaseView(QObject):
     def show_oblique(self, on: bool) -> None:
         """Show an oblique plane in a canvas of its own, or close that."""
         if on and self.oblique is None:
-            self.oblique = show_oblique(
+            self.oblique = ObliqueView(
                 self.viewer,
                 self.image,
                 self.annotation,
@@ -250,6 +250,7 @@ class CaseView(QObject):
                 self.session,
                 plane_of(self._pose) if self._pose else ObliquePlane(),
             )
+            dock_below(self.oblique)
             self._bind_keys(self.oblique.annotation)
             self.oblique.controls.valueChanged.connect(self._looked)
             self.oblique.closed.connect(self._oblique_closed)

@@ -295,24 +295,15 @@ class ObliqueView(DockedWidget):
         return from_middle * self.session.volume.spacing
 
 
-def show_oblique(
-    viewer: napari.Viewer,
-    image: Image,
-    annotation: Labels,
-    prediction: Labels,
-    session: Session,
-    plane: ObliquePlane,
-) -> ObliqueView:
-    """Open the canvas below the main one; both get half of the height."""
-    view = ObliqueView(viewer, image, annotation, prediction, session, plane)
-    window = viewer.window._qt_window
+def dock_below(view: ObliqueView) -> None:
+    """Open its canvas below the main one; both get half of the height."""
+    window = view.viewer.window._qt_window
     # The docks at the sides keep their height.
     window.setCorner(Qt.Corner.BottomLeftCorner, Qt.DockWidgetArea.LeftDockWidgetArea)
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-    dock = viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
+    dock = view.viewer.window.add_dock_widget(view, name="Oblique plane", area="bottom")
     # In a window of its own the canvas would get another OpenGL context and stay black.
     feature = dock.DockWidgetFeature
     dock.setFeatures(dock.features() & ~(feature.DockWidgetFloatable | feature.DockWidgetMovable))
     dock.title.float_button.hide()
     window.resizeDocks([dock], [window.height() // 2], Qt.Orientation.Vertical)
-    return view
