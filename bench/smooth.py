@@ -17,6 +17,7 @@ from bench.report import OUT, Figure, report
 from napari_densify.cases.samples import brain
 from napari_densify.session.robot import Robot
 from napari_densify.ui.case import CaseView
+from napari_densify.ui.side_by_side import orthogonal_views
 
 STROKES = 20
 PAUSE_MS = 1500
@@ -26,15 +27,42 @@ LARGE = 512
 
 
 class Hand(QObject):
-    """Paints three slices, waits for learning, then draws with the mouse over the canvas."""
+    """Draws with the mouse over the canvas, on another slice each time."""
 
-    def __init__(self, viewer: napari.Viewer, case: CaseView, truth: NDArray[np.uint8]) -> None:
+    def __init__(self, viewer: napari.Viewer) -> None:
         super().__init__()
-        self.viewer, self.case, self.robot = viewer, case, Robot(truth)
-        self.metronome = Metronome(self)
+        self.viewer, self.metronome = viewer, Metronome(self)
         self._strokes = 0
         self._timer = QTimer(self, interval=PAUSE_MS)
         self._timer.timeout.connect(self._draw)
+
+    def start(self) -> None:
+        self.metronome.start()
+        self._timer.start()
+
+    def _draw(self) -> None:
+        if self._strokes == STROKES:
+            self._timer.stop()
+            self.metronome.stop()
+            self.viewer.close()
+            return
+        self._strokes += 1
+        self.viewer.dims.set_current_step(0, self.viewer.dims.nsteps[0] // 2 + self._strokes)
+        native = self.viewer.window._qt_viewer.canvas.native
+        middle = QPoint(native.width() // 2, native.height() // 2)
+        QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=middle)
+        for step in range(DRAG):
+            QTest.mouseMove(native, middle + QPoint(3 * step, step))
+            QTest.qWait(5)
+        QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=middle)
+
+
+class Learning(QObject):
+    """Paints three slices into a case and waits for learning."""
+
+    def __init__(self, case: CaseView, truth: NDArray[np.uint8], then: Callable[[], None]) -> None:
+        super().__init__()
+        self.case, self.robot, self.then = case, Robot(truth), then
 
     def start(self) -> None:
         shape = self.case.session.volume.shape
@@ -47,38 +75,24 @@ class Hand(QObject):
     def _begin(self, status: object) -> None:
         if self.case.session.status.steps > 3:
             self.case.session.status_changed.disconnect(self._begin)
-            self.metronome.start()
-            self._timer.start()
-
-    def _draw(self) -> None:
-        """A stroke with the mouse, on another slice each time."""
-        if self._strokes == STROKES:
-            self._timer.stop()
-            self.metronome.stop()
-            self.viewer.close()
-            return
-        self._strokes += 1
-        shape = self.case.session.volume.shape
-        position = shape[0] // 2 + self._strokes
-        self.viewer.dims.set_current_step(0, position)
-        native = self.viewer.window._qt_viewer.canvas.native
-        middle = QPoint(native.width() // 2, native.height() // 2)
-        QTest.mousePress(native, Qt.MouseButton.LeftButton, pos=middle)
-        for step in range(DRAG):
-            QTest.mouseMove(native, middle + QPoint(3 * step, step))
-            QTest.qWait(5)
-        QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=middle)
+            self.then()
 
 
 def smooth() -> None:
-    """Open two windows one after the other, paint in them, and print the longest stalls."""
+    """Open one window after the other, paint in them, and print the longest stalls.
+
+    What napari itself takes for the same strokes in its three views, with an image and a labels
+    layer and without us, is there to compare with.
+    """
     volume, truth = brain()
-    views = _paint_in(volume.data, truth, lambda case: case.dock.planes.orthogonal.click())
-    big = _paint_in(*balls(), lambda case: None)
+    alone = _paint_without_us(volume.data)
+    _print("napari alone, orthogonal views", alone)
     figures = []
-    for name, metronome in (("orthogonal views", views), (f"{LARGE}³", big)):
-        console = Console()
-        console.print(f"{name}: {len(metronome.stalls)} ticks, load {os.getloadavg()[0]:.1f}")
+    for name, metronome in (
+        ("orthogonal views", _paint_in(volume.data, truth, _show_orthogonal)),
+        (f"{LARGE}³", _paint_in(*balls(), lambda case: None)),
+    ):
+        _print(name, metronome)
         for kind, stalls in (("s", metronome.stalls), ("processor s", metronome.work)):
             figures += [
                 Figure(f"{name}: longest stall, {kind}", stalls[-1], 0.200),
@@ -87,27 +101,57 @@ def smooth() -> None:
     report("smooth", figures)
 
 
+def _print(name: str, metronome: Metronome) -> None:
+    longest = f"{metronome.stalls[-1]:.3f} s, {metronome.work[-1]:.3f} processor s"
+    often = [stalls[int(0.95 * len(stalls))] for stalls in (metronome.stalls, metronome.work)]
+    Console().print(
+        f"{name}: {len(metronome.stalls)} ticks, load {os.getloadavg()[0]:.1f}; longest stall "
+        f"{longest}; 95th percentile {often[0]:.3f} s, {often[1]:.3f} processor s"
+    )
+
+
+def _show_orthogonal(case: CaseView) -> None:
+    case.dock.planes.orthogonal.click()
+
+
+def _paint_without_us(image: NDArray[np.generic]) -> Metronome:
+    viewer = _window(image)
+    labels = viewer.add_labels(np.zeros(image.shape, np.uint8))
+    labels.mode = "paint"
+    orthogonal_views(viewer).show()
+    hand = Hand(viewer)
+    QTimer.singleShot(3000, hand.start)
+    napari.run()
+    return hand.metronome
+
+
 def _paint_in(
     image: NDArray[np.generic], truth: NDArray[np.uint8], prepare: Callable[[CaseView], None]
 ) -> Metronome:
-    viewer = napari.Viewer(title="Densify bench")
-    viewer.window.resize(1400, 900)
-    viewer.add_image(image, name="image")
+    viewer = _window(image)
     _, dock = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
     place = OUT / f"smooth-{os.getpid()}-{image.shape[0]}.densify"
     dock.opening.place = lambda volume, source, content: place
-    hands: list[Hand] = []
+    hand = Hand(viewer)
+    learning: list[Learning] = []
 
     def begin(case: CaseView) -> None:
         case.dock = dock
         prepare(case)
-        hands.append(Hand(viewer, case, truth))
-        QTimer.singleShot(3000, hands[0].start)
+        learning.append(Learning(case, truth, hand.start))
+        QTimer.singleShot(3000, learning[0].start)
 
     dock.caseOpened.connect(begin)
     dock.start()
     napari.run()
-    return hands[0].metronome
+    return hand.metronome
+
+
+def _window(image: NDArray[np.generic]) -> napari.Viewer:
+    viewer = napari.Viewer(title="Densify bench")
+    viewer.window.resize(1400, 900)
+    viewer.add_image(image, name="image")
+    return viewer
 
 
 def balls(kinds: int = 1) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
