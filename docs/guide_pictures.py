@@ -15,6 +15,7 @@ from napari.settings import get_settings
 from qtpy.QtWidgets import QApplication
 
 from napari_densify.cases.formats import write_volume
+from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.samples import TISSUES, brain
 from napari_densify.session.robot import Robot, Stroke
 from napari_densify.ui.case import CaseView
@@ -130,6 +131,7 @@ def main() -> None:
         tour.picture("side-by-side")
         tour.dock.planes.orthogonal.click()
         tour.dock.planes.oblique.click()
+        tour.case.oblique.controls.setValue(ObliquePlane(tilt=35, turn=20))
         tour.rest(3)
         tour.picture("oblique")
         tour.dock.planes.oblique.click()

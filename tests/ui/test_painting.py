@@ -123,3 +123,23 @@ def test_painting_in_the_side_by_side_views(viewer, open_case, qtbot):
     assert not announced
     case.dock.planes.orthogonal.setChecked(False)
     assert agrees(case)()
+    assert not manager.controls_tab.isVisible()
+
+
+def test_a_case_opened_side_by_side_is_drawn_there_too(viewer, open_dock, qtbot):
+    viewer.add_image(phantom()[0], name="phantom")
+    dock = open_dock()
+    dock.planes.orthogonal.setChecked(True)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    case = dock.case
+    manager = orthogonal_views(viewer)
+    qtbot.waitUntil(manager.is_shown, timeout=LONG)
+    assert manager.controls_tab.isVisible()
+    copied = manager.right_widget.vm_container.viewer_model.layers[case.annotation.name]
+    announced, drawn = [], []
+    case.annotation.events.data.connect(announced.append)
+    copied.events.set_data.connect(drawn.append)
+    case.annotation.data_setitem((np.arange(5), np.arange(5), np.arange(5)), 1)
+    qtbot.waitUntil(lambda: bool(drawn), timeout=LONG)
+    assert not announced

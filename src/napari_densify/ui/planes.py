@@ -57,6 +57,10 @@ class PlaneButtons(QWidget):
         self._case = case
         if case is not None:
             case.obliqueToggled.connect(self.oblique.setChecked)
+            if self.orthogonal.isChecked():
+                # Canvases older than its layers have copies of them that we do not draw.
+                case.show_orthogonal(False)
+                case.show_orthogonal(True)
 
     def value(self) -> str:
         """`xy`, `xz` or `yz`."""

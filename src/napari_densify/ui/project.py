@@ -16,8 +16,8 @@ from qtpy.QtWidgets import (
     QInputDialog,
     QMenu,
     QMessageBox,
+    QPushButton,
     QSizePolicy,
-    QToolButton,
     QVBoxLayout,
     QWidget,
 )
@@ -65,13 +65,11 @@ class ProjectBar(QWidget):
         self.export = self.menu.addAction("Export…", self.exportRequested)
         self.menu.addSeparator()
         self.show_log = self.menu.addAction("Show the log", _show_log)
-        self.button = QToolButton()
-        self.button.setText("Project")
+        self.button = QPushButton("Project")
         self.button.setToolTip(
             "Open a project, give it another place, keep a version of it, or export it"
         )
         self.button.setMenu(self.menu)
-        self.button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         row = QHBoxLayout()
         row.addWidget(self.place, 1)
         row.addWidget(self.button)

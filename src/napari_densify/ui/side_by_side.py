@@ -37,6 +37,7 @@ def show_side_by_side(viewer: napari.Viewer, ours: Sequence[Copies]) -> None:
     manager.set_layer_hook("labels_paint", paint)
     for number, copies in enumerate(ours):
         manager.register_layer_hook(Layer, copies.hook, f"densify_{number}")
+    manager.h_splitter_bottom.show()
     manager.show()
     views = (manager.right_widget, manager.bottom_widget)
     for model in (viewer, *(view.vm_container.viewer_model for view in views)):
@@ -49,7 +50,9 @@ def hide_side_by_side(viewer: napari.Viewer) -> None:
     """Show only one orientation again."""
     from napari_orthogonal_views.axes_utils import get_axes
 
-    orthogonal_views(viewer).hide()
+    manager = orthogonal_views(viewer)
+    manager.hide()
+    manager.h_splitter_bottom.hide()  # its controls would keep a strip below the canvas
     get_axes(viewer).labels = True
 
 
