@@ -27,6 +27,8 @@ from napari_densify.ui.case import CaseView
 STROKES = 12
 PAUSE_MS = 4000
 """Between strokes; the slice must be up to date again well before."""
+LOOK_MS = 1000
+"""From going to a slice to a stroke on it: nobody paints on what has not been looked at."""
 
 
 class Painter(QObject):
@@ -45,7 +47,7 @@ class Painter(QObject):
         self._fresh = False
         self.metronome = Metronome(self)
         self._brush = QTimer(self, interval=PAUSE_MS)
-        self._brush.timeout.connect(self._paint_stroke)
+        self._brush.timeout.connect(self._look)
         case.session.prediction_changed.connect(self._predicted)
         case.session.status_changed.connect(self._status)
         case.prediction.events.set_data.connect(self._drawn)
@@ -54,16 +56,21 @@ class Painter(QObject):
         for plane in self.robot.planes(3):
             for stroke in self.robot.paint(plane):
                 self._put(plane, stroke.mask, stroke.label)
-        self.metronome.start()
-        self._brush.start()
+        self.case.session.status_changed.connect(self._begin)
+
+    def _begin(self, status: Status) -> None:
+        if status.steps > 3:  # before that the three slices may not have arrived yet
+            self.case.session.status_changed.disconnect(self._begin)
+            self.metronome.start()
+            self._brush.start()
 
     def _put(self, plane: Plane, mask: np.ndarray, label: int) -> None:
         shape = self.case.session.volume.shape
         voxels = plane.voxels(mask, shape)
         self.case.annotation.data_setitem(np.unravel_index(voxels, shape), label)
 
-    def _paint_stroke(self) -> None:
-        """A stroke of 9×9 pixels on the next slice of the next orientation."""
+    def _look(self) -> None:
+        """Go to the next slice of the next orientation."""
         if len(self.waits) == STROKES or self._stroke_at is not None:
             return
         axis = len(self.waits) % 3
@@ -71,11 +78,15 @@ class Painter(QObject):
         plane = Plane(axis, shape[axis] // 2 + 3 + len(self.waits))
         self.case.dock.planes.setValue(plane.orientation)
         self.viewer.dims.set_current_step(axis, plane.position)
+        QTimer.singleShot(LOOK_MS, lambda: self._paint_stroke(plane))
+
+    def _paint_stroke(self, plane: Plane) -> None:
+        """A stroke of 9×9 pixels in the middle of a slice."""
         mask = np.zeros_like(plane.take(self.robot.truth), bool)
         centre = [n // 2 for n in mask.shape]
         mask[centre[0] - 4 : centre[0] + 5, centre[1] - 4 : centre[1] + 5] = True
         label = int(np.median(plane.take(self.robot.truth)[mask]))
-        centre.insert(axis, plane.position)
+        centre.insert(plane.axis, plane.position)
         self._stroke = tuple(centre)
         self._last_stroke_at = time.perf_counter()
         self._stroke_at, self._fresh = self._last_stroke_at, False

@@ -31,8 +31,9 @@ BEHIND = 1.0
 """The same after an edit, until everything was predicted once more: as much as goes to learning."""
 TILE = 64
 """Side of the rest's blocks."""
-SLAB = (8, 128)
-"""Thickness and side of the viewed slice's blocks."""
+SLAB = (8, 64)
+"""Thickness and side of the viewed slice's blocks. From a stroke to the block that holds it on the
+sample brain 0.81 and 0.75 s (medians of 12), with a side of 128 0.79, 0.86 and 0.96 s."""
 CELL = 32
 """Side of the blocks of an oblique plane: larger ones hold more that it does not cross."""
 
