@@ -44,6 +44,9 @@ def test_blocks_are_what_a_dense_array_is(shape: tuple[int, int, int], data) -> 
         np.testing.assert_array_equal(blocks.read(box), dense[box.slices])
     for field in ("label", "wrong"):
         np.testing.assert_array_equal(blocks.nonzero(field), np.flatnonzero(dense[field]))
+    for label in {1, *np.unique(dense["label"])} - {0}:
+        same = np.flatnonzero(dense["label"] == label)
+        np.testing.assert_array_equal(blocks.equal("label", label), same)
     again = np.zeros(shape, np.uint8)
     for where, labels in blocks.written("label"):
         again.reshape(-1)[where] = labels

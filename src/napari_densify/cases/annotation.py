@@ -179,14 +179,13 @@ class Annotation:
         Edit or None
             None if nothing is painted of that label.
         """
-        everything = self.everything()
-        of_it = everything.after["label"] == label
-        if not of_it.any():
+        where = self._marks.equal("label", label)
+        if not where.size:
             return None
-        before = everything.after[of_it]
+        before = self.at(where)
         after = before.copy() if into else np.zeros_like(before)
         after["label"] = into
-        return Edit(everything.where[of_it], before, after, self.round, self.round)
+        return Edit(where, before, after, self.round, self.round)
 
     def apply(self, edit: Edit) -> None:
         """Bring an edit into force and remember it for undo and redo."""

@@ -74,13 +74,26 @@ class Blocks:
         """Sorted flat indices of the voxels whose `field` is not 0."""
         return np.sort(np.concatenate([where for where, _ in self.written(field)]))
 
+    def equal(self, field: str, value: int) -> NDArray[np.int64]:
+        """Sorted flat indices of the voxels whose `field` is that value, which is not 0."""
+        found = [self._of_page(n, np.flatnonzero(v == value)) for n, v in self._values(field)]
+        return np.sort(np.concatenate(found))
+
     def written(self, field: str) -> Iterator[tuple[NDArray[np.int64], NDArray[np.generic]]]:
         """Piece by piece, flat indices of the voxels whose `field` is not 0, and what it is."""
-        for number, page in enumerate(self._pages):
-            values = np.ascontiguousarray(page[field]).reshape(-1)
+        for number, values in self._values(field):
             found = np.flatnonzero(values)
-            row, inside = divmod(found, SIDE**3)
-            yield self._join(self._block[number * PAGE + row], inside), values[found]
+            yield self._of_page(number, found), values[found]
+
+    def _values(self, field: str) -> Iterator[tuple[int, NDArray[np.generic]]]:
+        """Number and values of each page."""
+        for number, page in enumerate(self._pages):
+            yield number, np.ascontiguousarray(page[field]).reshape(-1)
+
+    def _of_page(self, number: int, found: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Flat voxel indices of values of a page."""
+        row, inside = divmod(found, SIDE**3)
+        return self._join(self._block[number * PAGE + row], inside)
 
     def _occupied(self, box: Box) -> Iterator[Box]:
         """The written blocks that a box touches."""
