@@ -69,13 +69,21 @@ def test_classes_are_drawn_uniformly_however_rare_they_are() -> None:
     np.testing.assert_allclose(share, 1 / 3, atol=0.07)
 
 
-def test_half_of_the_draws_go_to_the_newest_edits() -> None:
+def test_a_tenth_of_the_draws_goes_to_the_newest_round() -> None:
     annotation, sampler = make()
     paint(annotation, sampler, np.arange(0, 4000), 1)
     paint(annotation, sampler, np.arange(4000, 8000), 2)
     paint(annotation, sampler, np.arange(100_000, 100_020), 2, new_round=True)
     rounds = [annotation.marks["round"].flat[sampler._voxel(3)] for _ in range(900)]
-    assert 0.43 < np.mean(rounds) < 0.57
+    assert 0.06 < np.mean(rounds) < 0.15
+
+
+def test_an_edit_is_learned_from_at_once() -> None:
+    annotation, sampler = make()
+    paint(annotation, sampler, np.arange(0, 4000), 1)
+    for start in range(100_000, 101_000, 100):
+        paint(annotation, sampler, np.arange(start, start + 20), 2, new_round=True)
+        assert start <= sampler.draw(2)[0].voxel < start + 20
 
 
 def test_an_undone_stroke_is_not_drawn_any_more() -> None:

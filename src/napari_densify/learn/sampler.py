@@ -15,8 +15,10 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.oblique import normal_of
 from napari_densify.cases.weight import ACCEPTED
 
-NEWEST = 0.5
-"""Share of patches drawn around the newest edits; the rest replays all, or the network forgets."""
+NEWEST = 0.1
+"""Share of patches drawn around the newest round's edits; the rest replays all, or the network
+forgets. Dice of hippocampus_004 of nine slices, then after two corrected ones, 80 steps each: .879
+.899 .911, with a fifth .879 .897 .900, with half .879 .873 .874. See docs/method.md."""
 SLABS = 0.5
 """Share of patches that are slabs along the annotated plane rather than cubes."""
 ANY = 3
@@ -41,7 +43,9 @@ class Patch:
 
 
 class Sampler:
-    """Draws patches around annotated voxels, classes uniformly, half around the newest edits.
+    """Draws patches around annotated voxels, classes uniformly.
+
+    The first patch after an edit lies around the newest ones, so that it counts at once.
 
     Parameters
     ----------
@@ -101,7 +105,7 @@ class Sampler:
 
         The first patch's voxel decides between a cube and a slab, and the slab's orientation.
         """
-        voxel = self._voxel(ANY)
+        voxel = self._voxel(ANY, newest=1.0 if self._noticed else NEWEST)
         axis = self._axis(voxel) if self.rng.random() < SLABS else ANY
         voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
         if axis > ANY:
@@ -141,10 +145,10 @@ class Sampler:
         """The axis across the plane that a voxel was painted on, see `_orientation`."""
         return int(self._plane.get(np.array([voxel]))[0]) - 1
 
-    def _voxel(self, axis: int) -> int:
+    def _voxel(self, axis: int, newest: float = NEWEST) -> int:
         """An annotated voxel, if possible one painted on a plane across `axis`."""
         self._sort()
-        pools = self._newest if self.rng.random() < NEWEST else self._where
+        pools = self._newest if self.rng.random() < newest else self._where
         pool = pools[int(self.rng.choice(list(pools)))]
         for _ in range(8):
             voxel = int(self.rng.choice(pool))
