@@ -123,7 +123,7 @@ def test_painting_in_the_side_by_side_views(viewer, open_case, qtbot):
     assert not announced
     case.dock.planes.orthogonal.setChecked(False)
     assert agrees(case)()
-    assert not manager.controls_tab.isVisible()
+    assert manager.h_splitter_bottom.isHidden()
 
 
 def test_a_case_opened_side_by_side_is_drawn_there_too(viewer, open_dock, qtbot):
@@ -135,11 +135,13 @@ def test_a_case_opened_side_by_side_is_drawn_there_too(viewer, open_dock, qtbot)
     case = dock.case
     manager = orthogonal_views(viewer)
     qtbot.waitUntil(manager.is_shown, timeout=LONG)
-    assert manager.controls_tab.isVisible()
+    assert not manager.h_splitter_bottom.isHidden()
     copied = manager.right_widget.vm_container.viewer_model.layers[case.annotation.name]
     announced, drawn = [], []
     case.annotation.events.data.connect(announced.append)
     copied.events.set_data.connect(drawn.append)
-    case.annotation.data_setitem((np.arange(5), np.arange(5), np.arange(5)), 1)
+    viewer.dims.set_point(range(3), [12, 14, 16])
+    drawn.clear()
+    case.annotation.data_setitem((np.arange(24), np.full(24, 14), np.full(24, 16)), 1)
     qtbot.waitUntil(lambda: bool(drawn), timeout=LONG)
     assert not announced
