@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.volumes import Task
 from napari_densify.cases import weight
 from napari_densify.cases.plane import Plane
-from napari_densify.learn import learner, sampler, trainer
+from napari_densify.learn import mixture, sampler, trainer
 from napari_densify.session import schedule
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
@@ -57,11 +57,11 @@ ARMS = {
     "no-replay": Arm(constants=((sampler, "NEWEST", 1.0),)),
     "mild-weights": Arm(constants=((weight, "FRESH", 2.0), (weight, "WRONG", 1.0))),
     "wrong-only": Arm(constants=((weight, "FRESH", 1.0), (weight, "WRONG", 4.0))),
-    "guess-alone": Arm(constants=((learner, "TRUST", 0.0),)),
-    "network-alone": Arm(constants=((learner, "TRUST", 1.0),)),
+    "guess-alone": Arm(constants=((mixture, "TRUST", 0.0),)),
+    "network-alone": Arm(constants=((mixture, "TRUST", 1.0),)),
     "rate-5e-3": Arm(constants=((trainer, "RATE", 5e-3),)),
-    "biased": Arm(constants=((learner, "UNBIAS", 0.0),)),
-    "unbiased": Arm(constants=((learner, "UNBIAS", 1.0),)),
+    "biased": Arm(constants=((mixture, "UNBIAS", 0.0),)),
+    "unbiased": Arm(constants=((mixture, "UNBIAS", 1.0),)),
 }
 """What the plugin does, and the same with one thing otherwise; results are in docs/method.md."""
 DEFAULT = ("weights-on", "weights-off", "whole-slices")

@@ -384,3 +384,44 @@ def test_after_an_edit_half_of_the_time_goes_to_predicting_everything_again() ->
             schedule.learned(0.1)
             learned += 0.1
     assert 0.7 * learned < predicted < 1.3 * learned
+
+
+@settings(deadline=None)
+@given(
+    st.integers(0, 2),
+    st.tuples(*[st.integers(0, 69)] * 3),
+    st.tuples(*[st.integers(1, 30)] * 3),
+)
+def test_after_a_stroke_a_small_block_around_it_comes_first(
+    axis: int, corner: tuple[int, int, int], size: tuple[int, int, int]
+) -> None:
+    schedule = training()
+    until_complete(schedule)
+    thin = [1 if a == axis else n for a, n in enumerate(size)]
+    stroke = Box.cut(corner, thin, SHAPE)
+    schedule.look(Plane(axis, corner[axis]))
+    until_complete(schedule)
+    schedule.edited(stroke)
+    schedule.learned(2 * FRESH)
+    task = schedule.next()
+    assert isinstance(task, Predict)
+    assert task.viewed
+    assert task.box.meet(stroke) == stroke
+    assert np.prod(task.box.shape) <= 8 * 32 * 32
+    work(schedule)
+    following = schedule.next()
+    assert isinstance(following, Predict)
+    assert following.viewed
+    assert following.box != task.box
+
+
+def test_a_stroke_elsewhere_does_not_come_before_the_viewed_slice() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.look(Plane(0, 60))
+    until_complete(schedule)
+    schedule.edited(STROKE)
+    schedule.learned(2 * FRESH)
+    task = work(schedule)
+    assert isinstance(task, Predict)
+    assert task.box.start[0] <= 60 < task.box.stop[0]

@@ -15,21 +15,14 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import weight_table
-from napari_densify.learn import pretrained
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import Forests, Stage
 from napari_densify.learn.grid import Grid
-from napari_densify.learn.prediction import guess_probability, network_probabilities
+from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
 
-TRUST, RAMP = 0.6, 60
-"""Share of the network in the prediction, the rest being the guess's, and steps until then. Dice
-of three hippocampi .757, .768 and .766 with a quarter, half and three quarters."""
-UNBIAS = 0.5
-"""How much of the preference for rare classes is taken back in the prediction. Dice of three
-hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
 BORDER = 40
 """Slices before a block that its prediction looks at: halo, the network's grid and two cells of the
 guess."""
@@ -77,9 +70,8 @@ class Learner:
     ----------
     annotation : Annotation
         What `apply` made of it, on the image's voxels.
-    known : dict of tensors
-        What was learned beforehand and makes the guess better, see `learn.pretrained`. Empty where
-        it does not go with the network, or the model was saved without.
+    mixture : Mixture
+        How guess and network become what is shown.
     """
 
     def __init__(
@@ -110,8 +102,7 @@ class Learner:
         self.annotation = self.case.painted
         self._random = np.random.default_rng(seed)
         self._fit: Iterator[Stage] | None = None
-        self.known = pretrained.weights() if pretrained.serves(self.trainer.net) else {}
-        self._refine()
+        self.mixture = Mixture(self.trainer)
         self._weigh()
 
     @property
@@ -254,7 +245,8 @@ class Learner:
         """
         grid = self.case.grid
         inner = grid.covering(box)
-        return grid.back(self._probability(inner), inner, box).numpy()
+        shown = self.mixture.probability(self.case, inner, self._share() / PRESENT)
+        return grid.back(shown, inner, box).numpy()
 
     def forget(self, stop: int) -> None:
         """Give back the memory of what is known of slices before `stop`, with room for a border.
@@ -268,42 +260,10 @@ class Learner:
         self.case.bank.forget(inner)
         self.case.guess.forget(inner)
 
-    def _probability(self, box: Box) -> Tensor:
-        """Of a box of the network's voxels: the guess, corrected by one network after the other."""
-        shown = guess_probability(self.case.inputs, box)
-        shares: dict[Callable[[Tensor], Tensor], float] = {}
-        if self.refiner is not None:
-            shares[self.refiner.logits] = pretrained.REFINED
-        if self.trust:
-            shares[self._unbiased_logits] = self.trust
-        if shares:
-            stride = self.trainer.net.stride
-            answers = network_probabilities(list(shares), self.case.inputs, box, stride)
-            for answer, share in zip(answers, shares.values(), strict=True):
-                shown = torch.lerp(shown, answer, share)
-        return shown
-
-    def _unbiased_logits(self, values: Tensor) -> Tensor:
-        """The averaged network's logits without the preference that class balance brings in.
-
-        Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations
-        of cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
-        """
-        bias = UNBIAS * np.log(self.case.supervision.balance)[:, None, None, None]
-        return self.trainer.logits(values) - torch.from_numpy(bias).to(self.device)
-
     @property
     def trust(self) -> float:
-        """Share of the network in the prediction; the rest is the guess's.
-
-        The guess has the less of it the less is painted in this case compared with others: of an
-        unpainted one it knows only what is alike in all. The network has none where its loss on
-        annotation that the guess has not seen is twice the guess's.
-        """
-        loss = self.trainer.loss
-        worse = 0.0 if np.isnan(loss) else max(loss / self.trainer.guess_loss - 1.0, 0.0)
-        most = 1.0 - (1.0 - TRUST) * self._share() / PRESENT
-        return most * min(self.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
+        """Share of the network in the prediction, see `Mixture.trust`."""
+        return self.mixture.trust(self._share() / PRESENT)
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""
@@ -318,7 +278,7 @@ class Learner:
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
             "balance": torch.from_numpy(self.case.supervision.balance),
-            **{f"known.{k}": v for k, v in self.known.items()},
+            **{f"known.{k}": v for k, v in self.mixture.known.items()},
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -340,8 +300,7 @@ class Learner:
             self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})
             self.case.supervision.balance = state["balance"].numpy()
             self.seconds = float(state.get("seconds", 0.0))
-            self.known = part(state, "known.")
-            self._refine()
+            self.mixture.know(part(state, "known."))
         except (KeyError, RuntimeError, ValueError) as error:
             raise Problem(
                 "The model belongs to another network; it needs an image with as many channels "
@@ -355,12 +314,7 @@ class Learner:
             self._fit = None  # those trees tell other classes apart
             self.forests.set_classes(len(classes))
             self.trainer.tell_apart(len(classes), self.case.inputs.channels)
-            self._refine()
+            self.mixture.know(self.mixture.known)
         self.classes = classes
         for case in self.cases:
             case.supervision.tell_apart(classes)
-
-    def _refine(self) -> None:
-        """Fit what was learned beforehand to the classes."""
-        net = self.trainer.net
-        self.refiner = pretrained.Refiner(self.known, net) if self.known else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -14,6 +15,11 @@ from napari_densify.learn.inputs import Inputs
 HALO = 8
 """Voxels around a block that the network sees but does not answer for. Labels of blocks and of the
 whole of nuclei agree on 99.97 % of the voxels, with 16 on 99.98 %, in half the time."""
+SMOOTH = 0.5
+"""Standard deviation, in finest voxels, of the Gaussian that evens out a network's probabilities.
+Dice of six hippocampi after 60 steps .788, without .781 and with 0.7 .791; two of them from nine
+slices .876, .871 and .880; nuclei .888 each time; fib25 .762, .760 and .759; brain .972, .972 and
+.971. See docs/method.md."""
 
 Size = Sequence[int]
 
@@ -26,9 +32,13 @@ def guess_probability(inputs: Inputs, box: Box) -> Tensor:
 
 @torch.no_grad()
 def network_probabilities(
-    networks: Sequence[Callable[[Tensor], Tensor]], inputs: Inputs, box: Box, stride: Size
+    networks: Sequence[Callable[[Tensor], Tensor]],
+    inputs: Inputs,
+    box: Box,
+    stride: Size,
+    spacing: Sequence[float],
 ) -> list[Tensor]:
-    """(classes, z, y, x) probabilities of each network, from one reading of their input.
+    """(classes, z, y, x) probabilities of each network, evened out, from one reading.
 
     Parameters
     ----------
@@ -39,6 +49,8 @@ def network_probabilities(
         Inside the volume, any size.
     stride : (3,) ints
         Of the networks.
+    spacing : (3,) floats
+        Distance between voxels along z, y, x.
     """
     halves = _halves(box)
     starts = [_start(half, inputs.shape, stride) for half in halves]
@@ -51,10 +63,33 @@ def network_probabilities(
         logits = logits_of(values)
         out = torch.empty(logits.shape[1], *box.shape)
         for half, start, each in zip(halves, starts, logits, strict=True):
-            inner = each[:, *half.shift(start).slices].float().softmax(0)
-            out[:, *half.shift(box.start).slices] = inner.cpu()
+            near = half.grow((1, 1, 1), inputs.shape)
+            seen = each[:, *near.shift(start).slices].float().softmax(0)
+            even = smoothed(seen, spacing)[:, *half.shift(near.start).slices]
+            out[:, *half.shift(box.start).slices] = even.cpu()
         answers.append(out)
     return answers
+
+
+def smoothed(probability: Tensor, spacing: Sequence[float]) -> Tensor:
+    """A network's probabilities, evened out by a Gaussian over each voxel and its neighbours.
+
+    What a network says of a voxel follows that voxel's filters, noise and all. Of arithmetic that
+    can be exported, see `learn.whole`.
+
+    Parameters
+    ----------
+    probability : (classes, z, y, x) float
+        At the edges the last voxels repeat.
+    spacing : (3,) floats
+    """
+    for axis, distance in enumerate(spacing, start=1):
+        near = math.exp(-((distance / min(spacing) / SMOOTH) ** 2) / 2)
+        near /= 1 + 2 * near
+        x = probability.movedim(axis, 0)
+        x = torch.cat([x[:1], x, x[-1:]])
+        probability = ((1 - 2 * near) * x[1:-1] + near * (x[:-2] + x[2:])).movedim(0, axis)
+    return probability
 
 
 def _halves(box: Box) -> list[Box]:

@@ -21,6 +21,9 @@ forgets. Dice of hippocampus_004 of nine slices, then after two corrected ones, 
 .899 .911, with a fifth .879 .897 .900, with half .879 .873 .874. See docs/method.md."""
 SLABS = 0.5
 """Share of patches that are slabs along the annotated plane rather than cubes."""
+QUICK = 0.25
+"""Voxels of the first patches after an edit, compared with all others: somebody waits for what they
+bring. A step takes 0.07 s instead of 0.26 s (one thread of a busy machine)."""
 ANY = 3
 """Stands for "no plane" where an axis is expected."""
 TILTS = 250
@@ -45,7 +48,8 @@ class Patch:
 class Sampler:
     """Draws patches around annotated voxels, classes uniformly.
 
-    The first patch after an edit lies around the newest ones, so that it counts at once.
+    The first patch after an edit lies around the newest ones and is a small one, so that the edit
+    counts at once.
 
     Parameters
     ----------
@@ -71,7 +75,10 @@ class Sampler:
         self.annotation = annotation
         self.rng, self.spacing = rng, np.asarray(spacing, float)
         self._tilts: list[NDArray[np.float64]] = []
-        self.sizes = [_patch(axis, annotation.shape, stride, voxels) for axis in (0, 1, 2, ANY)]
+        self.sizes, self.quick = (
+            [_patch(axis, annotation.shape, stride, n) for axis in (0, 1, 2, ANY)]
+            for n in (voxels, round(QUICK * voxels))
+        )
         self._where: dict[int, NDArray[np.int64]] = {}
         self._newest: dict[int, NDArray[np.int64]] = {}
         self._noticed: list[NDArray[np.int64]] = []
@@ -105,13 +112,14 @@ class Sampler:
 
         The first patch's voxel decides between a cube and a slab, and the slab's orientation.
         """
-        voxel = self._voxel(ANY, newest=1.0 if self._noticed else NEWEST)
+        sizes, newest = (self.quick, 1.0) if self._noticed else (self.sizes, NEWEST)
+        voxel = self._voxel(ANY, newest)
         axis = self._axis(voxel) if self.rng.random() < SLABS else ANY
         voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
         if axis > ANY:
             normal = self._tilts[axis - ANY - 1]
-            return [self._tilted(v, normal) for v in voxels]
-        return [Patch(self._around(v, self.sizes[axis]), v) for v in voxels]
+            return [self._tilted(v, normal, sizes) for v in voxels]
+        return [Patch(self._around(v, sizes[axis]), v) for v in voxels]
 
     def _orientation(self, where: NDArray[np.int64]) -> int:
         """The axis across the plane that voxels lie on, ANY, or behind that one of the tilts."""
@@ -130,10 +138,12 @@ class Sampler:
         self._tilts.append(normal)
         return ANY + len(self._tilts)
 
-    def _tilted(self, voxel: int, normal: NDArray[np.float64]) -> Patch:
+    def _tilted(
+        self, voxel: int, normal: NDArray[np.float64], sizes: Sequence[Sequence[int]]
+    ) -> Patch:
         """A slab along an oblique plane, turned as little as possible from the axes."""
         axis = int(np.abs(normal).argmax())
-        size, turn = np.array(self.sizes[axis]), _turn(axis, normal)
+        size, turn = np.array(sizes[axis]), _turn(axis, normal)
         # In its own directions: the voxel stays in its middle half.
         away = self.rng.integers(-size // 4, size // 4 + 1) * self.spacing
         middle = np.unravel_index(voxel, self.annotation.shape) + turn @ away / self.spacing

@@ -19,7 +19,9 @@ from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eige
 from napari_densify.learn.forest import Table
 from napari_densify.learn.forest_map import FLOOR
 from napari_densify.learn.forests import SHOWN
-from napari_densify.learn.learner import UNBIAS, Learner
+from napari_densify.learn.learner import Learner
+from napari_densify.learn.mixture import preference
+from napari_densify.learn.prediction import smoothed
 from napari_densify.learn.pretrained import REFINED
 
 
@@ -49,11 +51,11 @@ class Whole(nn.Module):
             raise ValueError("a learner without a forest predicts nothing")
         self.trees = nn.ModuleList(_Tree(table, learner.forests.classes) for table in forest.trees)
         self.network = learner.trainer.folded()
-        self.refiner = None if learner.refiner is None else learner.refiner.net
+        refiner = learner.mixture.refiner
+        self.refiner = None if refiner is None else refiner.net
         self.stride = learner.trainer.net.stride
         self.trust = learner.trust
-        bias = UNBIAS * np.log(learner.case.supervision.balance)
-        self.register_buffer("bias", torch.from_numpy(bias).float()[:, None, None, None])
+        self.register_buffer("bias", torch.from_numpy(preference(learner.case)).float())
 
     def forward(self, image: Tensor) -> Tensor:
         """Probabilities of the learner's classes, in their order.
@@ -84,9 +86,11 @@ class Whole(nn.Module):
         first = guess.softmax(0)
         if self.refiner is not None:
             refined = self.refiner(padded)[0, :, :z, :y, :x] + guess
-            first = first * (1 - REFINED) + refined.softmax(0) * REFINED
+            even = smoothed(refined.softmax(0), self.spacing)
+            first = first * (1 - REFINED) + even * REFINED
         logits = self.network(padded)[0, :, :z, :y, :x] + guess - self.bias
-        mixed: Tensor = first * (1 - self.trust) + logits.softmax(0) * self.trust
+        even = smoothed(logits.softmax(0), self.spacing)
+        mixed: Tensor = first * (1 - self.trust) + even * self.trust
         return mixed[None]
 
 

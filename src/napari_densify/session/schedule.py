@@ -34,6 +34,9 @@ TILE = 64
 SLAB = (8, 64)
 """Thickness and side of the viewed slice's blocks. From a stroke to the block that holds it on the
 sample brain 0.81 and 0.75 s (medians of 12), with a side of 128 0.79, 0.86 and 0.96 s."""
+FIRST = (32, 64)
+"""Least and largest side of the block around the newest stroke, which comes before those. One of 32
+takes 0.08 s, one of 64 0.19 s (one thread of a busy machine)."""
 CELL = 32
 """Side of the blocks of an oblique plane: larger ones hold more that it does not cross."""
 
@@ -79,6 +82,8 @@ class Schedule:
         self._able = self._teachable = self._fitting = self._of_another = False
         self._guess_is_old = True
         self._newest: Box | None = None
+        self._first: Box | None = None
+        self._slab: Box | None = None
         self._rest = list(tiles(shape, [TILE] * 3))
         self._rest_at = np.full(len(self._rest), -np.inf)
         self._doubt = np.ones(len(self._rest))
@@ -99,7 +104,9 @@ class Schedule:
         size = [thick if axis == plane.axis else side for axis in range(3)]
         slab = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
         corner = slab.start
-        self._view = {box.shift([-c for c in corner]): -np.inf for box in tiles(slab.shape, size)}
+        boxes = tiles(slab.shape, size)
+        self._view = {box.shift([-c for c in corner]): -np.inf for box in boxes}
+        self._slab, self._first = slab, None
 
     def _look_at_oblique(self, plane: ObliquePlane) -> None:
         """The blocks that the plane crosses, those nearest to its middle first."""
@@ -118,11 +125,12 @@ class Schedule:
         boxes = (Box.cut(starts[i], sizes[i], self.shape) for i in nearest if crossed[i])
         self._view = dict.fromkeys(boxes, -np.inf)
         # The newest edit may lie elsewhere.
-        self._newest = None
+        self._newest = self._slab = self._first = None
 
     def edited(self, where: Box | None) -> None:
         """An edit came in, in that box: what was predicted so far is out of date."""
         self._edited, self._newest = self.trained, where
+        self._first = self._around(where)
         self._guess_is_old = True
         self._spent_since_edit = 0.0
 
@@ -131,6 +139,7 @@ class Schedule:
         self.trained = self._edited = 0.0
         self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
         self._forget_guess()
+        self._first = None
         self._rest_at[:] = -np.inf
         self._view = dict.fromkeys(self._view, -np.inf)
 
@@ -154,6 +163,8 @@ class Schedule:
         """The next piece of work; None if there is none."""
         if not self._able:
             return Guess(SLICE) if self.training else None
+        if self._first is not None and self.trained - self._edited >= FRESH:
+            return Predict(self._first, viewed=True)
         due = [box for box, age in self._view.items() if self._view_is_due(age)]
         if due:
             return Predict(min(due, key=self._from_newest), viewed=True)
@@ -201,7 +212,9 @@ class Schedule:
     def predicted(self, task: Predict, seconds: float, doubt: float) -> None:
         """A block is done; `doubt` is its mean uncertainty in [0, 1]."""
         if task.viewed:
-            self._view[task.box] = self.trained
+            self._first = None
+            if task.box in self._view:
+                self._view[task.box] = self.trained
             return
         index = self._rest.index(task.box)
         if self._rest_at[index] > -np.inf:
@@ -247,6 +260,21 @@ class Schedule:
         """There is no guess, or none that an annotation is behind."""
         self._able = self._teachable = self._fitting = self._of_another = False
         self._guess_is_old = True
+
+    def _around(self, edit: Box | None) -> Box | None:
+        """The block of the viewed slice around an edit; None if it does not lie there."""
+        if edit is None or self._slab is None:
+            return None
+        start, stop = list(self._slab.start), list(self._slab.stop)
+        for axis, (low, high) in enumerate(zip(edit.start, edit.stop, strict=True)):
+            if high <= start[axis] or low >= stop[axis]:
+                return None
+            if stop[axis] - start[axis] > SLAB[0]:
+                side = min(max(high - low, FIRST[0]), FIRST[1])
+                start[axis] = (low + high - side) // 2
+                stop[axis] = start[axis] + side
+        z, y, x = zip(start, stop, strict=True)
+        return Box((z[0], y[0], x[0]), (z[1], y[1], x[1])).meet(self._slab)
 
     def _from_newest(self, box: Box) -> tuple[float, float]:
         """How far a block is from the newest edit, and how old."""
