@@ -21,8 +21,10 @@ WARM_UP = 10
 """Steps from 0 to the highest rate."""
 SETTLE = 150
 """Steps after an edit at which the rate has fallen to half."""
-AVERAGE = 0.98
-"""Decay of the averaged weights once there are many steps."""
+AVERAGE, OVER = 0.99, 3
+"""Decay of the averaged weights once there are many steps; before, the last third of them counts.
+Dice of six hippocampi of three slices after 60, 120, 240 and 360 steps .782 .791 .802 .798, with
+0.98 and the last ninth .781 .792 .801 .793."""
 DICE_FROM = 50
 """Step at which the Dice loss sets in: before, there is nothing for it to sharpen."""
 
@@ -180,7 +182,7 @@ def part(state: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 @torch.no_grad()
 def _moving_average(averaged: Tensors, current: Tensors, count: Tensor | int) -> None:
     """Exponential moving average that forgets its first steps quickly."""
-    decay = min(AVERAGE, (1 + int(count)) / (10 + int(count)))
+    decay = min(AVERAGE, (1 + int(count)) / (1 + OVER + int(count)))
     for mean, value in zip(averaged, current, strict=True):
         if mean.dtype.is_floating_point:
             mean.lerp_(value, 1 - decay)
