@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from bench.volumes import Task
 from napari_densify.cases import weight
 from napari_densify.cases.plane import Plane
-from napari_densify.learn import mixture, sampler, trainer
+from napari_densify.learn import mixture, pretrained, sampler, trainer
 from napari_densify.session import schedule
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Status
@@ -53,6 +53,7 @@ ARMS = {
     "whole-slices": Arm(
         strength=0.0, robot=lambda task, session: SliceRobot(task.truth, task.slices)
     ),
+    "scratch": Arm(constants=((pretrained, "serves", lambda net: False),)),
     "no-balance": Arm(constants=((weight, "BALANCE", (1.0, 1.0)),)),
     "no-replay": Arm(constants=((sampler, "NEWEST", 1.0),)),
     "mild-weights": Arm(constants=((weight, "FRESH", 2.0), (weight, "WRONG", 1.0))),
