@@ -107,6 +107,20 @@ def test_fifty_images_three_of_them_broken(
     assert table(tmp_path / "v.csv") == rows
 
 
+def test_an_image_without_a_unit_has_none_in_the_table_when_a_batch_goes_on(
+    project: Path, phantom: Volume, tmp_path: Path, densify: Run
+) -> None:
+    (tmp_path / "scans").mkdir()
+    np.save(tmp_path / "scans" / "a.npy", phantom.data)
+    tables = []
+    for _ in range(2):
+        densify("predict", project, tmp_path / "scans", "--out", tmp_path / "out",
+                "--csv", tmp_path / "v.csv")  # fmt: skip
+        tables.append(table(tmp_path / "v.csv"))
+    assert tables[0] == tables[1]
+    assert tables[0][0]["unit"] == ""
+
+
 @pytest.mark.parametrize("ending", ["nrrd", "ome.zarr", "mha"])
 def test_results_and_probabilities_lie_where_the_image_does(
     project: Path, tmp_path: Path, densify: Run, ending: str

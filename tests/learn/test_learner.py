@@ -247,6 +247,16 @@ def test_the_same_seed_learns_the_same(phantom: Volume, truth: NDArray[np.uint8]
     assert packed[0] == packed[1]
 
 
+def test_a_network_that_is_worse_than_the_guess_is_not_trusted_from_a_model_either(
+    learner: Learner, phantom: Volume
+) -> None:
+    assert learner.trust > 0.4
+    learner.trainer.loss = 3 * learner.trainer.guess_loss
+    restored = make(phantom.data)
+    unpack(pack(learner), restored)
+    assert learner.trust == restored.trust == 0
+
+
 @pytest.mark.parametrize("damage", ["damaged", "of another network"])
 def test_a_model_that_does_not_fit_is_refused(trained: bytes, phantom: Volume, damage: str) -> None:
     if damage == "damaged":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -155,7 +155,9 @@ def _again(image: Path, target: Path, network: Network) -> Segmentation | None:
     """What was segmented before, for the table; None of formats that cannot be read back."""
     if not target.name.lower().endswith(SUFFIXES):
         return None
-    return Segmentation(read_segmentation(target), structures_of(network.classes), None, image)
+    # Some formats count in millimetres only, also for an image that has no unit.
+    labels = replace(read_segmentation(target), unit=read_volume(image).unit)
+    return Segmentation(labels, structures_of(network.classes), None, image)
 
 
 def _sentence(error: BaseException) -> str:

@@ -152,6 +152,7 @@ class Trainer:
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
+            "losses": torch.tensor([self.loss, self.guess_loss]),
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -171,6 +172,8 @@ class Trainer:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.steps = self._last_edit = int(state["steps"])
+        # Models saved by older versions do not have them.
+        self.loss, self.guess_loss = state.get("losses", torch.full((2,), torch.nan)).tolist()
         self._folded_at = -1
 
 
