@@ -11,7 +11,7 @@ import typer
 
 from bench.effort import SCORES, effort_rows, effort_table, rounds_table
 from bench.report import OUT, wide_console
-from bench.rounds import ARMS, DEFAULT, play
+from bench.rounds import ARMS, DEFAULT, chosen, play
 from bench.volumes import tasks
 from napari_densify.cases.problem import Problem
 from napari_densify.session.link import Settings
@@ -38,10 +38,7 @@ def corrections(
     With --steps the figures do not depend on what else the machine does.
     """
     console = wide_console()
-    wanted = arms.split(",")
-    for name in wanted:
-        if name not in ARMS:
-            raise typer.BadParameter(f"There is no arm “{name}”; choose from {', '.join(ARMS)}.")
+    wanted = chosen(arms, ARMS)
     import torch
 
     if threads:

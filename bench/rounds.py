@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -10,6 +10,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import typer
 from numpy.typing import NDArray
 
 from bench.volumes import Task
@@ -66,6 +67,21 @@ ARMS = {
 }
 """What the plugin does, and the same with one thing otherwise; results are in docs/method.md."""
 DEFAULT = ("weights-on", "weights-off", "whole-slices")
+
+
+def chosen(names: str, arms: Mapping[str, Arm]) -> list[str]:
+    """Names of arms, as they are given on the command line.
+
+    Raises
+    ------
+    BadParameter
+        If there is no such arm.
+    """
+    wanted = names.split(",")
+    for name in wanted:
+        if name not in arms:
+            raise typer.BadParameter(f"There is no arm “{name}”; choose from {', '.join(arms)}.")
+    return wanted
 
 
 class SliceRobot(Robot):

@@ -12,10 +12,10 @@ from qtpy.QtCore import QObject, QPoint, Qt, QTimer
 from qtpy.QtTest import QTest
 from rich.console import Console
 
+from bench.first_slices import FirstSlices
 from bench.metronome import Metronome
 from bench.report import OUT, Figure, report
 from napari_densify.cases.samples import brain
-from napari_densify.session.robot import Robot
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.side_by_side import orthogonal_views
 
@@ -55,27 +55,6 @@ class Hand(QObject):
             QTest.mouseMove(native, middle + QPoint(3 * step, step))
             QTest.qWait(5)
         QTest.mouseRelease(native, Qt.MouseButton.LeftButton, pos=middle)
-
-
-class Learning(QObject):
-    """Paints three slices into a case and waits for learning."""
-
-    def __init__(self, case: CaseView, truth: NDArray[np.uint8], then: Callable[[], None]) -> None:
-        super().__init__()
-        self.case, self.robot, self.then = case, Robot(truth), then
-
-    def start(self) -> None:
-        shape = self.case.session.volume.shape
-        for plane in self.robot.planes(3):
-            for stroke in self.robot.paint(plane):
-                voxels = plane.voxels(stroke.mask, shape)
-                self.case.annotation.data_setitem(np.unravel_index(voxels, shape), stroke.label)
-        self.case.session.status_changed.connect(self._begin)
-
-    def _begin(self, status: object) -> None:
-        if self.case.session.status.steps > 3:
-            self.case.session.status_changed.disconnect(self._begin)
-            self.then()
 
 
 def smooth() -> None:
@@ -133,13 +112,13 @@ def _paint_in(
     place = OUT / f"smooth-{os.getpid()}-{image.shape[0]}.densify"
     dock.opening.place = lambda volume, source, content: place
     hand = Hand(viewer)
-    learning: list[Learning] = []
+    slices: list[FirstSlices] = []
 
     def begin(case: CaseView) -> None:
         case.dock = dock
         prepare(case)
-        learning.append(Learning(case, truth, hand.start))
-        QTimer.singleShot(3000, learning[0].start)
+        slices.append(FirstSlices(case, truth, hand.start))
+        QTimer.singleShot(3000, slices[0].start)
 
     dock.caseOpened.connect(begin)
     dock.start()

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bench.effort import NOT_REACHED, SCORES, rounds_table
 from bench.report import OUT, wide_console
-from bench.rounds import Arm, play
+from bench.rounds import Arm, chosen, play
 from bench.volumes import Task, tasks
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
@@ -100,10 +100,7 @@ def suggestions(
     A round ends after so many steps, so the figures do not depend on what else the machine does.
     """
     console = wide_console()
-    wanted = arms.split(",")
-    for name in wanted:
-        if name not in ARMS:
-            raise typer.BadParameter(f"There is no arm “{name}”; choose from {', '.join(ARMS)}.")
+    wanted = chosen(arms, ARMS)
     import torch
 
     if threads:

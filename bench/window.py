@@ -15,13 +15,13 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 from rich.console import Console
 
+from bench.first_slices import FirstSlices, put
 from bench.metronome import Metronome
 from bench.report import OUT, Figure, report
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.samples import brain
 from napari_densify.session.news import Status
-from napari_densify.session.robot import Robot
 from napari_densify.ui.case import CaseView
 
 STROKES = 12
@@ -32,11 +32,11 @@ LOOK_MS = 1000
 
 
 class Painter(QObject):
-    """Paints three slices, then strokes on the viewed slice, and times what follows each."""
+    """Paints strokes on the viewed slice, and times what follows each."""
 
     def __init__(self, viewer: napari.Viewer, case: CaseView, truth: np.ndarray) -> None:
         super().__init__()
-        self.viewer, self.case, self.robot = viewer, case, Robot(truth)
+        self.viewer, self.case, self.truth = viewer, case, truth
         self.waits: list[float] = []
         self.whole = float("nan")
         self._stroke_at: float | None = None
@@ -53,21 +53,8 @@ class Painter(QObject):
         case.prediction.events.set_data.connect(self._drawn)
 
     def start(self) -> None:
-        for plane in self.robot.planes(3):
-            for stroke in self.robot.paint(plane):
-                self._put(plane, stroke.mask, stroke.label)
-        self.case.session.status_changed.connect(self._begin)
-
-    def _begin(self, status: Status) -> None:
-        if status.steps > 3:  # before that the three slices may not have arrived yet
-            self.case.session.status_changed.disconnect(self._begin)
-            self.metronome.start()
-            self._brush.start()
-
-    def _put(self, plane: Plane, mask: np.ndarray, label: int) -> None:
-        shape = self.case.session.volume.shape
-        voxels = plane.voxels(mask, shape)
-        self.case.annotation.data_setitem(np.unravel_index(voxels, shape), label)
+        self.metronome.start()
+        self._brush.start()
 
     def _look(self) -> None:
         """Go to the next slice of the next orientation."""
@@ -82,16 +69,16 @@ class Painter(QObject):
 
     def _paint_stroke(self, plane: Plane) -> None:
         """A stroke of 9×9 pixels in the middle of a slice."""
-        mask = np.zeros_like(plane.take(self.robot.truth), bool)
+        mask = np.zeros_like(plane.take(self.truth), bool)
         centre = [n // 2 for n in mask.shape]
         mask[centre[0] - 4 : centre[0] + 5, centre[1] - 4 : centre[1] + 5] = True
-        label = int(np.median(plane.take(self.robot.truth)[mask]))
+        label = int(np.median(plane.take(self.truth)[mask]))
         centre.insert(plane.axis, plane.position)
         self._stroke = tuple(centre)
         self._last_stroke_at = time.perf_counter()
         self._stroke_at, self._fresh = self._last_stroke_at, False
         self._stroke_edits = self.case.session.orders.given + 1
-        self._put(plane, mask, label)
+        put(self.case, plane, mask, label)
 
     def _predicted(self, box: Box) -> None:
         self._block = box
@@ -127,13 +114,15 @@ def window() -> None:
     napari.qt.get_qapp().processEvents()
     opened = time.perf_counter() - start
     painters: list[Painter] = []
+    slices: list[FirstSlices] = []
     last: list[Status] = []
 
     def begin(case: CaseView) -> None:
         case.dock = dock
         painters.append(Painter(viewer, case, truth))
         case.session.status_changed.connect(last.append)
-        QTimer.singleShot(3000, painters[0].start)
+        slices.append(FirstSlices(case, truth, painters[0].start))
+        QTimer.singleShot(3000, slices[0].start)
 
     dock.caseOpened.connect(begin)
     dock.start()
