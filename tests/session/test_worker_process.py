@@ -51,6 +51,19 @@ def test_it_learns_in_another_process_and_ends_with_the_session(
     assert not workers()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is not each thread's own")
+def test_every_thread_of_it_gives_way_to_the_window(
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
+) -> None:
+    go = drive(session)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go(lambda: session.status.steps > 2)
+    (worker,) = workers()
+    nice = [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in worker.threads()]
+    assert min(nice) >= process.NICE
+
+
 def test_edits_arrive_in_order_while_it_trains(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
 ) -> None:

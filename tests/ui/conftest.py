@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+from distributed import LocalCluster
 from napari import Viewer
 from qtpy.QtCore import QPoint, Qt
 
@@ -17,7 +20,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label, describe
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import content_hash
-from napari_densify.session.link import Settings
+from napari_densify.session.link import OpenWorker, Settings
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
@@ -40,13 +43,32 @@ def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
     return viewer
 
 
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """A process that imports torch once for all tests."""
+    with LocalCluster(
+        n_workers=1,
+        threads_per_worker=1,
+        memory_limit=0,
+        dashboard_address=":0",
+        silence_logs=logging.CRITICAL,
+    ) as cluster:
+        yield cluster
+
+
 @pytest.fixture
-def open_dock(viewer: Viewer) -> Iterator[Callable[[], SegmentWidget]]:
+def open_worker(cluster: LocalCluster) -> OpenWorker:
+    """Opens a case's worker there. Parametrized with `WorkerProcess`, in a process of its own."""
+    return partial(WorkerProcess, address=cluster.scheduler_address)
+
+
+@pytest.fixture
+def open_dock(viewer: Viewer, open_worker: OpenWorker) -> Iterator[Callable[[], SegmentWidget]]:
     """Makes the dock, with a tiny network; whatever runs in it is stopped at the end."""
     widgets: list[SegmentWidget] = []
 
     def make() -> SegmentWidget:
-        widget = SegmentWidget(viewer, WorkerProcess, Settings(widths=(16, 32)))
+        widget = SegmentWidget(viewer, open_worker, Settings(widths=(16, 32)))
         viewer.window.add_dock_widget(widget, name="Segment", area="right")
         widgets.append(widget)
         return widget

@@ -14,6 +14,7 @@ from napari.utils.notifications import notification_manager
 
 from napari_densify.cases.plane import Plane
 from napari_densify.session.news import Phase
+from napari_densify.session.process import WorkerProcess
 
 from .conftest import LONG, paint_slice, phantom
 
@@ -129,6 +130,7 @@ def test_showing_the_weights(viewer, open_case, qtbot):
     assert not case.dock.overlays.weights.isChecked()
 
 
+@pytest.mark.parametrize("open_worker", [WorkerProcess])
 def test_a_killed_worker_is_replaced_and_said(open_case, qtbot):
     case = open_case()
     for axis in range(3):

@@ -8,9 +8,11 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
+import psutil
 from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
@@ -25,6 +27,8 @@ LOOK_UP = 1.0
 SILENCE = 60.0
 """Seconds without a heartbeat after which a worker counts as lost: one that hangs where memory ran
 out lives on, and nobody would notice that nothing is learned any more."""
+NICE = 10
+"""Niceness of a process that learns: the canvas goes before it when both want the same cores."""
 GRACE = 5.0
 """Seconds a worker process has to end by itself."""
 
@@ -33,10 +37,8 @@ class WorkerActor(Worker):
     """A `Worker` in a dask worker's process."""
 
     def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
-        if sys.platform != "win32":
-            # The canvas goes before the training when both want the same cores.
-            os.nice(10)
         super().__init__(volume, classes, settings)
+        give_way()
         self._early: dict[int, Message] = {}
         self._awaited = 0
 
@@ -49,6 +51,23 @@ class WorkerActor(Worker):
         while self._awaited in self._early:
             self.deliver(self._early.pop(self._awaited))
             self._awaited += 1
+
+
+def give_way() -> None:
+    """Let this process go after others, all of it.
+
+    To be called once everything is imported: on a busy machine that would take a minute.
+    """
+    process = psutil.Process()
+    if sys.platform == "win32":
+        process.nice(psutil.BELOW_NORMAL_PRIORITY_CLASS)
+        return
+    # On Linux niceness is each thread's own, and new ones are heirs.
+    linux = sys.platform == "linux"
+    for number in [thread.id for thread in process.threads()] if linux else [process.pid]:
+        with suppress(ProcessLookupError):
+            before = os.getpriority(os.PRIO_PROCESS, number)
+            os.setpriority(os.PRIO_PROCESS, number, max(NICE, before))
 
 
 class WorkerProcess:
