@@ -27,8 +27,10 @@ LOOK_UP = 1.0
 SILENCE = 60.0
 """Seconds without a heartbeat after which a worker counts as lost: one that hangs where memory ran
 out lives on, and nobody would notice that nothing is learned any more."""
-NICE = 10
-"""Niceness of a process that learns: the canvas goes before it when both want the same cores."""
+NICE = 19
+"""Niceness of a process that learns: the canvas goes before it when both want the same cores. 95th
+percentile of the window's stalls on 512³ voxels 0.036 s, with 10 0.044 s, in three views at once
+0.046 and 0.052 s."""
 GRACE = 5.0
 """Seconds a worker process has to end by itself."""
 
