@@ -83,7 +83,9 @@ def test_an_edit_is_learned_from_at_once() -> None:
     paint(annotation, sampler, np.arange(0, 4000), 1)
     for start in range(100_000, 101_000, 100):
         paint(annotation, sampler, np.arange(start, start + 20), 2, new_round=True)
-        assert start <= sampler.draw(2)[0].voxel < start + 20
+        first, later = sampler.draw(2)[0], sampler.draw(2)[0]
+        assert start <= first.voxel < start + 20
+        assert np.prod(first.box.shape) < np.prod(later.box.shape) / 2
 
 
 def test_an_undone_stroke_is_not_drawn_any_more() -> None:

@@ -425,3 +425,18 @@ def test_a_stroke_elsewhere_does_not_come_before_the_viewed_slice() -> None:
     task = work(schedule)
     assert isinstance(task, Predict)
     assert task.box.start[0] <= 60 < task.box.stop[0]
+
+
+def test_the_block_around_a_stroke_waits_for_the_step_that_learns_from_it() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.look(Plane(0, 3))  # nothing of that slice is predicted yet
+    schedule.edited(STROKE)
+    before = schedule.next()
+    assert isinstance(before, Predict)
+    schedule.predicted(before, 0.0, 0.5)
+    schedule.learned(2 * FRESH)
+    task = schedule.next()
+    assert isinstance(task, Predict)
+    assert np.prod(task.box.shape) <= 8 * 32 * 32
+    assert task.box.meet(STROKE) == STROKE

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
@@ -98,11 +99,11 @@ class Mixture:
         return most * min(self._trainer.steps / RAMP, 1.0) * max(1.0 - worse, 0.0)
 
 
-def preference(case: Case) -> np.ndarray:
+def preference(case: Case) -> NDArray[np.float64]:
     """(classes, 1, 1, 1) what class balance adds to a network's logits and is taken back.
 
     Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations of
     cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
     """
-    bias: np.ndarray = UNBIAS * np.log(case.supervision.balance)[:, None, None, None]
+    bias: NDArray[np.float64] = UNBIAS * np.log(case.supervision.balance)[:, None, None, None]
     return bias

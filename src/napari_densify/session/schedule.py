@@ -212,7 +212,8 @@ class Schedule:
     def predicted(self, task: Predict, seconds: float, doubt: float) -> None:
         """A block is done; `doubt` is its mean uncertainty in [0, 1]."""
         if task.viewed:
-            self._first = None
+            if task.box == self._first:
+                self._first = None
             if task.box in self._view:
                 self._view[task.box] = self.trained
             return
