@@ -36,45 +36,39 @@ def session(phantom: Volume, tiny: Settings) -> Session:
     return Session(phantom, settings=tiny, open_worker=WorkerProcess)
 
 
-def test_it_learns_in_another_process_and_ends_with_the_session(
-    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
-) -> None:
+@pytest.fixture
+def learning(session: Session, drive: MakeDrive, truth: NDArray[np.uint8]) -> Drive:
+    """Drives the session, which has learned a few steps from a slice."""
     go = drive(session)
     paint(session, PLANES[0], truth)
     session.train()
     go(lambda: session.status.steps > 2)
+    return go
+
+
+def test_it_learns_in_another_process_and_ends_with_the_session(
+    session: Session, learning: Drive
+) -> None:
     assert session.drive.link is not None
     assert session.drive.link.pid != os.getpid()
     assert len(workers()) == 1
-    go.end()
+    learning.end()
     assert session.status.phase == Phase.STOPPED
     assert not workers()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is not each thread's own")
-def test_every_thread_of_it_gives_way_to_the_window(
-    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
-) -> None:
-    go = drive(session)
-    paint(session, PLANES[0], truth)
-    session.train()
-    go(lambda: session.status.steps > 2)
+def test_every_thread_of_it_gives_way_to_the_window(session: Session, learning: Drive) -> None:
     (worker,) = workers()
     nice = [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in worker.threads()]
     assert min(nice) >= process.NICE
 
 
-def test_edits_arrive_in_order_while_it_trains(
-    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
-) -> None:
-    go = drive(session)
-    paint(session, PLANES[0], truth)
-    session.train()
-    go(lambda: session.status.steps > 2)
+def test_edits_arrive_in_order_while_it_trains(session: Session, learning: Drive) -> None:
     where = np.arange(200)
     for i in range(60):
         session.paint(where, 2 + i % 2)
-    go(lambda: session.status.edits == session.orders.given)
+    learning(lambda: session.status.edits == session.orders.given)
     assert session.drive.link is not None
     np.testing.assert_array_equal(session.drive.link.labels(), session.annotation.labels)
 
