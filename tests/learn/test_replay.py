@@ -98,7 +98,7 @@ def test_steps_go_to_all_cases() -> None:
     learner.apply(painted(truth))
     for _ in range(2):
         learner.replay(image[None], (1.0,) * 3, painted(truth))
-    drawn = [learner.cases.index(learner._next_case()) for _ in range(400)]
+    drawn = [learner.cases.index(learner.replayed.next()) for _ in range(400)]
     shares = np.bincount(drawn, minlength=3) / 400
     np.testing.assert_allclose(shares, [0.5, 0.25, 0.25], atol=0.1)
 
@@ -110,7 +110,7 @@ def test_a_few_corrections_do_not_take_the_steps_of_all_the_rest() -> None:
     assert edit is not None
     learner.apply(edit)
     learner.replay(image[None], (1.0,) * 3, painted(truth))
-    drawn = [learner.cases.index(learner._next_case()) for _ in range(400)]
+    drawn = [learner.cases.index(learner.replayed.next()) for _ in range(400)]
     assert 0.01 < np.mean(np.array(drawn) == 0) < 0.15
 
 

@@ -20,6 +20,7 @@ from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import Forests, Stage
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.mixture import Mixture
+from napari_densify.learn.replay import Replay
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
 
@@ -28,12 +29,6 @@ BORDER = 40
 guess."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
-PRESENT = 0.5
-"""Most of the steps, and of the draws of the guess's trees, that go to the present case when there
-are others. It gets as many as it is painted, compared with the others' mean: half of the steps on a
-few corrected voxels and nothing else unlearn the rest. Three hippocampi of three slices, then 167
-corrected voxels in a fourth: Dice there .725 before, .801 with the guess refitted, .811 after 60
-steps shared out like this, and .599 after 60 of which half went there."""
 
 
 @dataclass(frozen=True)
@@ -94,16 +89,20 @@ class Learner:
         torch.manual_seed(seed)
         count = len(self.classes)
         self.case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
-        self.cases = [self.case]
+        self.replayed = Replay(self.case, seed)
         self.forests = Forests(self.case.bank.channels, count, seed, torch.get_num_threads())
         levels = fit_spacing(levels, self.wanted)
         self.trainer = Trainer(self.case.bank.channels + count, count, levels, self.device)
         self.case.join(self.forests, self.trainer.net.stride, self.classes, seed)
         self.annotation = self.case.painted
-        self._random = np.random.default_rng(seed)
         self._fit: Iterator[Stage] | None = None
         self.mixture = Mixture(self.trainer)
         self._weigh()
+
+    @property
+    def cases(self) -> list[Case]:
+        """The present case, and behind it the others that are learned from."""
+        return self.replayed.cases
 
     @property
     def steps(self) -> int:
@@ -118,7 +117,7 @@ class Learner:
     @property
     def ready(self) -> bool:
         """Whether there are two classes to tell apart, in whichever cases."""
-        return len(set().union(*(case.painted.classes for case in self.cases))) >= 2
+        return len(self.replayed.classes) >= 2
 
     def apply(self, edit: Edit) -> None:
         """Learn from an edit from the next step on; the learning rate rises again."""
@@ -184,13 +183,13 @@ class Learner:
         return stage
 
     def _fitting(self) -> Iterator[Stage]:
-        annotated = [case for case in self.cases if case.painted.annotated]
+        annotated = self.replayed.painted
         examples = []
         for case in annotated:
             examples.append(case.guess.examples(case.supervision))
             yield "growing"
         here = annotated[0] is self.case and len(annotated) > 1
-        yield from self.forests.fit(examples, self._share() if here else 0.0)
+        yield from self.forests.fit(examples, self.replayed.share() if here else 0.0)
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
 
@@ -210,25 +209,10 @@ class Learner:
         start = time.perf_counter()
         before = self.seconds
         while True:
-            self.trainer.step(*self._next_case().patches.draw(BATCH))
+            self.trainer.step(*self.replayed.next().patches.draw(BATCH))
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)
-
-    def _next_case(self) -> Case:
-        """The case that the next step learns from."""
-        others = [case for case in self.cases[1:] if case.painted.annotated]
-        if others and self._random.random() >= self._share():
-            return others[int(self._random.integers(len(others)))]
-        return self.case
-
-    def _share(self) -> float:
-        """Of what is learned, the share of the present case: see `PRESENT`."""
-        here = self.case.painted.annotated
-        others = [case.painted.annotated for case in self.cases[1:] if case.painted.annotated]
-        if not others:
-            return PRESENT if here else 0.0
-        return min(PRESENT, here / (here + float(np.mean(others))))
 
     def predict(self, box: Box) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.
@@ -245,7 +229,7 @@ class Learner:
         """
         grid = self.case.grid
         inner = grid.covering(box)
-        shown = self.mixture.probability(self.case, inner, self._share() / PRESENT)
+        shown = self.mixture.probability(self.case, inner, self.replayed.alone())
         return grid.back(shown, inner, box).numpy()
 
     def forget(self, stop: int) -> None:
@@ -263,7 +247,7 @@ class Learner:
     @property
     def trust(self) -> float:
         """Share of the network in the prediction, see `Mixture.trust`."""
-        return self.mixture.trust(self._share() / PRESENT)
+        return self.mixture.trust(self.replayed.alone())
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on."""
