@@ -20,6 +20,7 @@ from bench.window import window
 
 PARTS = (
     "window",
+    "large",
     "smooth",
     "surgery",
     "oblique",
@@ -48,6 +49,8 @@ def main(
         raise typer.BadParameter(f"there is no part “{only}”; choose from {', '.join(PARTS)}")
     if only in ("", "window"):
         window()
+    if only in ("", "large"):
+        window(large=True)
     if only in ("", "smooth"):
         smooth()
     if only in ("", "surgery"):

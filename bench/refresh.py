@@ -106,6 +106,9 @@ def refresh(
         centre[axis] += 3 + number
         plane = Plane(axis, centre[axis])
         waits.append(painter.stroke(plane, centre, float(random.uniform(1, 3))))
+        console.print(
+            "stroke {}: viewed slice {:.2f} s, everything {:.1f} s".format(number + 1, *waits[-1])
+        )
     for name, seconds in zip(("viewed slice", "everything"), zip(*waits, strict=True), strict=True):
         each = " ".join(f"{s:.2f}" for s in seconds)
         console.print(f"stroke to {name}, s: median {statistics.median(seconds):.2f}; {each}")

@@ -1,14 +1,14 @@
 """Episodes: a volume, a few annotated slices, what the trees make of them, and the truth.
 
-All that the network gets here it gets in the plugin too, by the same code: filters, position and
-the logits of a forest that was fitted to the slices. What it is asked for is the rest of the
-volume.
+All that the network gets here it gets in the plugin too, by the same code: filters, position, the
+logits of a forest that was fitted to the slices, and the slices themselves. What it is asked for is
+the rest of the volume.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.learn.case import Case
-from napari_densify.learn.forests import Forests
+from napari_densify.learn.forests import FEW, Forests
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.pretrained import SLOTS
 from pretrain.images import volume
@@ -29,9 +29,8 @@ NEVER = -30.0
 """Logit of classes that there are not."""
 RAREST = 0.004
 """Least share of the volume that a class must have to be asked for."""
-TREES = 20
-"""Fewer than the plugin's, for they take half of the time that an episode does."""
-
+STROKE = 1.0, 6.0
+"""Radii of strokes, in voxels."""
 LEAST, MOST = 0.25, 0.97
 """Mean Dice of the guess between which there is something to learn from an episode."""
 
@@ -43,8 +42,8 @@ class Episode:
     Attributes
     ----------
     values : (z, y, x, channels) float16
-        The network's input, the logits of `SLOTS` classes at the end; those of classes that there
-        are not are 0.
+        The network's input without what is annotated, the logits of `SLOTS` classes at the end;
+        those of classes that there are not are 0.
     target : (z, y, x) uint8
         Slot of each voxel's class.
     free : (z, y, x) bool
@@ -75,7 +74,7 @@ def episode(seed: int, number: int) -> Episode:
         if len(classes) == truth.max():
             drawn = _guessed(random, grey, truth, painted, spacing)
             if LEAST < _agreement(drawn) < MOST:
-                return drawn
+                return _corrected(random, drawn)
 
 
 def _classes(random: Random, labels: Labels) -> Labels | None:
@@ -91,11 +90,11 @@ def _classes(random: Random, labels: Labels) -> Labels | None:
 
 
 def _slices(random: Random, truth: Labels) -> Labels:
-    """What was painted: one to five slices, most often one of each orientation."""
+    """What was painted: one to eight slices, most often one of each orientation."""
     painted = np.zeros_like(truth)
     axes = [0, 1, 2]
     if random.random() < 0.4:
-        axes = list(random.integers(0, 3, int(random.integers(1, 6))))
+        axes = list(random.integers(0, 3, int(random.integers(1, 9))))
     present = [truth == k for k in range(2, truth.max() + 1)]
     for axis in axes:
         others = tuple(a for a in range(3) if a != axis)
@@ -117,7 +116,7 @@ def _guessed(
     count = int(truth.max())
     case = Case(grey[None], Grid(grey.shape, spacing, spacing), torch.device("cpu"))
     seed = int(random.integers(1 << 30))
-    forests = Forests(case.bank.channels, count, seed, threads=1, trees=TREES)
+    forests = Forests(case.bank.channels, count, seed, threads=1, trees=FEW)
     case.join(forests, (8, 8, 8), list(range(1, count + 1)), 0)
     where = np.flatnonzero(painted)
     edit = Annotation(painted.shape).change(where, painted.ravel()[where])
@@ -129,7 +128,7 @@ def _guessed(
             break
     read = case.inputs.read(Box((0, 0, 0), painted.shape))
     values = torch.zeros(*painted.shape, case.bank.channels + SLOTS, dtype=torch.float16)
-    values[..., : read.shape[-1]] = read
+    values[..., : case.inputs.channels] = read[..., : case.inputs.channels]
     balance = torch.zeros(SLOTS)
     balance[:count] = torch.from_numpy(case.supervision.balance)
     return Episode(
@@ -141,9 +140,36 @@ def _guessed(
     )
 
 
-def _agreement(drawn: Episode) -> float:
+def _guess(drawn: Episode) -> Tensor:
     there = torch.where(drawn.balance > 0, 0.0, NEVER)
-    return dice((drawn.values[..., -SLOTS:] + there).argmax(-1), drawn.target, drawn.free)
+    return (drawn.values[..., -SLOTS:] + there).argmax(-1)
+
+
+def _agreement(drawn: Episode) -> float:
+    return dice(_guess(drawn), drawn.target, drawn.free)
+
+
+def _corrected(random: Random, drawn: Episode) -> Episode:
+    """Half of the episodes with a few strokes where the guess is wrong, which it does not know of.
+
+    A stroke is a disc on a slice, or what of it has the class of its centre.
+    """
+    wrong = np.argwhere((_guess(drawn) != drawn.target).numpy() & drawn.free.numpy())
+    if random.random() < 0.5 or not len(wrong):
+        return drawn
+    free, target = drawn.free.clone(), drawn.target.numpy()
+    for _ in range(int(random.integers(1, 7))):
+        centre = wrong[int(random.integers(len(wrong)))]
+        radius = random.uniform(*STROKE)
+        axis = int(random.integers(3))
+        size = [0 if a == axis else int(radius) for a in range(3)]
+        box = Box.cut(centre, (1, 1, 1), target.shape).grow(size, target.shape).slices
+        offset = np.stack(np.mgrid[box]) - centre[:, None, None, None]
+        stroke = (offset**2).sum(axis=0) <= radius**2
+        if random.random() < 0.5:
+            stroke &= target[box] == target[tuple(centre)]
+        free[box] &= torch.from_numpy(~stroke)
+    return replace(drawn, free=free)
 
 
 def dice(shown: Tensor, target: Tensor, free: Tensor) -> float:

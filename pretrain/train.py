@@ -22,13 +22,14 @@ import typer
 from safetensors.torch import save_file
 from torch import Tensor
 from torch.func import functional_call
+from torch.nn.functional import one_hot
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_densify.learn import augment
-from napari_densify.learn.device import pick_device
+from napari_densify.learn.device import half_precision, pick_device
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
-from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS, fitted, untrained
+from napari_densify.learn.pretrained import FILTERS, GUESS, POSITION, SLOTS, fitted, untrained
 from napari_densify.learn.unet import COMPACT, UNet3D, fit_spacing
 from pretrain.episodes import NEVER, Episode, Episodes, dice, episode
 
@@ -65,8 +66,8 @@ class Training:
         """A network for these voxels, without weights that count."""
         levels = fit_spacing(COMPACT, spacing)
         if levels not in self._nets:
-            channels = FILTERS + POSITION + SLOTS
-            self._nets[levels] = UNet3D(channels, SLOTS, levels).to(self.device)
+            net = UNet3D(untrained().in_channels, SLOTS, levels).to(self.device)
+            self._nets[levels] = net
         return self._nets[levels]
 
     def logits(self, master: UNet3D, values: Tensor, spacing: Sequence[float]) -> Tensor:
@@ -74,9 +75,9 @@ class Training:
         net = self.net_for(spacing).train(master.training)
         values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
         known = dict(master.named_parameters()) | dict(master.named_buffers())
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device.type == "cuda"):
+        with half_precision(self.device, training=True):
             correction = functional_call(net, fitted(known, net), (values,))
-        return correction.float() + values[:, -SLOTS:]
+        return correction.float() + values[:, GUESS]
 
     def step(self, drawn: Sequence[Episode]) -> tuple[float, float]:
         """One step on a patch of each episode; the loss before it, and the guess's."""
@@ -98,7 +99,7 @@ class Training:
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
         self.steps += 1
-        guess = values[:, -SLOTS:].to(self.device) + absent
+        guess = values[:, GUESS].to(self.device) + absent
         return entropy.item(), float(weighted_cross_entropy(guess, target, weight))
 
     def _take_mean_statistics(self) -> None:
@@ -133,7 +134,7 @@ class Training:
             for c, n, whole in zip(centre, size, target.shape, strict=True)
         ]
         cut = tuple(slice(a, a + int(n)) for a, n in zip(corner, size, strict=True))
-        values = drawn.values[cut].float().movedim(-1, 0).clone()
+        values = seen(drawn, cut, self.random.random() >= self.config["unpainted"])
         index = drawn.target[cut].long()
         asked = torch.rand(index.shape, generator=self.noise) < self.config["share"]
         weight = drawn.balance[index] * (drawn.free[cut] & asked)
@@ -164,10 +165,10 @@ class Training:
             cut = tuple(
                 slice(0, n // s * s) for n, s in zip(each.target.shape, stride, strict=True)
             )
-            values = each.values[cut].float().movedim(-1, 0)[None]
+            values = seen(each, cut)[None]
             absent = torch.where(each.balance > 0, 0.0, NEVER)[:, None, None, None]
             net = self.logits(self.averaged.module, values, each.spacing)[0].cpu() + absent
-            guess = values[0, -SLOTS:] + absent
+            guess = values[0, GUESS] + absent
             mean = net.softmax(0) + guess.softmax(0)
             for shown in (guess, net, mean):
                 scores.append(dice(shown.argmax(0), each.target[cut], each.free[cut]))
@@ -198,6 +199,20 @@ class Training:
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.steps = state["steps"]
+
+
+def seen(drawn: Episode, cut: tuple[slice, ...], painted: bool = True) -> Tensor:
+    """(channels, z, y, x) all that the network sees of a part of an episode.
+
+    Parameters
+    ----------
+    drawn : Episode
+    cut : slices
+    painted : bool
+        False: as if nothing was annotated there, as it is far from any slice.
+    """
+    marked = one_hot(drawn.target[cut].long(), SLOTS) * (~drawn.free[cut] & painted)[..., None]
+    return torch.cat([drawn.values[cut], marked], dim=-1).float().movedim(-1, 0)
 
 
 def batches(training: Training, stream: Iterator[Episode]) -> Iterator[list[Episode]]:

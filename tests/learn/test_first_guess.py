@@ -11,7 +11,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.learn import forest_map
 from napari_densify.learn.folds import FOLDS
 from napari_densify.learn.forest import Forest
-from napari_densify.learn.forests import SHOWN
+from napari_densify.learn.forests import FEW, SHOWN, TREES
 from napari_densify.learn.learner import Learner
 from napari_densify.session.score import dice
 from tests.learn.test_learner import PLANES, make, paint
@@ -42,10 +42,11 @@ def test_three_slices_give_a_dense_segmentation_without_training(
 
 
 def test_the_network_begins_with_the_guess_as_it_is(learner: Learner) -> None:
-    values = torch.randn(2, learner.case.inputs.channels, 8, 8, 8)
+    count = len(learner.classes)
+    values = torch.randn(2, learner.case.inputs.channels + count, 8, 8, 8)
     with torch.no_grad():
         logits = learner.trainer.logits(values)
-    torch.testing.assert_close(logits, values[:, learner.case.bank.channels :])
+    torch.testing.assert_close(logits, values[:, learner.case.bank.channels : -count])
 
 
 def test_reading_by_boxes_gives_what_reading_the_whole_does(learner: Learner) -> None:
@@ -107,6 +108,24 @@ def test_groups_of_voxels_that_are_sure_need_not_be_asked_one_by_one(
     asked.clear()
     assert (labels(learner) == quick).mean() > 0.999
     assert sum(asked) == quick.size
+
+
+def test_the_very_first_guess_is_shown_before_all_of_its_trees_have_grown(
+    phantom: Volume, truth: NDArray[np.uint8]
+) -> None:
+    learner = make(phantom.data)
+    for plane in PLANES:
+        paint(learner, plane, truth)
+    stages, trees = [], []
+    while not stages or stages[-1] != "done":
+        stages.append(learner.guess_anew(interrupt=lambda: True))
+        forest = learner.forests[SHOWN]
+        if stages[-1] == "shown":
+            assert forest is not None
+            trees.append(len(forest.trees))
+        assert (forest is None) == ("shown" not in stages)
+    assert FEW <= trees[0] < trees[1] == TREES
+    assert len(trees) == 2
 
 
 def test_a_fit_that_is_interrupted_goes_on_and_comes_to_the_same(

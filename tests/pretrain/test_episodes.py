@@ -7,10 +7,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from napari_densify.learn.pretrained import FILTERS, POSITION, SLOTS
 from pretrain import images, shapes
-from pretrain.episodes import Episode, episode
+from pretrain.episodes import STROKE, Episode, _guess, episode
 
 SIZE = (20, 24, 28)
 
@@ -57,9 +58,25 @@ def test_an_episode_is_what_the_network_gets_in_the_plugin(drawn: Episode) -> No
     assert not guess[..., ~there].any()
     guess[..., ~there] = -30
     right = guess.argmax(-1) == drawn.target
-    # The trees have seen what was painted, and nothing else.
+    # The trees have seen the slices that were painted, and nothing else.
     assert right[~drawn.free].float().mean() > 0.8
     assert 0 < (~drawn.free).float().mean() < 0.3
+
+
+def test_strokes_are_made_where_the_guess_is_wrong() -> None:
+    drawn = [episode(7, number) for number in range(6)]
+    more = []
+    for each in drawn:
+        marked = ~each.free.numpy()
+        axes = ((0, 1), (0, 2), (1, 2))
+        full = [marked.all(axis=a) for a in axes]
+        slices = full[2][:, None, None] | full[1][None, :, None] | full[0][None, None, :]
+        strokes = marked & ~slices
+        more.append(bool(strokes.any()))
+        if strokes.any():
+            wrong = (_guess(each) != each.target).numpy()
+            assert ndimage.distance_transform_edt(~wrong)[strokes].max() <= STROKE[1]
+    assert set(more) == {True, False}
 
 
 def test_an_episode_is_the_same_whenever_it_is_drawn(drawn: Episode) -> None:

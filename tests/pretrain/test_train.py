@@ -9,9 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from napari_densify.learn.pretrained import untrained
+from napari_densify.learn.pretrained import SLOTS, untrained
 from pretrain import train as module
-from pretrain.train import train
+from pretrain.episodes import episode
+from pretrain.train import seen, train
 
 CONFIG = """
 seed = 2
@@ -22,6 +23,7 @@ share = 0.5
 rate = 1e-3
 warm_up = 2
 settled = 3
+unpainted = 0.5
 weight_decay = 1e-2
 average = 0.9
 pool = 2
@@ -33,6 +35,18 @@ check_every = 2
 def rows(out: Path) -> list[dict[str, str]]:
     with (out / "log.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_network_is_told_what_is_annotated_mostly() -> None:
+    drawn = episode(7, 3)
+    cut = (slice(0, 8), slice(4, 12), slice(None))
+    told, untold = seen(drawn, cut), seen(drawn, cut, painted=False)
+    assert len(told) == untrained().in_channels
+    assert torch.equal(told[:-SLOTS], untold[:-SLOTS])
+    assert not untold[-SLOTS:].any()
+    assert torch.equal(told[-SLOTS:].sum(dim=0).bool(), ~drawn.free[cut])
+    where = told[-SLOTS:].sum(dim=0) > 0
+    assert torch.equal(told[-SLOTS:].argmax(dim=0)[where], drawn.target[cut][where].long())
 
 
 def test_it_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,11 +54,11 @@ class Case:
     ) -> None:
         """Take part in learning: with these forests and a network of that stride."""
         self.guess = FirstGuess(self.bank, forests)
-        self.inputs = Inputs(self.bank, self.guess)
+        self.supervision = Supervision(self.annotation, classes)
+        self.inputs = Inputs(self.bank, self.guess, self.supervision)
         rng, random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
         spacing = self.grid.spacing
         self.sampler = Sampler(self.annotation, stride, PATCH, rng, spacing)
-        self.supervision = Supervision(self.annotation, classes)
         self.patches = Patches(self.sampler, self.inputs, self.supervision, spacing, random)
 
     def apply(self, edit: Edit) -> None:

@@ -1,6 +1,9 @@
-"""Where torch computes."""
+"""Where torch computes, and how exactly."""
 
 from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from functools import cache
 
 import torch
 
@@ -24,3 +27,36 @@ def pick_device(name: str) -> torch.device:
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def precision(device: torch.device, training: bool = False) -> torch.dtype:
+    """In which a network is asked: half precision where the machine multiplies that faster.
+
+    On one core of an AMD EPYC with AVX512_BF16 the default network answers for 2 x 40 x 80 x 80
+    voxels after 0.06 s instead of 0.12 s. On CPUs without such instructions, as in most laptops,
+    torch is slower in half precision.
+
+    Parameters
+    ----------
+    device : torch.device
+    training : bool
+        On a CPU in single precision then: it would take three quarters of the time, but torch 2.13
+        now and then has gradients that are not numbers, of patches of one slice.
+    """
+    half = device.type == "cuda" or (
+        device.type == "cpu" and not training and _multiplies_bfloat16()
+    )
+    return torch.bfloat16 if half else torch.float32
+
+
+def half_precision(device: torch.device, training: bool = False) -> AbstractContextManager[object]:
+    """Where networks are asked in half precision, if that is the `precision` there."""
+    half = precision(device, training) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16) if half else nullcontext()
+
+
+@cache
+def _multiplies_bfloat16() -> bool:
+    """Whether the CPU does; torch before 2.12 cannot tell."""
+    known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(known.get("avx512_bf16") or known.get("amx_bf16"))

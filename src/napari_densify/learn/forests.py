@@ -14,6 +14,10 @@ from napari_densify.learn.forest import Forest, Table, grow
 
 TREES, FOLD_TREES = 48, 16
 """Trees of the forest that is shown, and of each that has not seen one fold."""
+FEW = 20
+"""Trees of the very first forest that are shown while the others grow: everything is guessed after
+half of the time. Dice of six hippocampi .716 instead of .720, and .787 both times once it is made
+better by what was learned beforehand (.781 with 16 trees, .761 with 8)."""
 EVEN = 0.5
 """How much rare classes are preferred: classes are drawn as often as n^(1 - EVEN). Dice with 0.5
 and 1: fib25 .766 and .743, nuclei .881 and .880, four hippocampi .712 and .714."""
@@ -86,7 +90,8 @@ class Forests:
         Yields
         ------
         Stage
-            Whenever something else may be done: "shown" when the shown forest is new.
+            Whenever something else may be done: "shown" when the shown forest is new, the first
+            time after `FEW` trees already.
         """
         rows = np.concatenate([case.rows for case in cases])
         index = np.concatenate([case.index for case in cases])
@@ -122,6 +127,9 @@ class Forests:
             threads=self.threads,
         ):
             trees += more
+            if number == SHOWN and SHOWN not in self._grown and len(trees) >= FEW:
+                self._grown[SHOWN] = Forest(list(trees), self.features, self.classes)
+                yield "shown"
             yield "growing"
         return Forest(trees, self.features, self.classes)
 

@@ -1,4 +1,4 @@
-"""What the network sees: filter responses, position and the first guess."""
+"""What networks see: filter responses, position, the first guess, and what is annotated."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.first_guess import FirstGuess
 from napari_densify.learn.forests import SHOWN
+from napari_densify.learn.supervision import Supervision
 
 
 class Inputs:
@@ -20,10 +21,11 @@ class Inputs:
     ----------
     bank : FeatureBank
     guess : FirstGuess
+    supervision : Supervision
     """
 
-    def __init__(self, bank: FeatureBank, guess: FirstGuess) -> None:
-        self.bank, self.guess = bank, guess
+    def __init__(self, bank: FeatureBank, guess: FirstGuess, supervision: Supervision) -> None:
+        self.bank, self.guess, self._supervision = bank, guess, supervision
         self.shape = bank.shape
 
     @property
@@ -32,25 +34,40 @@ class Inputs:
         count: int = self.bank.channels + self.guess.classes
         return count
 
-    def read(self, box: Box, held_out: int = SHOWN) -> Tensor:
-        """(z, y, x, channels) float16; beyond the volume's end its last voxels repeat.
+    def read(self, box: Box) -> Tensor:
+        """(z, y, x, channels + classes) float16, to predict from.
+
+        Behind `channels` comes what is annotated: 1 where a voxel is annotated as that class, else
+        0. Beyond the volume's end its last voxels repeat.
 
         Parameters
         ----------
         box : Box
             May reach out of the volume at its end.
-        held_out : int
-            Fold of the annotation that the guess has not seen.
         """
         inside = Box.cut(box.start, box.shape, self.shape)
-        parts = self.bank.read(inside), self.guess.read(inside, held_out)
+        parts = self.bank.read(inside), self.guess.read(inside), self._annotated(inside)
         values = np.concatenate(parts, axis=-1)
         beyond = [(0, b - i) for b, i in zip(box.shape, inside.shape, strict=True)]
         if any(after for _, after in beyond):
             values = np.pad(values, [*beyond, (0, 0)], mode="edge")
         return torch.from_numpy(values)
 
+    def _annotated(self, inside: Box) -> NDArray[np.float16]:
+        index, weight = self._supervision.read(inside)
+        marks = np.zeros((*inside.shape, self.guess.classes), np.float16)
+        zyx = np.nonzero(weight)
+        marks[*zyx, index[zyx]] = 1
+        return marks
+
     def at(self, where: NDArray[np.int64], held_out: int = SHOWN) -> Tensor:
-        """(n, channels) float16 of voxels at flat indices (C order); see `read`."""
+        """(n, channels) float16 of voxels at flat indices (C order), to learn from.
+
+        Parameters
+        ----------
+        where : (n,) int64
+        held_out : int
+            Fold of the annotation that the guess has not seen.
+        """
         parts = self.bank.at(where), self.guess.at(where, held_out)
         return torch.from_numpy(np.concatenate(parts, axis=-1))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_densify.cases.box import Box
+from napari_densify.learn.device import precision
 from napari_densify.learn.inputs import Inputs
 
 HALO = 8
@@ -43,7 +44,7 @@ def network_probabilities(
     Parameters
     ----------
     networks : sequence of callables
-        From (n, channels, z, y, x) inputs to (n, classes, z, y, x) logits.
+        From (n, channels + classes, z, y, x), see `Inputs.read`, to (n, classes, z, y, x) logits.
     inputs : Inputs
     box : Box
         Inside the volume, any size.
@@ -57,7 +58,7 @@ def network_probabilities(
     size = _size(halves, starts, inputs.shape, stride)
     values = torch.stack([inputs.read(Box(a, _end(a, size))) for a in starts])
     # Channels stay last in memory: to bring them to the front and back takes as long as a network.
-    values = values.float().movedim(-1, 1)
+    values = values.to(inputs.bank.device).to(precision(inputs.bank.device)).movedim(-1, 1)
     answers = []
     for logits_of in networks:
         logits = logits_of(values)

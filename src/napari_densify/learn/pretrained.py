@@ -18,6 +18,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
+from napari_densify.learn.device import half_precision
 from napari_densify.learn.features import PER_SCALE, SCALES
 from napari_densify.learn.unet import COMPACT, UNet3D
 
@@ -27,12 +28,18 @@ guess has them."""
 REFINED = 0.6
 """Share of its answer in the guess that is shown. See docs/method.md for what it is worth."""
 FILTERS, POSITION = 1 + PER_SCALE * len(SCALES), 3
-"""Input channels before the guess's logits, see `learn.features`."""
+"""Input channels before the guess's logits, see `learn.features`; behind them comes what is
+annotated, one channel of each class."""
+GUESS = slice(FILTERS + POSITION, FILTERS + POSITION + SLOTS)
+"""Where the guess's logits are in the input of an `untrained` one."""
+
+INPUTS = {"downs.0.weight", f"decoders.{len(COMPACT) - 2}.look.weight"}
+"""Weights of the layers that see the input."""
 
 
 def untrained() -> UNet3D:
     """A network of the kind that is trained beforehand."""
-    return UNet3D(FILTERS + POSITION + SLOTS, SLOTS, COMPACT)
+    return UNet3D(FILTERS + POSITION + 2 * SLOTS, SLOTS, COMPACT)
 
 
 @cache
@@ -62,13 +69,12 @@ def fitted(known: Mapping[str, Tensor], net: UNet3D) -> dict[str, Tensor]:
         Named as in the network's `state_dict`; a differentiable function of `known`.
     """
     classes = net.head.out_features
-    images, left = divmod(net.in_channels - POSITION - classes, FILTERS)
+    images, left = divmod(net.in_channels - POSITION - 2 * classes, FILTERS)
     assert not left
-    inputs = {"downs.0.weight", f"decoders.{len(net.decoders) - 1}.look.weight"}
     made = {}
     for name, like in net.state_dict().items():
         value = known[name]
-        if name in inputs:
+        if name in INPUTS:
             value = _inputs(value, images, classes)
         elif name.startswith("head."):
             value = _resized(value, classes, dim=0)
@@ -105,17 +111,18 @@ class Refiner:
             for ours, theirs in zip(COMPACT, like.levels, strict=True)
         ]
         self.classes = like.head.out_features
-        net = UNet3D(like.in_channels, self.classes, levels)
+        net = UNet3D(like.in_channels + self.classes, self.classes, levels)
         net.load_state_dict(fitted({name: value.float() for name, value in known.items()}, net))
         self.device = like.head.weight.device
         self.net = net.folded().to(self.device)
 
     @torch.no_grad()
     def logits(self, values: Tensor) -> Tensor:
-        """(n, classes, z, y, x) logits of (n, channels, z, y, x) inputs."""
-        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
-        correction: Tensor = self.net(values)
-        return correction + values[:, -self.classes :]
+        """(n, classes, z, y, x) logits of (n, channels + classes, z, y, x), see `Inputs.read`."""
+        with half_precision(self.device):
+            correction: Tensor = self.net(values)
+        guess = values[:, -2 * self.classes : -self.classes]
+        return correction.float() + guess.float()
 
 
 def serves(net: UNet3D) -> bool:
@@ -125,9 +132,10 @@ def serves(net: UNet3D) -> bool:
 
 def _inputs(value: Tensor, images: int, classes: int) -> Tensor:
     """(out, in, …) weights of the layers that see the input."""
-    filters, position, guess = torch.split(value, [FILTERS, POSITION, SLOTS], dim=1)
+    parts = torch.split(value, [FILTERS, POSITION, SLOTS, value.shape[1] - GUESS.stop], dim=1)
+    filters, position, *of_classes = parts
     mean = (filters / images).repeat_interleave(images, dim=1)
-    return torch.cat([mean, position, _resized(guess, classes, dim=1)], dim=1)
+    return torch.cat([mean, position, *(_resized(p, classes, dim=1) for p in of_classes)], dim=1)
 
 
 def _resized(value: Tensor, count: int, dim: int) -> Tensor:

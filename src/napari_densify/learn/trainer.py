@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
+from napari_densify.learn.device import half_precision
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
 from napari_densify.learn.unet import Level, UNet3D
 
@@ -82,7 +82,9 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
-        logits = self._logits(self.net, values)
+        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        with half_precision(self.device, training=True):
+            logits = self.net(values).float() + self._guess_in(values)
         loss = entropy = weighted_cross_entropy(logits, target, weight)
         if self.steps >= DICE_FROM:
             loss = loss + masked_dice(logits, target, weight)
@@ -97,35 +99,37 @@ class Trainer:
         self.steps += 1
 
     def logits(self, values: Tensor) -> Tensor:
-        """(n, classes, z, y, x) logits by the averaged weights."""
-        return self._logits(self.folded(), values)
+        """(n, classes, z, y, x) logits by the averaged weights.
 
-    def _logits(self, net: torch.nn.Module, values: Tensor) -> Tensor:
-        """What a network makes of its input: the guess, which is part of it, and a correction."""
-        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
-        with self._precision():
-            correction: Tensor = net(values)
+        Parameters
+        ----------
+        values : (n, inputs + classes, z, y, x)
+            See `Inputs.read`; what is annotated is not looked at.
+        """
+        with half_precision(self.device):
+            correction: Tensor = self.folded()(values)
         return correction.float() + self._guess_in(values)
 
     def _guess_in(self, values: Tensor) -> Tensor:
-        return values[:, -self.classes :].to(self.device)
-
-    def _precision(self) -> AbstractContextManager[object]:
-        """Half precision where it pays: bfloat16 is slower than float32 on most CPUs."""
-        return (
-            torch.autocast("cuda", torch.bfloat16) if self.device.type == "cuda" else nullcontext()
-        )
+        """The guess's logits, which are part of the input and corrected by the network."""
+        return values[:, self.net.in_channels - self.classes : self.net.in_channels].float()
 
     def _rate(self) -> float:
         since = self.steps - self._last_edit
         return RATE * min(1.0, (self.steps + 1) / WARM_UP) / (1 + since / SETTLE)
 
     def folded(self) -> UNet3D:
-        """The averaged network for inference, made once for each step that asks for it."""
+        """The averaged network for inference, made once for each step that asks for it.
+
+        It takes what is annotated behind its inputs, so that it can be asked with the same values
+        as what was learned beforehand, but has no weights for that.
+        """
         if self._folded_at != self.steps:
             averaged = self.averaged.module
             assert isinstance(averaged, UNet3D)
             self._inference = averaged.folded()
+            self._inference.set_inputs(self.net.in_channels + self.classes)
+            self._inference.requires_grad_(False)
             self._folded_at = self.steps
         return self._inference
 

@@ -79,7 +79,8 @@ class Whole(nn.Module):
         probability = sum(tree(seen.flatten(1)) for tree in self.trees) / len(self.trees)
         guess = torch.log((probability + FLOOR) / FLOOR**0.5).reshape(-1, *image.shape[2:])
         guess = guess.half().float()
-        values = torch.cat([seen, guess])[None]
+        nothing = torch.zeros_like(guess)  # is annotated
+        values = torch.cat([seen, guess, nothing])[None]
         beyond = [-n % s for n, s in zip(image.shape[2:], self.stride, strict=True)]
         padded = F.pad(values, (0, beyond[2], 0, beyond[1], 0, beyond[0]), mode="replicate")
         z, y, x = image.shape[2:]
