@@ -190,6 +190,7 @@ def test_a_model_keeps_what_was_known_when_it_was_saved(monkeypatch: pytest.Monk
     other = {k: v * 2 for k, v in pretrained.weights().items()}
     monkeypatch.setattr(pretrained, "weights", lambda: other)
     new = Learner(image, (1, 1, 1), device="cpu")
+    paint(new, Plane(0, 8), np.indices((16, 16, 16))[2] // 8)
     new.load(old.state())
     box = Box((0, 0, 0), (16, 16, 16))
     np.testing.assert_allclose(new.predict(box), old.predict(box), atol=1e-3)

@@ -10,7 +10,6 @@ from torch import Tensor
 from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.first_guess import FirstGuess
-from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.supervision import Supervision
 
 
@@ -55,19 +54,32 @@ class Inputs:
 
     def _annotated(self, inside: Box) -> NDArray[np.float16]:
         index, weight = self._supervision.read(inside)
-        marks = np.zeros((*inside.shape, self.guess.classes), np.float16)
-        zyx = np.nonzero(weight)
-        marks[*zyx, index[zyx]] = 1
-        return marks
+        return self._marks(index, weight > 0)
 
-    def at(self, where: NDArray[np.int64], held_out: int = SHOWN) -> Tensor:
-        """(n, channels) float16 of voxels at flat indices (C order), to learn from.
+    def at(
+        self,
+        where: NDArray[np.int64],
+        held_out: int,
+        index: NDArray[np.intp],
+        told: NDArray[np.bool_],
+    ) -> Tensor:
+        """(n, channels + classes) float16 of voxels at flat indices (C order), to learn from.
 
         Parameters
         ----------
         where : (n,) int64
         held_out : int
             Fold of the annotation that the guess has not seen.
+        index : (n,) int
+            Class index where annotated.
+        told : (n,) bool
+            What of the annotation is told.
         """
-        parts = self.bank.at(where), self.guess.at(where, held_out)
+        parts = self.bank.at(where), self.guess.at(where, held_out), self._marks(index, told)
         return torch.from_numpy(np.concatenate(parts, axis=-1))
+
+    def _marks(self, index: NDArray[np.intp], told: NDArray[np.bool_]) -> NDArray[np.float16]:
+        marks = np.zeros((*index.shape, self.guess.classes), np.float16)
+        at = np.nonzero(told)
+        marks[*at, index[at]] = 1
+        return marks

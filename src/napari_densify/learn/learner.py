@@ -209,7 +209,10 @@ class Learner:
         start = time.perf_counter()
         before = self.seconds
         while True:
-            self.trainer.step(*self.replayed.next().patches.draw(BATCH))
+            case = self.replayed.next()
+            values, target, weight = case.patches.draw(BATCH)
+            expected = self.mixture.expected(case, values)
+            self.trainer.step(values, target, weight, expected, self.mixture.held(case))
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)

@@ -45,7 +45,8 @@ class Patches:
 
         Returns
         -------
-        values : (n, channels, z, y, x) float32
+        values : (n, channels + classes, z, y, x) float32
+            As `Inputs.read` gives them; of the annotation is told what the guess has seen.
         target : (n, z, y, x) int64
             Class indices.
         weight : (n, z, y, x) float32
@@ -69,7 +70,7 @@ class Patches:
     def read(
         self, corner: Sequence[int], moved: Tensor, fold: int
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, channels) float16 values, (n,) class indices and (n,) weights of a patch's voxels.
+        """(n, channels + classes) float16 values, (n,) class indices, (n,) weights of a patch.
 
         Each voxel is the one nearest to where it comes from, so that values and label are of one
         place, whatever the warp. Beyond the volume its last voxels repeat, with w = 0.
@@ -88,10 +89,11 @@ class Patches:
         where = np.ravel_multi_index(zyx, shape)
         index, weight = self.supervision.at(where)
         counts = self._guess_at(where) == fold
+        told = (weight > 0) & ~counts
         for original, inside in zip(there, zyx, strict=True):
             counts &= original == inside
         return (
-            self.inputs.at(where, fold),
+            self.inputs.at(where, fold, index, told),
             torch.from_numpy(index),
             torch.from_numpy(weight * counts),
         )

@@ -45,9 +45,9 @@ class Trainer:
     Attributes
     ----------
     steps : int
-    loss, guess_loss : floats
-        Cross-entropy of the network and of the guess, smoothed over the last steps; both are taken
-        before a step learns from it.
+    loss, guess_loss, expected_loss : floats
+        Cross-entropy of the network, of the guess and of what was expected, smoothed over the last
+        steps; all are taken before a step learns from it.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Trainer:
         self.averaged = AveragedModel(self.net, multi_avg_fn=_moving_average, use_buffers=True)
         self.optimiser = self._new_optimiser()
         self.steps = 0
-        self.loss = self.guess_loss = float("nan")
+        self.loss = self.guess_loss = self.expected_loss = float("nan")
         self._last_edit = 0
         self._folded_at = -1
 
@@ -76,18 +76,41 @@ class Trainer:
         """There is something new to learn: the rate rises again."""
         self._last_edit = self.steps
 
-    def step(self, values: Tensor, target: Tensor, weight: Tensor) -> None:
-        """One step on a batch as `Patches.draw` gives it."""
+    def step(
+        self,
+        values: Tensor,
+        target: Tensor,
+        weight: Tensor,
+        expected: Tensor | None = None,
+        held: float = 0.0,
+    ) -> None:
+        """One step on a batch.
+
+        Parameters
+        ----------
+        values, target, weight : Tensors
+            As `Patches.draw` gives them; what is told of the annotation is not looked at.
+        expected : (n, classes, z, y, x), optional
+            Probabilities that the network is held to everywhere, annotated or not: "soft targets"
+            (Hinton et al. 2015, arXiv 1503.02531).
+        held : float
+            How strongly, compared with the annotation.
+        """
         target, weight = target.to(self.device), weight.to(self.device)
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
-        values = values.to(self.device).contiguous(memory_format=torch.channels_last_3d)
+        values = values[:, : self.net.in_channels].to(self.device)
+        values = values.contiguous(memory_format=torch.channels_last_3d)
         with half_precision(self.device, training=True):
             logits = self.net(values).float() + self._guess_in(values)
         loss = entropy = weighted_cross_entropy(logits, target, weight)
         if self.steps >= DICE_FROM:
             loss = loss + masked_dice(logits, target, weight)
+        if expected is not None:
+            loss = loss + held * torch.nn.functional.cross_entropy(logits, expected)
+            by_expected = weighted_cross_entropy(expected.clamp_min(1e-6).log(), target, weight)
+            self.expected_loss = _smoothed(self.expected_loss, by_expected)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
@@ -156,7 +179,7 @@ class Trainer:
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
-            "losses": torch.tensor([self.loss, self.guess_loss]),
+            "losses": torch.tensor([self.loss, self.guess_loss, self.expected_loss]),
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -176,8 +199,9 @@ class Trainer:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.steps = self._last_edit = int(state["steps"])
-        # Models saved by older versions do not have them.
-        self.loss, self.guess_loss = state.get("losses", torch.full((2,), torch.nan)).tolist()
+        # Models saved by older versions do not have all of them.
+        losses = [*state.get("losses", torch.empty(0)).tolist(), *[float("nan")] * 3]
+        self.loss, self.guess_loss, self.expected_loss = losses[:3]
         self._folded_at = -1
 
 

@@ -22,7 +22,6 @@ from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.mixture import preference
 from napari_densify.learn.prediction import smoothed
-from napari_densify.learn.pretrained import REFINED
 
 
 class Whole(nn.Module):
@@ -53,6 +52,7 @@ class Whole(nn.Module):
         self.network = learner.trainer.folded()
         refiner = learner.mixture.refiner
         self.refiner = None if refiner is None else refiner.net
+        self.refined = learner.mixture.refined
         self.stride = learner.trainer.net.stride
         self.trust = learner.trust
         self.register_buffer("bias", torch.from_numpy(preference(learner.case)).float())
@@ -88,7 +88,7 @@ class Whole(nn.Module):
         if self.refiner is not None:
             refined = self.refiner(padded)[0, :, :z, :y, :x] + guess
             even = smoothed(refined.softmax(0), self.spacing)
-            first = first * (1 - REFINED) + even * REFINED
+            first = first * (1 - self.refined) + even * self.refined
         logits = self.network(padded)[0, :, :z, :y, :x] + guess - self.bias
         even = smoothed(logits.softmax(0), self.spacing)
         mixed: Tensor = first * (1 - self.trust) + even * self.trust
