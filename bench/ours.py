@@ -16,7 +16,7 @@ from napari_densify.cases.box import tiles
 from napari_densify.cases.volume import Volume
 from napari_densify.learn import pretrained
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Status
+from napari_densify.session.news import Phase, Status
 from napari_densify.session.schedule import TILE
 from napari_densify.session.session import Session
 from napari_densify.session.simulate import Simulation, simulate
@@ -77,8 +77,8 @@ class _Watch:
 
     def __call__(self, round_: int, status: Status) -> None:
         """Called after each piece of work; what is done here is not on the clock."""
-        if not status.steps:
-            return  # still starting
+        if status.phase == Phase.STARTING:
+            return
         now = self.screen.seconds
         with self.screen.standstill():
             self._look(now, status)

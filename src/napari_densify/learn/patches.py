@@ -89,7 +89,7 @@ class Patches:
         where = np.ravel_multi_index(zyx, shape)
         index, weight = self.supervision.at(where)
         counts = self._guess_at(where) == fold
-        told = (weight > 0) & ~counts
+        told = self.supervision.told_at(where) & ~counts
         for original, inside in zip(there, zyx, strict=True):
             counts &= original == inside
         return (

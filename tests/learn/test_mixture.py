@@ -1,0 +1,138 @@
+"""How what was learned beforehand takes part in learning, and when it does not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from napari_densify.cases.box import Box
+from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Volume
+from napari_densify.learn.folds import FOLDS
+from napari_densify.learn.forests import SHOWN
+from napari_densify.learn.learner import Learner
+from napari_densify.learn.mixture import HELD
+from napari_densify.learn.pretrained import REFINED
+from napari_densify.learn.trainer import Trainer
+from napari_densify.learn.unet import compact
+from napari_densify.learn.weights import pack, unpack
+
+from .test_learner import PLANES, paint
+
+
+@pytest.fixture
+def learner(phantom: Volume, truth: NDArray[np.uint8]) -> Learner:
+    """Three slices, guessed, with as many levels as what was learned beforehand."""
+    learner = Learner(phantom.data[None], phantom.spacing, device="cpu")
+    for plane in PLANES:
+        paint(learner, plane, truth)
+    learner.guess_anew()
+    return learner
+
+
+def lose(learner: Learner, share: float) -> None:
+    """As if what was expected had a loss that is higher than the guess's by that share."""
+    learner.trainer.steps = 1000
+    learner.trainer.guess_loss = 0.5
+    learner.trainer.expected_loss = 0.5 * (1 + share)
+
+
+def test_nobody_is_told_what_is_asked(learner: Learner, truth: NDArray[np.uint8]) -> None:
+    whole = torch.from_numpy(np.indices(truth.shape))
+    painted = learner.annotation.labels.ravel()
+    folds = learner.case.guess.folds.at(np.arange(truth.size))
+    for fold in range(FOLDS + 1):
+        values, _, weight = learner.case.patches.read((0, 0, 0), whole, fold)
+        marks = values[:, learner.case.inputs.channels :].numpy()
+        told, asked = marks.any(axis=1), weight.numpy() > 0
+        assert not (told & asked).any()
+        np.testing.assert_array_equal(told | asked, painted > 0)
+        np.testing.assert_array_equal(asked, (painted > 0) & (folds == fold))
+        np.testing.assert_array_equal(marks[told].argmax(axis=1) + 1, painted[told])
+    assert SHOWN == FOLDS
+
+
+def test_corrections_are_not_told(learner: Learner) -> None:
+    box = Box((0, 0, 0), learner.annotation.shape)
+
+    def told() -> NDArray[np.float16]:
+        return learner.case.inputs.read(box)[..., learner.case.inputs.channels :].numpy()
+
+    before = told()
+    np.testing.assert_array_equal(before.any(axis=-1), learner.annotation.labels > 0)
+    corrected, painted = np.flatnonzero(learner.annotation.labels == 0)[:20].reshape(2, 10)
+    for where, wrong in ((corrected, True), (painted, False)):
+        edit = learner.annotation.change(where, 2, wrong=wrong, new_round=True)
+        assert edit is not None
+        learner.apply(edit)
+    new = (told() != before).any(axis=-1)
+    np.testing.assert_array_equal(np.flatnonzero(new), painted)
+
+
+def test_what_is_expected_is_the_guess_made_better_by_class_balance(learner: Learner) -> None:
+    values, *_ = learner.case.patches.draw(2)
+    expected = learner.mixture.expected(learner.case, values)
+    assert expected is not None
+    torch.testing.assert_close(expected.sum(dim=1), torch.ones_like(expected[:, 0]))
+    count = len(learner.classes)
+    balance = torch.from_numpy(learner.case.supervision.balance)[:, None, None, None]
+    guess = values[:, -2 * count : -count].softmax(1) * balance
+    refined = (expected / (guess / guess.sum(1, keepdim=True))).log()
+    assert refined.std() > 0.05
+
+
+@pytest.mark.parametrize("held", [0.0, 0.3])
+def test_the_network_is_held_to_what_is_expected_where_nothing_is_annotated(held: float) -> None:
+    torch.manual_seed(0)
+    trainer = Trainer(6, 2, compact((16, 16)), torch.device("cpu"))
+    values = torch.randn(2, 8, 16, 16, 16)
+    left = torch.arange(16) < 8
+    values[:, 0] = torch.where(left, -2.0, 2.0)
+    values[:, 4:6] = 0
+    target = torch.zeros(2, 16, 16, 16, dtype=torch.int64)
+    weight = torch.zeros(2, 16, 16, 16)
+    weight[:, 8, :, left] = 1  # and nothing on the right
+    expected = torch.stack([left, ~left]).float()[None, :, None, None, :].expand(2, 2, 16, 16, 16)
+    for _ in range(60):
+        trainer.step(values, target, weight, expected, held)
+    with torch.no_grad():
+        answer = trainer.logits(values).argmax(1)
+    assert not answer[..., left].any()
+    assert (answer[..., ~left].float().mean() > 0.9) == (held > 0)
+    assert trainer.expected_loss == pytest.approx(0, abs=1e-3)
+
+
+def test_it_is_believed_as_far_as_it_fits_what_it_has_not_seen(learner: Learner) -> None:
+    assert learner.mixture.refined == REFINED
+    lose(learner, -0.2)
+    assert learner.mixture.refined == REFINED
+    lose(learner, 0.1)
+    assert learner.mixture.refined == pytest.approx(REFINED / 2)
+    assert learner.mixture.held(learner.case) == pytest.approx(HELD / 2)
+    lose(learner, 0.4)
+    assert learner.mixture.refined == learner.mixture.held(learner.case) == 0
+
+
+def test_a_few_steps_do_not_say_whether_to_believe_it(learner: Learner) -> None:
+    lose(learner, 0.4)
+    learner.trainer.steps = 3
+    assert learner.mixture.refined > 0.9 * REFINED
+
+
+def test_a_model_keeps_how_far_it_is_believed(learner: Learner, phantom: Volume) -> None:
+    lose(learner, 0.1)
+    restored = Learner(phantom.data[None], phantom.spacing, device="cpu")
+    unpack(pack(learner), restored)
+    assert restored.mixture.refined == pytest.approx(learner.mixture.refined)
+
+
+def test_the_more_slices_the_less_the_network_is_held_to_what_was_expected(
+    learner: Learner, truth: NDArray[np.uint8]
+) -> None:
+    assert learner.mixture.held(learner.case) == HELD
+    for position in (4, 8, 20):
+        paint(learner, Plane(0, position), truth)
+    learner.guess_anew()
+    assert learner.mixture.held(learner.case) == pytest.approx(HELD / 4)
