@@ -11,6 +11,7 @@ from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.schedule import (
     AGE,
+    BEHIND,
     EVERY,
     FRESH,
     GUESS_SHARE,
@@ -364,7 +365,7 @@ def test_the_viewed_slice_is_predicted_again_as_soon_as_the_guess_is_new() -> No
     assert task.viewed
 
 
-def test_after_an_edit_half_of_the_time_goes_to_predicting_everything_again() -> None:
+def test_after_an_edit_most_of_the_time_goes_to_predicting_everything_again() -> None:
     schedule = training((256, 256, 256))
     until_complete(schedule)
     schedule.learned(100.0)
@@ -383,7 +384,7 @@ def test_after_an_edit_half_of_the_time_goes_to_predicting_everything_again() ->
         else:
             schedule.learned(0.1)
             learned += 0.1
-    assert 0.7 * learned < predicted < 1.3 * learned
+    assert 0.7 * BEHIND < predicted / learned < 1.3 * BEHIND
 
 
 @settings(deadline=None)
