@@ -63,7 +63,7 @@ def measure(
     """
     step()
     predict(0)
-    with outermost(keep=True) as training:
+    with outermost(keep=True, learning=True) as training:
         step()
     with outermost(keep=True) as predicting:
         one = predict(0)
@@ -73,7 +73,7 @@ def measure(
     }
     best: dict[str, float] = {}
     for _ in range(ROUNDS):
-        with outermost(keep=False) as calls:
+        with outermost(keep=False, learning=True) as calls:
             _, seconds = _repeat(lambda turn: int(step() is None), device)
         answered, pace = _repeat(predict, device)
         now = {
@@ -124,17 +124,28 @@ class _Replay:
 
 
 @contextmanager
-def outermost(keep: bool) -> Iterator[Calls]:
-    """Collect the calls of modules that are not made by another module."""
+def outermost(keep: bool, learning: bool = False) -> Iterator[Calls]:
+    """Collect the calls of modules that are not made by another module.
+
+    Parameters
+    ----------
+    keep : bool
+        Also what they were called with, in single precision.
+    learning : bool
+        Only of modules that learn, not of those that they learn from.
+    """
     calls, depth = Calls(), 0
 
     def before(module: nn.Module, args: tuple[Any, ...]) -> None:
         nonlocal depth
         volume = args and isinstance(args[0], Tensor) and args[0].dim() == 5
-        if depth == 0 and volume and any(True for _ in module.parameters()):
+        counts = any(True for _ in module.parameters()) and (module.training or not learning)
+        if depth == 0 and volume and counts:
             calls.voxels += args[0].shape[0] * args[0].shape[2:].numel()
             if keep:
-                detached = tuple(a.detach().clone() if isinstance(a, Tensor) else a for a in args)
+                detached = tuple(
+                    a.detach().float().clone() if isinstance(a, Tensor) else a for a in args
+                )
                 calls.inputs.append((module, detached))
         depth += 1
 
