@@ -57,6 +57,6 @@ def half_precision(device: torch.device, training: bool = False) -> AbstractCont
 
 @cache
 def _multiplies_bfloat16() -> bool:
-    """Whether the CPU does; torch before 2.12 cannot tell."""
+    """Whether the CPU does; older versions of torch cannot tell."""
     known: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()
     return bool(known.get("avx512_bf16") or known.get("amx_bf16"))

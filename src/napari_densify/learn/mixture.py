@@ -25,16 +25,14 @@ docs/method.md."""
 UNBIAS = 0.5
 """How much of the preference for rare classes is taken back in the prediction. Dice of three
 hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""
-
 HELD = 0.3
 """How strongly the network is held, where nothing is annotated, to what was expected there before
 it learned. Of few slices it learns the slices' own otherwise. Dice of three hippocampi of three
 slices after 60, 120, 240 and 360 steps .782 .788 .791 .789, with it .783 .794 .806 .809."""
-FEW = 3
+SLICES = 3
 """Slices up to which it is held that strongly; of more it knows better than what was expected.
 Dice of two hippocampi of nine slices after 120 and 360 steps .889 and .895 without, .884 and .889
 if held as strongly as with three."""
-
 DOUBT = 5.0
 """How quickly what was learned beforehand loses its say where it fits annotation that it has not
 seen worse than the guess does: all of it at a loss a fifth higher. Its loss is .75, .77, .76, .85,
@@ -128,7 +126,7 @@ class Mixture:
         It falls with the square of the number of slices.
         """
         slices = len(case.guess.folds.planes)
-        return HELD * self._faith * (FEW / max(slices, FEW)) ** 2
+        return HELD * self._faith * (SLICES / max(slices, SLICES)) ** 2
 
     @property
     def refined(self) -> float:

@@ -46,7 +46,7 @@ class Replay:
     def share(self) -> float:
         """What the present case has of all that is learned, see `PRESENT`."""
         here = self.cases[0].painted.annotated
-        others = [case.painted.annotated for case in self.painted if case is not self.cases[0]]
+        others = [case.painted.annotated for case in self._others]
         if not others:
             return PRESENT if here else 0.0
         return min(PRESENT, here / (here + float(np.mean(others))))
@@ -57,7 +57,11 @@ class Replay:
 
     def next(self) -> Case:
         """The case that the next step learns from."""
-        others = [case for case in self.painted if case is not self.cases[0]]
+        others = self._others
         if others and self._random.random() >= self.share():
             return others[int(self._random.integers(len(others)))]
         return self.cases[0]
+
+    @property
+    def _others(self) -> list[Case]:
+        return [case for case in self.cases[1:] if case.painted.annotated]
