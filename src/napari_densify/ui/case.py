@@ -21,6 +21,7 @@ from napari_densify.session.slices import Slice
 from napari_densify.ui.case_layers import CaseLayers
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
+from napari_densify.ui.garbage import LongLived
 from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, dock_below
@@ -103,6 +104,7 @@ class CaseView(QObject):
         self._listener.timeout.connect(self._listen)
         self.layers.take_up()
         self._annotation_bond.compare()
+        self._long_lived = LongLived(viewer.layers, self)
 
     def start(self) -> None:
         """Start the worker; it trains as soon as two classes are painted."""
@@ -149,6 +151,7 @@ class CaseView(QObject):
         for layer in (self.annotation, self.prediction):
             layer.events.selected_label.disconnect(self._label_picked)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._long_lived.close()
         if not self.loop.started:
             self.session.close()
         self.ended.emit(why)
