@@ -146,7 +146,8 @@ def test_corrections_of_another_case_weigh_no_more_but_are_learned_with_the_gues
     case = learner.cases[1]
     background = annotation.labels == 1
     np.testing.assert_array_equal(
-        np.unique(case.supervision.at(np.flatnonzero(background))[1]), case.supervision.balance[0]
+        np.unique(case.supervision.at(np.flatnonzero(background)).weight),
+        case.supervision.balance[0],
     )
     whole = torch.from_numpy(np.indices(truth.shape))
     *_, weight = case.patches.read((0, 0, 0), whole, SHOWN)

@@ -48,9 +48,9 @@ class FirstGuess:
 
     def examples(self, supervision: Supervision) -> Examples:
         """What is annotated now, for the forests to be fitted to."""
-        where, index, weight = supervision.all()
-        kept = _subsample(index, weight, self.classes, self.forests.seed)
-        where, index = where[kept], index[kept]
+        where, asked = supervision.all()
+        kept = _subsample(asked.index, asked.weight, self.classes, self.forests.seed)
+        where, index = where[kept], asked.index[kept]
         folds = _telling_folds(where, index, self.bank.shape)
         return Examples(self.bank.at(where).astype(np.float32), index, folds.at(where), folds)
 

@@ -36,7 +36,7 @@ class Inputs:
     def read(self, box: Box) -> Tensor:
         """(z, y, x, channels + classes) float16, to predict from.
 
-        Behind `channels` comes what is told of the annotation, see `Supervision.told`: 1 where a
+        Behind `channels` comes what is told of the annotation, see `Asked`: 1 where a
         voxel is annotated as that class, else 0. Beyond the volume's end its last voxels repeat.
 
         Parameters
@@ -53,8 +53,8 @@ class Inputs:
         return torch.from_numpy(values)
 
     def _annotated(self, inside: Box) -> NDArray[np.float16]:
-        index, _ = self._supervision.read(inside)
-        return self._marks(index, self._supervision.told(inside))
+        asked = self._supervision.read(inside)
+        return self._marks(asked.index, asked.told)
 
     def at(
         self,

@@ -54,7 +54,8 @@ class Patches:
         """
         patches = self.sampler.draw(count)
         size = patches[0].box.shape
-        folds = self._guess_at(np.array([patch.voxel for patch in patches]))
+        voxels = np.array([patch.voxel for patch in patches])
+        folds = self._guess_at(voxels, self.supervision.at(voxels).wrong)
         turn = patches[0].turn
         tilt = None if turn is None else torch.from_numpy(turn).float()
         moved = augment.sources(count, size, self.spacing, self._random, tilt)
@@ -87,18 +88,20 @@ class Patches:
         there = [m.numpy().ravel() + a for m, a in zip(moved, corner, strict=True)]
         zyx = [np.clip(t, 0, n - 1) for t, n in zip(there, shape, strict=True)]
         where = np.ravel_multi_index(zyx, shape)
-        index, weight = self.supervision.at(where)
-        counts = self._guess_at(where) == fold
-        told = self.supervision.told_at(where) & ~counts
+        asked = self.supervision.at(where)
+        counts = self._guess_at(where, asked.wrong) == fold
+        told = asked.told & ~counts
         for original, inside in zip(there, zyx, strict=True):
             counts &= original == inside
         return (
-            self.inputs.at(where, fold, index, told),
-            torch.from_numpy(index),
-            torch.from_numpy(weight * counts),
+            self.inputs.at(where, fold, asked.index, told),
+            torch.from_numpy(asked.index),
+            torch.from_numpy(asked.weight * counts),
         )
 
-    def _guess_at(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def _guess_at(
+        self, where: NDArray[np.int64], corrected: NDArray[np.bool_]
+    ) -> NDArray[np.uint8]:
         """Which guess the network learns from at voxels: the one that has not seen their fold.
 
         Where a prediction was corrected it is the one that has. Those voxels were painted because
@@ -108,6 +111,5 @@ class Patches:
         the first one .788 and .766, and .707 and .659 (.801 and .790 before the network's 30
         steps).
         """
-        corrected = self.supervision.annotation.at(where)["wrong"]
         fold: NDArray[np.uint8] = np.where(corrected, SHOWN, self.inputs.guess.folds.at(where))
         return fold

@@ -9,7 +9,7 @@ from napari.components import LayerList
 from qtpy.QtCore import QObject, QTimer
 
 LATER_MS = 1000
-"""From the removal of a layer to the collection: for a while widgets still hold what they showed."""
+"""From a layer's removal to the collection: for a while widgets still hold what they showed."""
 
 
 class LongLived(QObject):
