@@ -7,14 +7,12 @@ from typing import Annotated
 import typer
 
 from bench.compare import compare
-from bench.corrections import corrections
 from bench.cost import cost
 from bench.faults.run import faults
 from bench.learning import learning
 from bench.next_case import next_case
 from bench.oblique import oblique
 from bench.smooth import smooth
-from bench.suggestions import suggestions
 from bench.surgery import surgery
 from bench.window import window
 
@@ -66,9 +64,14 @@ def main(
     unharmed = only not in ("", "faults") or faults()
     if only in ("", "compare"):
         compare(volumes=SHORT, marks="5,10,20,30", seeds=seeds)
+    # These import torch; a window's process has none, so it has none while windows are measured.
     if only in ("", "corrections"):
+        from bench.corrections import corrections
+
         corrections(volumes="hippocampus_004", rounds=3, steps=60, seeds=seeds)
     if only in ("", "suggestions"):
+        from bench.suggestions import suggestions
+
         suggestions(volumes="hippocampus_004", rounds=4, steps=20, seeds=seeds)
     if not unharmed:
         raise typer.Exit(1)
