@@ -19,17 +19,7 @@ from napari_densify.learn.trainer import Trainer
 from napari_densify.learn.unet import compact
 from napari_densify.learn.weights import pack, unpack
 
-from .test_learner import PLANES, paint
-
-
-@pytest.fixture
-def learner(phantom: Volume, truth: NDArray[np.uint8]) -> Learner:
-    """Three slices, guessed, with as many levels as what was learned beforehand."""
-    learner = Learner(phantom.data[None], phantom.spacing, device="cpu")
-    for plane in PLANES:
-        paint(learner, plane, truth)
-    learner.guess_anew()
-    return learner
+from .test_learner import paint
 
 
 def lose(learner: Learner, share: float) -> None:

@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box, tiles
-from napari_densify.cases.volume import Volume
 from napari_densify.learn import device
 from napari_densify.learn.learner import Learner
 
-from .test_learner import PLANES, paint
-
 
 @pytest.fixture
-def learner(phantom: Volume, truth: NDArray[np.uint8]) -> Learner:
-    """Three slices, learned from for some steps."""
-    learner = Learner(phantom.data[None], phantom.spacing, device="cpu")
-    for plane in PLANES:
-        paint(learner, plane, truth)
-    learner.guess_anew()
+def learner(learner: Learner) -> Learner:
+    """It has learned for some steps, so that the network has a share in what is shown."""
     while learner.steps < 10:
         learner.advance(0.0)
     return learner

@@ -1,3 +1,5 @@
+"""In which order the worker guesses, learns and predicts, and how its time is divided."""
+
 from __future__ import annotations
 
 import numpy as np
