@@ -8,10 +8,12 @@ the rest of the volume.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from scipy import ndimage
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
@@ -23,7 +25,7 @@ from napari_densify.learn.forests import FEW, Forests
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.pretrained import SLOTS
 from pretrain.images import volume
-from pretrain.shapes import Labels, Random
+from pretrain.shapes import Field, Labels, Random
 
 NEVER = -30.0
 """Logit of classes that there are not."""
@@ -31,6 +33,10 @@ RAREST = 0.004
 """Least share of the volume that a class must have to be asked for."""
 STROKE = 1.0, 6.0
 """Radii of strokes, in voxels."""
+CORRECTED = 0.5
+"""Share of the episodes where the first guess was corrected and the forest fitted again."""
+DISCS = 0.3
+"""Share of those that were corrected by discs, not slice by slice as the robot does."""
 LEAST, MOST = 0.25, 0.97
 """Mean Dice of the guess between which there is something to learn from an episode."""
 
@@ -72,9 +78,14 @@ def episode(seed: int, number: int) -> Episode:
         painted = _slices(random, truth)
         classes = [int(k) for k in np.unique(painted) if k]
         if len(classes) == truth.max():
-            drawn = _guessed(random, grey, truth, painted, spacing)
+            drawing = Drawing(random, grey, truth, spacing)
+            drawing.paint(painted > 0)
+            drawn = drawing.episode()
             if LEAST < _agreement(drawn) < MOST:
-                return _corrected(random, drawn)
+                if random.random() < CORRECTED and (more := _corrections(random, drawn)).any():
+                    drawing.paint(more)
+                    drawn = drawing.episode()
+                return drawn
 
 
 def _classes(random: Random, labels: Labels) -> Labels | None:
@@ -106,38 +117,49 @@ def _slices(random: Random, truth: Labels) -> Labels:
     return painted
 
 
-def _guessed(
-    random: Random,
-    grey: np.ndarray,
-    truth: Labels,
-    painted: Labels,
-    spacing: tuple[float, float, float],
-) -> Episode:
-    count = int(truth.max())
-    case = Case(grey[None], Grid(grey.shape, spacing, spacing), torch.device("cpu"))
-    seed = int(random.integers(1 << 30))
-    forests = Forests(case.bank.channels, count, seed, threads=1, trees=FEW)
-    case.join(forests, (8, 8, 8), list(range(1, count + 1)), 0)
-    where = np.flatnonzero(painted)
-    edit = Annotation(painted.shape).change(where, painted.ravel()[where])
-    assert edit is not None
-    case.apply(edit)
-    case.supervision.weigh(case.annotation.weight_table())
-    for stage in forests.fit([case.guess.examples(case.supervision)]):
-        if stage == "shown":
-            break
-    read = case.inputs.read(Box((0, 0, 0), painted.shape))
-    values = torch.zeros(*painted.shape, case.bank.channels + SLOTS, dtype=torch.float16)
-    values[..., : case.inputs.channels] = read[..., : case.inputs.channels]
-    balance = torch.zeros(SLOTS)
-    balance[:count] = torch.from_numpy(case.supervision.balance)
-    return Episode(
-        values,
-        torch.from_numpy(truth - 1),
-        torch.from_numpy(painted == 0),
-        balance,
-        case.grid.spacing,  # type: ignore[arg-type]
-    )
+class Drawing:
+    """A volume that is painted on, and what the trees make of that.
+
+    Parameters
+    ----------
+    random : numpy.random.Generator
+    grey, truth : (z, y, x) arrays
+    spacing : (3,) floats
+    """
+
+    def __init__(
+        self, random: Random, grey: Field, truth: Labels, spacing: tuple[float, float, float]
+    ) -> None:
+        self.truth, self._count = truth, int(truth.max())
+        grid = Grid(grey.shape, spacing, spacing)
+        self._case = Case(grey[None], grid, torch.device("cpu"))
+        seed = int(random.integers(1 << 30))
+        channels = self._case.bank.channels
+        self._forests = Forests(channels, self._count, seed, threads=1, trees=FEW)
+        self._case.join(self._forests, (8, 8, 8), list(range(1, self._count + 1)), 0)
+
+    def paint(self, where: NDArray[np.bool_]) -> None:
+        """Annotate voxels as they are, and fit the forest to all that is annotated."""
+        case, at = self._case, np.flatnonzero(where)
+        edit = Annotation(self.truth.shape).change(at, self.truth.ravel()[at])
+        assert edit is not None
+        case.apply(edit)
+        case.supervision.weigh(case.annotation.weight_table())
+        for stage in self._forests.fit([case.guess.examples(case.supervision)]):
+            if stage == "shown":
+                break
+
+    def episode(self) -> Episode:
+        """As it stands."""
+        case, shape = self._case, self.truth.shape
+        read = case.inputs.read(Box((0, 0, 0), shape))
+        values = torch.zeros(*shape, case.bank.channels + SLOTS, dtype=torch.float16)
+        values[..., : case.inputs.channels] = read[..., : case.inputs.channels]
+        balance = torch.zeros(SLOTS)
+        balance[: self._count] = torch.from_numpy(case.supervision.balance)
+        free = torch.from_numpy(case.annotation.labels == 0)
+        spacing: tuple[float, float, float] = case.grid.spacing  # type: ignore[assignment]
+        return Episode(values, torch.from_numpy(self.truth - 1), free, balance, spacing)
 
 
 def _guess(drawn: Episode) -> Tensor:
@@ -149,27 +171,45 @@ def _agreement(drawn: Episode) -> float:
     return dice(_guess(drawn), drawn.target, drawn.free)
 
 
-def _corrected(random: Random, drawn: Episode) -> Episode:
-    """Half of the episodes with a few strokes where the guess is wrong, which it does not know of.
+def _corrections(random: Random, drawn: Episode) -> NDArray[np.bool_]:
+    """Where a user would paint who sees the guess: what is wrong on a few slices, or a few discs.
 
-    A stroke is a disc on a slice, or what of it has the class of its centre.
+    Of a slice all of the wrong regions or some of them are painted, and nothing else. A disc is
+    painted around a wrong voxel, the whole of it or what has the class of its centre.
     """
-    wrong = np.argwhere((_guess(drawn) != drawn.target).numpy() & drawn.free.numpy())
-    if random.random() < 0.5 or not len(wrong):
-        return drawn
-    free, target = drawn.free.clone(), drawn.target.numpy()
-    for _ in range(int(random.integers(1, 7))):
-        centre = wrong[int(random.integers(len(wrong)))]
-        radius = random.uniform(*STROKE)
+    wrong = ((_guess(drawn) != drawn.target) & drawn.free).numpy()
+    painted = np.zeros_like(wrong)
+    if random.random() < DISCS:
+        for _ in range(int(random.integers(1, 7))):
+            painted |= _disc(random, wrong, drawn.target.numpy())
+        return painted & drawn.free.numpy()
+    for _ in range(int(random.integers(1, 6))):
         axis = int(random.integers(3))
-        size = [0 if a == axis else int(radius) for a in range(3)]
-        box = Box.cut(centre, (1, 1, 1), target.shape).grow(size, target.shape).slices
-        offset = np.stack(np.mgrid[box]) - centre[:, None, None, None]
-        stroke = (offset**2).sum(axis=0) <= radius**2
-        if random.random() < 0.5:
-            stroke &= target[box] == target[tuple(centre)]
-        free[box] &= torch.from_numpy(~stroke)
-    return replace(drawn, free=free)
+        others = tuple(a for a in range(3) if a != axis)
+        count = (wrong & ~painted).sum(axis=others).astype(float) ** 2
+        if not count.any():
+            continue
+        plane = Plane(axis, int(random.choice(len(count), p=count / count.sum())))
+        regions, found = ndimage.label(plane.take(wrong))
+        kept = random.random(found + 1) < random.uniform(0.3, 1.5)
+        kept[0] = False
+        plane.take(painted)[:] |= kept[regions]
+    return painted
+
+
+def _disc(random: Random, wrong: NDArray[np.bool_], target: Labels) -> NDArray[np.bool_]:
+    painted, places = np.zeros_like(wrong), np.argwhere(wrong)
+    if not len(places):
+        return painted
+    centre = places[int(random.integers(len(places)))]
+    radius, axis = random.uniform(*STROKE), int(random.integers(3))
+    size = [0 if a == axis else int(radius) for a in range(3)]
+    box = Box.cut(centre, (1, 1, 1), target.shape).grow(size, target.shape).slices
+    offset = np.stack(np.mgrid[box]) - centre[:, None, None, None]
+    painted[box] = (offset**2).sum(axis=0) <= radius**2
+    if random.random() < 0.5:
+        painted &= target == target[tuple(centre)]
+    return painted
 
 
 def dice(shown: Tensor, target: Tensor, free: Tensor) -> float:

@@ -8,6 +8,13 @@ from scipy import ndimage
 
 from pretrain.shapes import KINDS, Field, Labels, Random, Size, smooth
 
+FADED = 0.35
+"""Share of the structures that are as bright as what is around them somewhere: there only their
+shape says where they end."""
+
+APART = 0.4
+"""Share of the parts whose regions are not all of one brightness."""
+
 
 def scene(random: Random, size: Size) -> tuple[Field, Labels]:
     """A grey volume and what is to be segmented in it, 0 being everything else.
@@ -32,16 +39,34 @@ def scene(random: Random, size: Size) -> tuple[Field, Labels]:
 
 
 def _fill(random: Random, labels: Labels) -> Field:
-    """Each part with a brightness and a texture of its own."""
-    grey = np.zeros(labels.shape, np.float32)
+    """Each part with a brightness and a texture of its own; here and there it may fade away."""
     scale, share = random.uniform(1.0, 4), random.uniform(0, 0.6)
     texture = smooth(random, labels.shape, scale)
     slow = smooth(random, labels.shape, random.uniform(8, 24))
-    for part in np.unique(labels):
-        inside = labels == part
+
+    def brightness(part: int) -> Field:
         coarse = share * random.uniform(0, 1.5) * texture + random.uniform(0, 0.5) * slow
-        grey[inside] = random.normal() + coarse[inside]
+        grey: Field = (random.normal() + coarse).astype(np.float32)
+        return grey + _each_its_own(random, labels == part)
+
+    grey = around = brightness(0)
+    for part in range(1, int(labels.max()) + 1):
+        grey = np.where(labels == part, brightness(part), grey)
+    if random.random() < FADED:
+        seen = random.uniform(0, 1.2) + smooth(random, labels.shape, random.uniform(8, 20))
+        grey = around + np.clip(seen, 0, 1) * (grey - around)
     return grey
+
+
+def _each_its_own(random: Random, inside: NDArray[np.bool_]) -> Field:
+    """What makes some of the regions brighter than others, such as cells between membranes."""
+    if random.random() > APART:
+        return np.zeros(inside.shape, np.float32)
+    regions, count = ndimage.label(inside)
+    more = random.uniform(0.2, 1) * random.standard_normal(count + 1).astype(np.float32)
+    more[0] = 0
+    own: Field = more[regions]
+    return own
 
 
 def looked_at(random: Random, grey: Field) -> Field:
@@ -55,7 +80,7 @@ def looked_at(random: Random, grey: Field) -> Field:
     if random.random() < 0.5:  # of neighbouring voxels alike, as after resampling
         noise = ndimage.gaussian_filter(noise, random.uniform(0.4, 1.0))
         noise /= noise.std()
-    strength = contrast * np.exp(random.uniform(np.log(0.1), np.log(1.2)))
+    strength = contrast * np.exp(random.uniform(np.log(0.1), np.log(1.6)))
     if random.random() < 0.3:  # photons: more noise where it is brighter
         strength = strength * np.sqrt(bright / (bright.mean() + 1e-6) + 0.1)
     seen = bright + strength * noise

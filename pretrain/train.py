@@ -1,6 +1,7 @@
 """Train the network that projects begin with.
 
-    python -m pretrain.train --out RUN [--config pretrain/config.toml] [--workers 1] [--threads 1]
+    python -m pretrain.train --out RUN [--config pretrain/config.toml] [--begin WEIGHTS]
+        [--workers 1] [--threads 1]
 
 Goes on from RUN where it was stopped. Writes RUN/log.csv and, whenever it looks at episodes that
 take no part, RUN/state.pt and RUN/pretrained.safetensors, which is what belongs into the package.
@@ -19,10 +20,10 @@ from typing import Annotated, Any
 import numpy as np
 import torch
 import typer
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from torch.func import functional_call
-from torch.nn.functional import one_hot
+from torch.nn.functional import one_hot, pad
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
@@ -43,14 +44,23 @@ class Training:
 
     Its weights are those for isotropic voxels. For an episode of other voxels they are made into
     those of a network for these by the rule that the plugin has, and it is trained through that.
+
+    Parameters
+    ----------
+    config : dict
+    device : torch.device
+    begin : path, optional
+        Weights of an earlier training to begin with.
     """
 
-    def __init__(self, config: dict[str, Any], device: torch.device) -> None:
+    def __init__(
+        self, config: dict[str, Any], device: torch.device, begin: Path | None = None
+    ) -> None:
         self.config, self.device = config, device
         torch.manual_seed(config["seed"])
-        net = untrained()
-        torch.nn.init.zeros_(net.head.weight)
-        torch.nn.init.zeros_(net.head.bias)
+        net = self.begun()
+        if begin:
+            net.load_state_dict(load_file(begin))
         self.net = net.to(device)
         average = get_ema_multi_avg_fn(config["average"])
         self.averaged = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
@@ -62,6 +72,13 @@ class Training:
         self.steps = 0
         self._nets: dict[object, UNet3D] = {}
 
+    def begun(self) -> UNet3D:
+        """A network that says nothing yet."""
+        net = untrained()
+        torch.nn.init.zeros_(net.head.weight)
+        torch.nn.init.zeros_(net.head.bias)
+        return net
+
     def net_for(self, spacing: Sequence[float]) -> UNet3D:
         """A network for these voxels, without weights that count."""
         levels = fit_spacing(COMPACT, spacing)
@@ -69,6 +86,10 @@ class Training:
             net = UNet3D(untrained().in_channels, SLOTS, levels).to(self.device)
             self._nets[levels] = net
         return self._nets[levels]
+
+    def stride(self, spacing: Sequence[float]) -> tuple[int, int, int]:
+        """Sizes of patches of these voxels are multiples of it."""
+        return self.net_for(spacing).stride
 
     def logits(self, master: UNet3D, values: Tensor, spacing: Sequence[float]) -> Tensor:
         """(n, SLOTS, z, y, x): the guess in `values` and the correction."""
@@ -112,7 +133,7 @@ class Training:
             self.net.get_buffer(name).copy_(value)
 
     def _patches(self, drawn: Sequence[Episode]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        stride = self.net_for(drawn[0].spacing).stride
+        stride = self.stride(drawn[0].spacing)
         shapes = np.array([each.target.shape for each in drawn])
         size = np.minimum(shapes.min(axis=0), self.config["patch"]) // stride * stride
         parts = [self._patch(each, size) for each in drawn]
@@ -155,25 +176,31 @@ class Training:
         turn[same] = self.random.permutation(same)
         return [int(axis) for axis in turn]
 
-    @torch.no_grad()
     def look(self, held_out: Sequence[Episode]) -> dict[str, float]:
-        """Mean Dice of the structures where nothing was annotated, by the guess and with it."""
+        """Mean Dice of the structures where nothing was annotated, see `shown`."""
+        scores = [
+            {
+                what: dice(labels, each.target, each.free)
+                for what, labels in self.shown(each).items()
+            }
+            for each in held_out
+        ]
+        return {what: round(float(np.mean([s[what] for s in scores])), 4) for what in scores[0]}
+
+    @torch.no_grad()
+    def shown(self, drawn: Episode) -> dict[str, Tensor]:
+        """(z, y, x) classes by the guess, by the network, and by the mean of both."""
         self.averaged.eval()
-        scores = []
-        for each in held_out:
-            stride = self.net_for(each.spacing).stride
-            cut = tuple(
-                slice(0, n // s * s) for n, s in zip(each.target.shape, stride, strict=True)
-            )
-            values = seen(each, cut)[None]
-            absent = torch.where(each.balance > 0, 0.0, NEVER)[:, None, None, None]
-            net = self.logits(self.averaged.module, values, each.spacing)[0].cpu() + absent
-            guess = values[0, GUESS] + absent
-            mean = net.softmax(0) + guess.softmax(0)
-            for shown in (guess, net, mean):
-                scores.append(dice(shown.argmax(0), each.target[cut], each.free[cut]))
-        by = np.reshape(scores, (-1, 3)).mean(axis=0).round(4)
-        return dict(zip(("guess", "network", "mean"), map(float, by), strict=True))
+        z, y, x = drawn.target.shape
+        values = seen(drawn, (slice(None),) * 3)[None]
+        beyond = [-n % step for n, step in zip((z, y, x), self.stride(drawn.spacing), strict=True)]
+        padded = pad(values, [n for after in reversed(beyond) for n in (0, after)], "replicate")
+        absent = torch.where(drawn.balance > 0, 0.0, NEVER)[:, None, None, None]
+        logits = self.logits(self.averaged.module, padded, drawn.spacing)[0].cpu()
+        network = (logits[:, :z, :y, :x] + absent).softmax(0)
+        guess = (values[0, GUESS] + absent).softmax(0)
+        answers = {"guess": guess, "network": network, "mean": network + guess}
+        return {what: answer.argmax(0) for what, answer in answers.items()}
 
     def save(self, folder: Path) -> None:
         """Write all that is needed to go on, and what belongs into the package."""
@@ -229,22 +256,14 @@ def batches(training: Training, stream: Iterator[Episode]) -> Iterator[list[Epis
             yield [first, *(alike[int(i)] for i in others)]
 
 
-def train(
-    out: Annotated[Path, typer.Option(help="Folder of the run.")],
-    config: Annotated[Path, typer.Option()] = CONFIG,
-    workers: Annotated[int, typer.Option(help="Processes that draw episodes.")] = 1,
-    threads: Annotated[int, typer.Option()] = 1,
-    device: Annotated[str, typer.Option()] = "auto",
-) -> None:
-    """Train until the steps of the configuration are done."""
-    torch.set_num_threads(threads)
-    settings = tomllib.loads(config.read_text())
+def run(training: Training, out: Path, workers: int = 1) -> None:
+    """Train until the steps of the configuration are done, from where the folder's run is."""
     out.mkdir(parents=True, exist_ok=True)
-    training = Training(settings, pick_device(device))
     if (out / "state.pt").exists():
         training.load(out)
-    held_out = [episode(settings["seed"] + 1_000_000, n) for n in range(HELD_OUT)]
-    episodes = Episodes(settings["seed"], training.steps // settings["reuse"])
+    config = training.config
+    held_out = [episode(config["seed"] + 1_000_000, n) for n in range(HELD_OUT)]
+    episodes = Episodes(config["seed"], training.steps // config["reuse"])
     loader = DataLoader(episodes, batch_size=None, num_workers=workers)
     start, losses = time.monotonic(), []
     with (out / "log.csv").open("a", newline="") as file:
@@ -253,7 +272,7 @@ def train(
             log.writerow(["steps", "seconds", "loss", "loss_of_guess", "guess", "network", "mean"])
         for drawn in batches(training, iter(loader)):
             losses.append(training.step(drawn))
-            if training.steps % settings["check_every"] == 0:
+            if training.steps % config["check_every"] == 0:
                 loss, guess_loss = np.mean(losses, axis=0).round(4)
                 seconds = round(time.monotonic() - start)
                 seen = training.look(held_out)
@@ -261,8 +280,22 @@ def train(
                 file.flush()
                 training.save(out)
                 losses.clear()
-            if training.steps >= settings["steps"]:
+            if training.steps >= config["steps"]:
                 break
+
+
+def train(
+    out: Annotated[Path, typer.Option(help="Folder of the run.")],
+    config: Annotated[Path, typer.Option()] = CONFIG,
+    begin: Annotated[Path | None, typer.Option(help="Weights to begin with.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that draw episodes.")] = 1,
+    threads: Annotated[int, typer.Option()] = 1,
+    device: Annotated[str, typer.Option()] = "auto",
+) -> None:
+    """Train until the steps of the configuration are done."""
+    torch.set_num_threads(threads)
+    settings = tomllib.loads(config.read_text())
+    run(Training(settings, pick_device(device), begin), out, workers)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from safetensors.torch import load_file
 from napari_densify.learn.pretrained import SLOTS, untrained
 from pretrain import train as module
 from pretrain.episodes import episode
-from pretrain.train import seen, train
+from pretrain.train import Training, seen, train
 
 CONFIG = """
 seed = 2
@@ -61,3 +62,15 @@ def test_it_goes_on_where_it_was_stopped(tmp_path: Path, monkeypatch: pytest.Mon
     untrained().load_state_dict(kept)
     assert all(v.dtype == torch.float16 for k, v in kept.items() if k.endswith("weight"))
     assert (out / "pretrained.safetensors").stat().st_size < 8e6
+
+
+def test_it_begins_with_what_was_trained_before(tmp_path: Path) -> None:
+    settings = tomllib.loads(CONFIG.format(steps=2))
+    before = Training(settings, torch.device("cpu"))
+    torch.nn.init.ones_(before.net.head.weight)
+    before.averaged.update_parameters(before.net)
+    before.save(tmp_path)
+    begun = Training(settings, torch.device("cpu"), tmp_path / "pretrained.safetensors")
+    for net in (begun.net, begun.averaged.module):
+        for name, value in before.net.state_dict().items():
+            torch.testing.assert_close(net.state_dict()[name], value, rtol=1e-3, atol=1e-4)
