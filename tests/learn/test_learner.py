@@ -200,7 +200,7 @@ def test_any_number_type_can_be_learned_from(dtype: type) -> None:
 
 def test_it_trains_on_two_patches_at_least(learner: Learner) -> None:
     learner.guess_anew()
-    values, target, weight = learner.case.patches.draw(BATCH)
+    values, target, weight, _ = learner.case.patches.draw(BATCH)
     assert values.shape[0] == BATCH >= 2
     assert target.shape == weight.shape
     assert (weight > 0).flatten(1).any(1).all()

@@ -94,6 +94,25 @@ def test_the_network_is_held_to_what_is_expected_where_nothing_is_annotated(held
     assert trainer.expected_loss == pytest.approx(0, abs=1e-3)
 
 
+def test_what_the_guess_has_seen_does_not_count_for_it(learner: Learner) -> None:
+    """A correction is in the guess; it was painted because everything shown was wrong there."""
+    edit = learner.annotation.change(np.arange(40), 2, wrong=True, new_round=True)
+    assert edit is not None
+    learner.apply(edit)
+    learner.guess_anew()
+    values, target, weight, unseen = learner.case.patches.draw(2)  # around the newest edit
+    assert not unseen.any()
+    learner.trainer.step(values, target, weight, unseen=unseen)
+    assert np.isnan([learner.trainer.loss, learner.trainer.guess_loss]).all()
+    while not unseen.any() or unseen.all():
+        values, target, weight, unseen = learner.case.patches.draw(2)
+    learner.trainer.step(values, target, weight, unseen=unseen)
+    both = learner.trainer.guess_loss
+    learner.trainer.guess_loss = float("nan")
+    learner.trainer.step(values[unseen], target[unseen], weight[unseen])
+    assert learner.trainer.guess_loss == pytest.approx(both, rel=1e-3)
+
+
 def test_it_is_believed_as_far_as_it_fits_what_it_has_not_seen(learner: Learner) -> None:
     assert learner.mixture.refined == REFINED
     lose(learner, -0.2)

@@ -210,9 +210,10 @@ class Learner:
         before = self.seconds
         while True:
             case = self.replayed.next()
-            values, target, weight = case.patches.draw(BATCH)
+            values, target, weight, unseen = case.patches.draw(BATCH)
             expected = self.mixture.expected(case, values)
-            self.trainer.step(values, target, weight, expected, self.mixture.held(case))
+            held = self.mixture.held(case)
+            self.trainer.step(values, target, weight, expected, held, unseen)
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)

@@ -40,7 +40,7 @@ class Patches:
         self.sampler, self.inputs, self.supervision = sampler, inputs, supervision
         self.spacing, self._random = spacing, random
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor]:
+    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """A batch of `count` patches of one shape.
 
         Returns
@@ -51,6 +51,8 @@ class Patches:
             Class indices.
         weight : (n, z, y, x) float32
             w; 0 where another guess than the one in `values` is to be learned from.
+        unseen : (n,) bool
+            Whether the guess in `values` has not seen what is asked of that patch.
         """
         patches = self.sampler.draw(count)
         size = patches[0].box.shape
@@ -66,7 +68,8 @@ class Patches:
         values, target, weight = map(torch.stack, zip(*drawn, strict=True))
         values = values.float().view(count, *size, -1).movedim(-1, 1)
         values = augment.recolour(values, self.inputs.bank.filters, self._random)
-        return values, target.view(count, *size), weight.view(count, *size)
+        unseen = torch.from_numpy(folds != SHOWN)
+        return values, target.view(count, *size), weight.view(count, *size), unseen
 
     def read(
         self, corner: Sequence[int], moved: Tensor, fold: int

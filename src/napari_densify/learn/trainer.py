@@ -83,6 +83,7 @@ class Trainer:
         weight: Tensor,
         expected: Tensor | None = None,
         held: float = 0.0,
+        unseen: Tensor | None = None,
     ) -> None:
         """One step on a batch.
 
@@ -95,6 +96,10 @@ class Trainer:
             (Hinton et al. 2015, arXiv 1503.02531).
         held : float
             How strongly, compared with the annotation.
+        unseen : (n,) bool, optional
+            Which patches count in the losses that are compared: all of them if it is left out.
+            Where a prediction was corrected the guess has seen the answer, and would always seem
+            the better one.
         """
         target, weight = target.to(self.device), weight.to(self.device)
         for group in self.optimiser.param_groups:
@@ -104,22 +109,31 @@ class Trainer:
         values = values.contiguous(memory_format=torch.channels_last_3d)
         with half_precision(self.device, training=True):
             logits = self.net(values).float() + self._guess_in(values)
-        loss = entropy = weighted_cross_entropy(logits, target, weight)
+        loss = weighted_cross_entropy(logits, target, weight)
         if self.steps >= DICE_FROM:
             loss = loss + masked_dice(logits, target, weight)
         if expected is not None:
             loss = loss + held * torch.nn.functional.cross_entropy(logits, expected)
-            by_expected = weighted_cross_entropy(expected.clamp_min(1e-6).log(), target, weight)
-            self.expected_loss = _smoothed(self.expected_loss, by_expected)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0)
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
-        by_guess = weighted_cross_entropy(self._guess_in(values), target, weight)
-        self.loss = _smoothed(self.loss, entropy)
-        self.guess_loss = _smoothed(self.guess_loss, by_guess)
+        counts = weight if unseen is None else weight * unseen.to(weight)[:, None, None, None]
+        if counts.any():
+            self._compare(logits, self._guess_in(values), expected, target, counts)
         self.steps += 1
+
+    @torch.no_grad()
+    def _compare(
+        self, logits: Tensor, guess: Tensor, expected: Tensor | None, target: Tensor, weight: Tensor
+    ) -> None:
+        """Follow how well the network, the guess and what was expected fit the annotation."""
+        self.loss = _smoothed(self.loss, weighted_cross_entropy(logits, target, weight))
+        self.guess_loss = _smoothed(self.guess_loss, weighted_cross_entropy(guess, target, weight))
+        if expected is not None:
+            by_expected = weighted_cross_entropy(expected.clamp_min(1e-6).log(), target, weight)
+            self.expected_loss = _smoothed(self.expected_loss, by_expected)
 
     def logits(self, values: Tensor) -> Tensor:
         """(n, classes, z, y, x) logits by the averaged weights.
