@@ -48,15 +48,29 @@ class ClosedForm(Training):
         seen[:, FILTERS + POSITION :] = 0
         seen = seen.contiguous(memory_format=torch.channels_last_3d)
         known = dict(master.named_parameters()) | dict(master.named_buffers())
-        bare = deepcopy(net).train(master.training)
-        made = {k: v for k, v in fitted(known, net).items() if not k.startswith("head.")}
-        bare.head = nn.Identity()  # type: ignore[assignment]
-        features = functional_call(bare, made, (seen,))
+        features_of = _without_head(net)
+        names = features_of.state_dict().keys()
+        made = {name: value for name, value in fitted(known, net).items() if name in names}
+        features = functional_call(features_of, made, (seen,))
         features = torch.cat([features, torch.ones_like(features[:, :1])], dim=1)
         painted = values[:, GUESS.stop :]
-        solved = zip(features, painted, strict=True)
         penalty, sure = known["log_penalty"].exp(), known["log_sure"].exp()
-        return torch.stack([sure * _ridge(x, y, penalty) for x, y in solved])
+        solved = (_ridge(x, y, penalty) for x, y in zip(features, painted, strict=True))
+        return sure * torch.stack(list(solved))
+
+
+def _without_head(net: UNet3D) -> nn.Module:
+    """Its last features, normalised by each volume's own statistics.
+
+    With statistics of all volumes it diverged as soon as they stayed as they were.
+    """
+    bare = deepcopy(net)
+    bare.head = nn.Identity()  # type: ignore[assignment]
+    for block in bare.modules():
+        for name, layer in list(block.named_children()):
+            if isinstance(layer, nn.BatchNorm3d):
+                setattr(block, name, nn.InstanceNorm3d(layer.num_features, affine=True))
+    return bare
 
 
 def _ridge(features: Tensor, painted: Tensor, penalty: Tensor) -> Tensor:

@@ -36,8 +36,8 @@ class Inputs:
     def read(self, box: Box) -> Tensor:
         """(z, y, x, channels + classes) float16, to predict from.
 
-        Behind `channels` comes what is told of the annotation, see `Asked`: 1 where a
-        voxel is annotated as that class, else 0. Beyond the volume's end its last voxels repeat.
+        Behind `channels` comes the annotation: 1 where a voxel is annotated as that class, else 0.
+        Beyond the volume's end its last voxels repeat.
 
         Parameters
         ----------
@@ -54,7 +54,7 @@ class Inputs:
 
     def _annotated(self, inside: Box) -> NDArray[np.float16]:
         asked = self._supervision.read(inside)
-        return self._marks(asked.index, asked.told)
+        return self._marks(asked.index, asked.annotated)
 
     def at(
         self,

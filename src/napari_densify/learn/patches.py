@@ -93,7 +93,7 @@ class Patches:
         where = np.ravel_multi_index(zyx, shape)
         asked = self.supervision.at(where)
         counts = self._guess_at(where, asked.wrong) == fold
-        told = asked.told & ~counts
+        told = asked.annotated & ~counts
         for original, inside in zip(there, zyx, strict=True):
             counts &= original == inside
         return (
