@@ -34,7 +34,8 @@ def rounds(training: Training, task: Task, count: int) -> Iterator[dict[str, flo
     drawing = Drawing(np.random.default_rng(0), grey, task.robot.truth, task.volume.spacing)
     painted = task.annotation > 0
     for _ in range(count + 1):
-        drawing.paint(painted)
+        if painted.any():  # else all of it is right
+            drawing.paint(painted)
         drawn = drawing.episode()
         yield training.look([drawn])
         prediction = (training.shown(drawn)["mean"] + 1).numpy().astype(np.uint8)
