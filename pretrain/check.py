@@ -25,20 +25,21 @@ from bench.volumes import Task, tasks
 from napari_densify.learn.device import pick_device
 from pretrain.closed_form import ClosedForm
 from pretrain.episodes import Drawing
-from pretrain.train import CONFIG, Training
+from pretrain.train import CONFIG, Training, scored
 
 
 def rounds(training: Training, task: Task, count: int) -> Iterator[dict[str, float]]:
-    """What `Training.look` says of a volume, first and after each correction."""
-    grey = task.volume.data.reshape(-1, *task.volume.shape)[0]
-    drawing = Drawing(np.random.default_rng(0), grey, task.robot.truth, task.volume.spacing)
+    """Dice by the trees, the network and both, first and after each correction."""
+    volume, random = task.volume, np.random.default_rng(0)
+    drawing = Drawing(random, volume.channels[0], task.robot.truth, volume.spacing)
     painted = task.annotation > 0
     for _ in range(count + 1):
         if painted.any():  # else all of it is right
             drawing.paint(painted)
         drawn = drawing.episode()
-        yield training.look([drawn])
-        prediction = (training.shown(drawn)["mean"] + 1).numpy().astype(np.uint8)
+        shown = training.shown(drawn)
+        yield scored(drawn, shown)
+        prediction = (shown["mean"] + 1).numpy().astype(np.uint8)
         plane = task.robot.worst(np.where(drawn.free, prediction, task.robot.truth))
         painted = np.zeros_like(painted)
         plane.take(painted)[:] = plane.take(prediction != task.robot.truth)

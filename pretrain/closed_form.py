@@ -3,10 +3,10 @@
     python -m pretrain.closed_form --out RUN [--config pretrain/closed_form.toml]
 
 The network sees filters and position, but neither guess nor annotation. A ridge regression from its
-last features to the classes is solved on the annotated voxels of a patch, in closed form and so
+last features to the classes is solved on the annotated voxels of an episode, in closed form and so
 that gradients pass through it, and asked for the rest (Bertinetto et al. 2019, "Meta-learning with
 differentiable closed-form solvers", arXiv 1805.08136, section 3). What came of it is in
-docs/model-card.md.
+docs/method.md.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CONFIG = Path(__file__).with_name("closed_form.toml")
 
 
 class ClosedForm(Training):
-    """Trains features; the head is solved anew for every patch."""
+    """Trains features; the head is solved anew for every episode."""
 
     def begun(self) -> UNet3D:
         """A network, and what the solver has to learn: its penalty and how sure it is."""

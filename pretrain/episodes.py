@@ -1,8 +1,8 @@
 """Episodes: a volume, a few annotated slices, what the trees make of them, and the truth.
 
 All that the network gets here it gets in the plugin too, by the same code: filters, position, the
-logits of a forest that was fitted to the slices, and the slices themselves. What it is asked for is
-the rest of the volume.
+logits of a forest that was fitted to the slices and perhaps to corrections of its first guess, and
+that annotation itself. What it is asked for is the rest of the volume.
 """
 
 from __future__ import annotations

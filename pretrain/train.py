@@ -178,13 +178,7 @@ class Training:
 
     def look(self, held_out: Sequence[Episode]) -> dict[str, float]:
         """Mean Dice of the structures where nothing was annotated, see `shown`."""
-        scores = [
-            {
-                what: dice(labels, each.target, each.free)
-                for what, labels in self.shown(each).items()
-            }
-            for each in held_out
-        ]
+        scores = [scored(each, self.shown(each)) for each in held_out]
         return {what: round(float(np.mean([s[what] for s in scores])), 4) for what in scores[0]}
 
     @torch.no_grad()
@@ -226,6 +220,11 @@ class Training:
         self.averaged.load_state_dict(state["averaged"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.steps = state["steps"]
+
+
+def scored(drawn: Episode, shown: dict[str, Tensor]) -> dict[str, float]:
+    """Mean Dice of the structures where nothing was annotated, of each of the answers."""
+    return {what: dice(labels, drawn.target, drawn.free) for what, labels in shown.items()}
 
 
 def seen(drawn: Episode, cut: tuple[slice, ...], painted: bool = True) -> Tensor:
