@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_densify.cases.box import Box
+from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
@@ -17,6 +17,7 @@ from napari_densify.session.schedule import (
     EVERY,
     FRESH,
     GUESS_SHARE,
+    TILE,
     Guess,
     Learn,
     Predict,
@@ -60,6 +61,18 @@ def until_complete(schedule: Schedule) -> list[Predict]:
     raise AssertionError("never complete")
 
 
+def until_corrected(schedule: Schedule) -> list[Predict]:
+    """The blocks of the rest that are predicted until no guess stands alone any more."""
+    everything, tasks = set(tiles(schedule.shape, [TILE] * 3)), []
+    for _ in range(2000):
+        task = work(schedule)
+        if isinstance(task, Predict) and not task.viewed:
+            tasks.append(task)
+        if {task.box for task in tasks} == everything:
+            return tasks
+    raise AssertionError("never corrected")
+
+
 def test_who_has_learned_nothing_is_not_asked() -> None:
     schedule = Schedule(SHAPE)
     assert schedule.next() is None
@@ -87,6 +100,32 @@ def test_the_guess_of_everything_comes_before_training_the_viewed_slice_first() 
         seen[task.box.slices] = True
     assert seen.all()
     assert schedule.done == 1
+
+
+def test_of_many_blocks_the_guess_alone_comes_first_and_is_corrected_next() -> None:
+    schedule = training()
+    for _ in range(2):  # the second time, learning begins anew
+        first = until_complete(schedule)
+        assert all(task.guess_only != task.viewed for task in first)
+        second = until_corrected(schedule)
+        assert not any(task.guess_only for task in second)
+        rest = [task.box for task in first if not task.viewed]
+        assert sorted(task.box.start for task in second) == sorted(box.start for box in rest)
+        schedule.forget()
+
+
+def test_a_pause_does_not_leave_the_guess_alone() -> None:
+    schedule = training()
+    until_complete(schedule)
+    schedule.training = False
+    assert not any(task.guess_only for task in until_corrected(schedule))
+
+
+def test_one_block_or_what_was_learned_before_need_no_look_at_the_guess_alone() -> None:
+    small, resumed = training((64, 64, 64)), training()
+    resumed.resume(20.0)
+    for schedule in (small, resumed):
+        assert not any(task.guess_only for task in until_complete(schedule))
 
 
 def test_the_guess_follows_every_edit_but_not_all_the_time() -> None:
@@ -179,6 +218,7 @@ def test_the_viewed_slice_is_refreshed_now_and_then() -> None:
 def test_predicting_the_rest_leaves_most_of_the_time_to_training() -> None:
     schedule = training((256, 256, 256))
     until_complete(schedule)
+    until_corrected(schedule)
     spent = {Learn: 0.0, Predict: 0.0}
     for _ in range(600):
         task = schedule.next()

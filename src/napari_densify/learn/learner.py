@@ -20,6 +20,7 @@ from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import Forests, Stage
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.mixture import Mixture
+from napari_densify.learn.prediction import guess_probability
 from napari_densify.learn.replay import Replay
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import COMPACT, Level, fit_spacing
@@ -218,13 +219,15 @@ class Learner:
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)
 
-    def predict(self, box: Box) -> NDArray[np.float32]:
+    def predict(self, box: Box, *, guess_only: bool = False) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.
 
         Parameters
         ----------
         box : Box
             Inside the volume, any size.
+        guess_only : bool
+            Without any network's.
 
         Returns
         -------
@@ -233,7 +236,10 @@ class Learner:
         """
         grid = self.case.grid
         inner = grid.covering(box)
-        shown = self.mixture.probability(self.case, inner, self.replayed.alone())
+        if guess_only:
+            shown = guess_probability(self.case.inputs, inner)
+        else:
+            shown = self.mixture.probability(self.case, inner, self.replayed.alone())
         return grid.back(shown, inner, box).numpy()
 
     def forget(self, stop: int) -> None:

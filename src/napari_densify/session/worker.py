@@ -213,8 +213,10 @@ class Worker:
         from napari_densify.learn.uncertainty import uncertainty
 
         start = time.perf_counter()
-        probability = fold(self._learner.predict(task.box), self._learner.classes, self._folded)
-        labels = np.array(self._learner.classes, np.uint8)[probability.argmax(0)]
+        learner = self._learner
+        answer = learner.predict(task.box, guess_only=task.guess_only)
+        probability = fold(answer, learner.classes, self._folded)
+        labels = np.array(learner.classes, np.uint8)[probability.argmax(0)]
         doubt = uncertainty(probability)
         now = time.perf_counter()
         if np.isnan(self._first_prediction):
