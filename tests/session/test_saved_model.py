@@ -11,7 +11,7 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Model, Phase, Status
+from napari_densify.session.news import Model, Notice, Phase, Status
 from napari_densify.session.session import Session
 from tests.session.conftest import PLANES, Drive, block, complete, paint, resting
 
@@ -113,3 +113,28 @@ def test_a_model_is_shown_before_anything_is_painted_though_it_is_to_train(
     edit = copy.paint(np.arange(5), 3)
     assert edit is not None
     assert edit.round_after == 1
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("widths", [(16, 32), ()], ids=["its own", "an older one's"])
+def test_a_project_keeps_its_network_whatever_new_ones_have(
+    widths: tuple[int, ...],
+    phantom: Volume,
+    truth: NDArray[np.uint8],
+    tmp_path: Path,
+    drive: MakeDrive,
+) -> None:
+    path, about = tmp_path / "a.densify", describe(phantom, None)
+    folder = ProjectFolder(path, about, [])
+    session = Session(phantom, settings=Settings("cpu", widths=widths), project=folder)
+    paint(session, PLANES[0], truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps >= 1)
+    session.pause()
+    go(lambda: session.model is not None)
+    session.close()
+    again = Session(phantom, settings=Settings("cpu"), project=ProjectFolder(path, about))
+    assert again.orders.settings.widths == widths != Settings().widths
+    news = drive(again)(lambda: again.status.steps == session.status.steps)
+    assert not any(isinstance(item, Notice) for item in news)

@@ -44,7 +44,8 @@ class ModelCard(BaseModel):
     spacing : (3,) floats
         Voxel size along z, y, x that it works on; images of another are brought to it.
     widths : tuple of ints
-        Channels of the network below full resolution; () for the default.
+        Channels of the network below full resolution; () in older models, whose networks had
+        32, 64 and 96.
     normalisation : str
         How grey values are brought to it.
     origin : str

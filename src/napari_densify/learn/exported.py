@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.model import INPUT, OPSET, OUTPUT, ModelCard
 from napari_densify.cases.problem import Problem
 from napari_densify.learn.learner import Learner
-from napari_densify.learn.unet import COMPACT, compact
+from napari_densify.learn.unet import levels_of
 from napari_densify.learn.weights import unpack
 from napari_densify.learn.whole import Whole
 
@@ -33,7 +33,7 @@ def whole_of(model: bytes, card: ModelCard) -> Whole:
         card.spacing,
         [c.label for c in card.classes],
         device="cpu",
-        levels=compact(card.widths) if card.widths else COMPACT,
+        levels=levels_of(card.widths),
     )
     unpack(model, learner)
     return Whole(learner).eval()

@@ -14,6 +14,7 @@ from torch import Tensor
 from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import WIDTHS
 from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
@@ -23,7 +24,7 @@ from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.prediction import guess_probability
 from napari_densify.learn.replay import Replay
 from napari_densify.learn.trainer import Trainer, part
-from napari_densify.learn.unet import COMPACT, Level, fit_spacing
+from napari_densify.learn.unet import Level, compact, fit_spacing
 
 BORDER = 40
 """Slices before a block that its prediction looks at: halo, the network's grid and two cells of the
@@ -79,7 +80,7 @@ class Learner:
         device: str = "auto",
         strength: float = 1.0,
         seed: int = 0,
-        levels: Sequence[Level] = COMPACT,
+        levels: Sequence[Level] = compact(WIDTHS),
         wanted: Sequence[float] = (),
     ) -> None:
         self.device = pick_device(device)

@@ -54,9 +54,14 @@ def compact(widths: Sequence[int], finest: int = 16) -> tuple[Level, ...]:
 
 
 COMPACT = compact((32, 64, 96))
-"""The default on a CPU: no convolution at full resolution, where they are narrow and slow, and one
-on the way down and up at half of it; widths in multiples of 16, where they reach the matrix-product
-rate. docs/method.md has the steps and the Dice of others."""
+"""What is trained beforehand: no convolution at full resolution, where they are narrow and slow,
+and one on the way down and up at half of it; widths in multiples of 16, where they reach the
+matrix-product rate. docs/method.md has the steps and the Dice of others."""
+
+
+def levels_of(widths: Sequence[int]) -> tuple[Level, ...]:
+    """A project's network: `compact`, or for () what older projects and models have."""
+    return compact(widths) if widths else COMPACT
 
 
 def fit_spacing(levels: Sequence[Level], spacing: Sequence[float]) -> tuple[Level, ...]:

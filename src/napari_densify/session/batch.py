@@ -108,7 +108,7 @@ def segment(
         If the network is not one for this image, or what is painted in the project is damaged.
     """
     from napari_densify.learn.learner import Learner
-    from napari_densify.learn.unet import COMPACT, compact
+    from napari_densify.learn.unet import levels_of
     from napari_densify.learn.weights import unpack
 
     learner = Learner(
@@ -116,7 +116,7 @@ def segment(
         volume.spacing,
         [c.label for c in network.classes],
         device=device,
-        levels=compact(network.widths) if network.widths else COMPACT,
+        levels=levels_of(network.widths),
         wanted=network.spacing,
     )
     unpack(network.model, learner)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from napari_densify.cases.project import WIDTHS
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Message, News
 
@@ -22,7 +23,7 @@ class Settings:
         Strength of corrections, see `cases.weight`.
     seed : int
     widths : tuple of ints
-        Channels of the network's levels below full resolution; () for the default.
+        Channels of the network's levels below full resolution, see `learn.unet.levels_of`.
     spacing : tuple of floats
         Voxel size along z, y, x that the network works on; () for the image's.
     """
@@ -30,7 +31,7 @@ class Settings:
     device: str = "auto"
     strength: float = 1.0
     seed: int = 0
-    widths: tuple[int, ...] = ()
+    widths: tuple[int, ...] = WIDTHS
     spacing: tuple[float, ...] = ()
 
 

@@ -82,12 +82,14 @@ class Orders:
 
     def resume(self, learning: Learning, spacing: Triple, model: bytes | None) -> None:
         """Go on as a project says; a model that was given to start from comes before its own."""
-        self.model = self.model or model
+        widths = self.settings.widths
+        if self.model is None and (model or learning.widths):
+            self.model, widths = model, learning.widths
         self.live = learning.live
         self.settings = replace(
             self.settings,
             strength=learning.strength,
-            widths=learning.widths or self.settings.widths,
+            widths=widths,
             spacing=spacing,
         )
         painted = self._annotation.classes

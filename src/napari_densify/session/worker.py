@@ -108,7 +108,7 @@ class Worker:
         # the cores from the window and from one another: 20 times slower steps on busy cores.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         from napari_densify.learn.learner import Learner
-        from napari_densify.learn.unet import COMPACT, compact
+        from napari_densify.learn.unet import levels_of
 
         s = self._settings
         return Learner(
@@ -118,7 +118,7 @@ class Worker:
             device=s.device,
             strength=s.strength,
             seed=s.seed,
-            levels=compact(s.widths) if s.widths else COMPACT,
+            levels=levels_of(s.widths),
             wanted=s.spacing,
         )
 
