@@ -18,17 +18,22 @@ from tests.session.conftest import PLANES, Drive, block, complete, paint, restin
 MakeDrive = Callable[[Session], Drive]
 
 
+def learn(session: Session, truth: NDArray[np.uint8], go: Drive, steps: int = 1) -> None:
+    """From one slice, for at least so many steps, until a model is kept."""
+    paint(session, PLANES[0], truth)
+    session.train()
+    go(lambda: session.status.steps >= steps)
+    session.pause()
+    go(resting(session))
+    go(lambda: session.model is not None)
+
+
 def test_forgetting_forgets_the_saved_model_too(
     phantom: Volume, truth: NDArray[np.uint8], tiny: Settings, tmp_path: Path, drive: MakeDrive
 ) -> None:
     folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
     session = Session(phantom, settings=tiny, project=folder)
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps > 2)
-    session.pause()
-    go(lambda: session.model is not None)
+    learn(session, truth, drive(session))
     assert folder.learned.read_model() == session.model
     session.reset()
     assert folder.learned.read_model() is None
@@ -81,13 +86,7 @@ def test_a_reset_before_anything_is_painted_is_no_trouble(
 def test_it_goes_on_from_a_saved_model(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
 ) -> None:
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps >= 3)
-    session.pause()
-    go(resting(session))
-    go(lambda: session.model is not None)
+    learn(session, truth, drive(session), steps=3)
     copy = Session(phantom, settings=tiny, model=session.model)
     paint(copy, PLANES[0], truth)
     drive(copy)(lambda: copy.status.complete)
@@ -99,12 +98,7 @@ def test_it_goes_on_from_a_saved_model(
 def test_a_model_is_shown_before_anything_is_painted_though_it_is_to_train(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
 ) -> None:
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps >= 1)
-    session.pause()
-    go(lambda: session.model is not None)
+    learn(session, truth, drive(session))
     copy = Session(phantom, settings=tiny, model=session.model)
     copy.train()
     drive(copy)(complete(copy))
@@ -127,12 +121,7 @@ def test_a_project_keeps_its_network_whatever_new_ones_have(
     path, about = tmp_path / "a.densify", describe(phantom, None)
     folder = ProjectFolder(path, about, [])
     session = Session(phantom, settings=Settings("cpu", widths=widths), project=folder)
-    paint(session, PLANES[0], truth)
-    session.train()
-    go = drive(session)
-    go(lambda: session.status.steps >= 1)
-    session.pause()
-    go(lambda: session.model is not None)
+    learn(session, truth, drive(session))
     session.close()
     again = Session(phantom, settings=Settings("cpu"), project=ProjectFolder(path, about))
     assert again.orders.settings.widths == widths != Settings().widths
