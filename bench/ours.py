@@ -85,7 +85,7 @@ class _Watch:
 
     def _look(self, now: float, status: Status) -> None:
         prediction = self.session.prediction
-        self.steps = status.steps
+        self.steps = max(self.steps, status.steps)  # the last status of all knows of none
         # The work of this turn came too late for the times that passed meanwhile.
         passed = [t for t in self.times if t <= now]
         self.times = self.times[len(passed) :]

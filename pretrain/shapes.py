@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from scipy.spatial import cKDTree
 
 Labels = NDArray[np.uint8]
 Field = NDArray[np.float32]
@@ -128,14 +129,7 @@ def cells(random: Random, size: Size) -> Labels:
     number = np.ravel_multi_index(tuple(nearest), size)
     at = tuple(np.clip(p.round().astype(int), 0, n - 1) for p, n in zip(bent, size, strict=True))
     number = number[at]
-    walls = np.zeros(size, bool)
-    for axis in range(3):
-        edge = np.diff(number, axis=axis) != 0
-        low, high = [slice(None)] * 3, [slice(None)] * 3
-        low[axis], high[axis] = slice(0, -1), slice(1, None)
-        walls[tuple(low)] |= edge
-        walls[tuple(high)] |= edge
-    inside = ndimage.distance_transform_edt(~walls)
+    inside = _from_walls(number)
     way = random.choice(["membranes", "nuclei", "kinds"], p=[0.45, 0.35, 0.2])
     if way == "membranes":
         return (inside < random.uniform(1, 2.5)).astype(np.uint8)
@@ -143,6 +137,33 @@ def cells(random: Random, size: Size) -> Labels:
     gone = random.random(int(number.max()) + 1)[number] < random.uniform(0, 0.5)
     there = (inside > diameter * random.uniform(0.03, 0.15)) & ~gone
     return np.where(there, kinds if way == "kinds" else 1, 0).astype(np.uint8)
+
+
+def tissue(random: Random, size: Size) -> Labels:
+    """Thin walls between cells of every size, bent and stretched to threads, as of nerves."""
+    turn = np.linalg.qr(random.standard_normal((3, 3)))[0]
+    stretch = np.array([random.uniform(0.2, 1), random.uniform(0.5, 1), 1])
+    bent = places(random, size, random.uniform(2, 8), random.uniform(12, 30))
+    at = np.stack(bent, axis=-1).reshape(-1, 3) @ turn * stretch
+    count = max(4, int(np.prod(size) * stretch.prod() / random.uniform(9, 26) ** 3))
+    seeds = at[random.integers(0, len(at), count)]
+    nearest = cKDTree(seeds).query(at)[1].reshape(size)
+    grown = random.integers(0, count, count)  # some of them together make one body
+    body = np.where(random.random(count) < 0.3, grown, np.arange(count))[nearest]
+    return (_from_walls(body) < random.uniform(0.5, 1.8)).astype(np.uint8)
+
+
+def _from_walls(number: NDArray[np.integer]) -> NDArray[np.floating]:
+    """Distance to the nearest voxel that has a neighbour of another number."""
+    walls = np.zeros(number.shape, bool)
+    for axis in range(3):
+        edge = np.diff(number, axis=axis) != 0
+        low, high = [slice(None)] * 3, [slice(None)] * 3
+        low[axis], high[axis] = slice(0, -1), slice(1, None)
+        walls[tuple(low)] |= edge
+        walls[tuple(high)] |= edge
+    distance: NDArray[np.floating] = ndimage.distance_transform_edt(~walls)
+    return distance
 
 
 def regions(random: Random, size: Size) -> Labels:
@@ -162,6 +183,8 @@ KINDS: list[Callable[[Random, Size], Labels]] = [
     tubes,
     sheets,
     cells,
+    tissue,
+    tissue,
     regions,
 ]
-"""What is drawn from; organs come in more ways than the others."""
+"""What is drawn from; organs come in more ways than the others, tissue is hard."""

@@ -46,6 +46,7 @@ def boosted_trees(task: Task, options: Options, screen: Screen) -> dict[str, Any
 
 def _classify(trees: Any, task: Task, options: Options, screen: Screen) -> dict[str, Any]:
     """Filter, fit and predict once; the result then stays on the screen."""
+    from joblib import parallel_config
     from skimage.feature import multiscale_basic_features
 
     image = np.moveaxis(task.volume.channels.astype(np.float32), 0, -1)
@@ -56,10 +57,12 @@ def _classify(trees: Any, task: Task, options: Options, screen: Screen) -> dict[
         image, sigma_min=low, sigma_max=high, workers=options.threads, channel_axis=-1
     )
     filtered = screen.seconds
-    trees.fit(features[annotated], task.annotation[annotated])
-    fitted = screen.seconds
-    rows = features.reshape(-1, features.shape[-1])
-    chunks = [trees.predict(rows[i : i + CHUNK]) for i in range(0, len(rows), CHUNK)]
+    # A lane's process may have no children, so scikit-learn would predict in one thread otherwise.
+    with parallel_config("threading"):
+        trees.fit(features[annotated], task.annotation[annotated])
+        fitted = screen.seconds
+        rows = features.reshape(-1, features.shape[-1])
+        chunks = [trees.predict(rows[i : i + CHUNK]) for i in range(0, len(rows), CHUNK)]
     screen.show(np.concatenate(chunks).astype(np.uint8).reshape(annotated.shape))
     predicted = screen.seconds
     return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from bench.lane import Options, Screen
+from bench.peers.forests import random_forest
 from bench.trial import trial
 from bench.volumes import Task, names
 from napari_densify.cases.problem import Problem
@@ -60,6 +62,15 @@ def test_methods_take_turns_on_clocks_of_their_own(
     assert late.first >= 0.4
     assert late.dice(0.6) == 0
     assert "no room" in results["broken"].failure
+
+
+def test_the_forest_gets_all_threads(
+    phantom: Volume, truth: NDArray[np.uint8], capfd: pytest.CaptureFixture[str]
+) -> None:
+    task, options = Task("phantom", phantom, truth, slices=3), replace(OPTIONS, threads=2)
+    (result,) = trial(task, {"forest": random_forest}, options, surface=False)
+    assert not result.failure
+    assert "n_jobs=1" not in capfd.readouterr().err
 
 
 def test_groups_of_volumes_are_spelt_out() -> None:

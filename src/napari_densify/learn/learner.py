@@ -194,6 +194,7 @@ class Learner:
         yield from self.forests.fit(examples, self.replayed.share() if here else 0.0)
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
+        self.trainer.slices = sum(len(known.folds.planes) for known in examples)
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
         """Train for about `seconds`, at least one step.

@@ -1,0 +1,50 @@
+"""How quickly the network learns: at once after an edit, and ever less until it rests."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from napari_densify.cases.volume import Volume
+from napari_densify.learn.learner import Learner
+from napari_densify.learn.trainer import FEWEST, SETTLE, WARM_UP, Trainer
+from napari_densify.learn.unet import compact
+
+
+@pytest.fixture
+def trainer() -> Trainer:
+    """One that has learned nothing."""
+    torch.manual_seed(0)
+    return Trainer(6, 2, compact((16, 16)), torch.device("cpu"))
+
+
+def moved(trainer: Trainer) -> float:
+    """How far the weights go in a step that has much to learn."""
+    before = [p.detach().clone() for p in trainer.net.parameters()]
+    target = torch.ones(2, 16, 16, 16, dtype=torch.int64)
+    trainer.step(torch.randn(2, 8, 16, 16, 16), target, torch.ones(2, 16, 16, 16))
+    after = trainer.net.parameters()
+    return max(float((a.detach() - b).abs().max()) for a, b in zip(after, before, strict=True))
+
+
+@pytest.mark.parametrize("slices", [1, FEWEST, 3 * FEWEST])
+def test_it_comes_to_rest_after_so_many_steps_a_slice_and_an_edit_wakes_it(
+    trainer: Trainer, slices: int
+) -> None:
+    trainer.slices = slices
+    half = SETTLE * max(slices, FEWEST)
+    speed = {}
+    for steps in (WARM_UP, half, 5 * half):
+        trainer.steps = steps
+        speed[steps] = moved(trainer)
+    assert 0.3 < speed[half] / speed[WARM_UP] < 0.8
+    assert speed[5 * half] < 0.15 * speed[WARM_UP]
+    trainer.edited()
+    assert moved(trainer) > 0.4 * speed[WARM_UP]
+
+
+def test_slices_of_all_cases_count(learner: Learner, phantom: Volume) -> None:
+    assert learner.trainer.slices == 3
+    learner.replay(phantom.data[None], phantom.spacing, learner.annotation.everything())
+    learner.guess_anew()
+    assert learner.trainer.slices == 6
