@@ -243,6 +243,12 @@ class Schedule:
             current &= self._rest_at >= self.trained
         return float(current.mean())
 
+    @property
+    def _outdated(self) -> np.ndarray:
+        """Which blocks of the rest have not seen the last edit, or only the guess alone."""
+        outdated: np.ndarray = (self._rest_at <= self._edited) | self._guess_only
+        return outdated
+
     def _view_is_due(self, at: float) -> bool:
         if self._of_another:
             return at <= self._edited
@@ -258,7 +264,7 @@ class Schedule:
         """Whether it is time to learn again before more of the rest is predicted."""
         if (self._rest_at == -np.inf).any():
             return False  # with a guess that costs little, and there is nothing to see otherwise
-        if (self._rest_at <= self._edited).any() or self._guess_only.any():
+        if self._outdated.any():
             return self._spent_since_edit > BEHIND * (self.trained - self._edited)
         return self._spent_on_rest > SHARE * self.trained
 
@@ -309,8 +315,7 @@ class Schedule:
             age = np.where((self._rest_at < self.trained) | self._guess_only, 1.0, 0.0)
         else:
             age = np.minimum(self.trained - self._rest_at, 1e6)
-            outdated = (self._rest_at <= self._edited) | self._guess_only
-            age = np.where(outdated, age + AGE, np.where(age >= AGE, age, 0.0))
+            age = np.where(self._outdated, age + AGE, np.where(age >= AGE, age, 0.0))
             if self.trained - self._edited < FRESH:
                 age = np.where(self._rest_at == -np.inf, age, 0.0)
         urgency: np.ndarray = age * (0.1 + self._doubt) / (1 + self._away)
