@@ -132,10 +132,10 @@ def _visit(
     for news in session.run():
         session.take(news)
         status = session.status
-        if effort and status.phase == Phase.TRAINING:
+        if effort and status.phase in (Phase.TRAINING, Phase.LEARNED):
             learned = getattr(status, effort.counted)
             end = learned + effort.amount if end is None else end
-            if session.training and learned >= end:
+            if session.training and (learned >= end or status.phase == Phase.LEARNED):
                 session.pause()
         if not session.training and status.phase == Phase.PAUSED and status.complete:
             session.stop()

@@ -19,7 +19,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.learn import mixture, pretrained, sampler, trainer
 from napari_densify.session import schedule
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Status
+from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot, Stroke
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
@@ -135,7 +135,8 @@ class Rounds(Simulation):
     def follow(self, status: Status) -> Round | None:
         """As `Simulation`, but the steps decide if there are any."""
         result = super().follow(status)
-        if self._steps and self.session.training and status.steps >= self._until:
+        enough = status.steps >= self._until or status.phase == Phase.LEARNED
+        if self._steps and self.session.training and enough:
             self.session.pause()
         if result:
             each = dice(self.session.prediction, self.robot.truth, self._structures_scored)

@@ -7,7 +7,7 @@ import torch
 
 from napari_densify.cases.volume import Volume
 from napari_densify.learn.learner import Learner
-from napari_densify.learn.trainer import FEWEST, SETTLE, WARM_UP, Trainer
+from napari_densify.learn.trainer import FEWEST, RESTS, SETTLE, WARM_UP, Trainer
 from napari_densify.learn.unet import compact
 
 
@@ -41,6 +41,24 @@ def test_it_comes_to_rest_after_so_many_steps_a_slice_and_an_edit_wakes_it(
     assert speed[5 * half] < 0.15 * speed[WARM_UP]
     trainer.edited()
     assert moved(trainer) > 0.4 * speed[WARM_UP]
+
+
+@pytest.mark.parametrize("slices", [1, 3 * FEWEST])
+def test_it_has_learned_what_is_painted_until_there_is_more(trainer: Trainer, slices: int) -> None:
+    trainer.slices = slices
+    trainer.steps = RESTS * SETTLE * max(slices, FEWEST) - 1
+    assert not trainer.learned
+    moved(trainer)
+    assert trainer.learned
+    trainer.edited()
+    assert not trainer.learned
+
+
+def test_another_strength_is_something_to_learn(learner: Learner) -> None:
+    learner.trainer.steps = RESTS * SETTLE * FEWEST
+    assert learner.learned
+    learner.set_strength(0.5)
+    assert not learner.learned
 
 
 def test_slices_of_all_cases_count(learner: Learner, phantom: Volume) -> None:

@@ -11,6 +11,7 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.learn import trainer
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Block, News, Phase, Status
@@ -105,6 +106,48 @@ def test_it_waits_for_a_second_class_and_then_goes_on(session: Session, drive: M
     session.paint(np.arange(5000, 5100), 2)
     go(lambda: session.status.phase == Phase.TRAINING)
     go(complete(session))
+
+
+@pytest.mark.usefixtures("impatient")
+def test_it_rests_once_it_has_learned_what_is_painted_and_an_edit_wakes_it(
+    session: Session,
+    drive: MakeDrive,
+    truth: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trainer, "RESTS", 0.1)
+    for plane in PLANES:
+        paint(session, plane, truth)
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.phase == Phase.LEARNED and session.status.complete)
+    go(lambda: session.model is not None)
+    steps = session.status.steps
+    assert steps >= 0.1 * trainer.SETTLE * len(PLANES)
+    go.turns(10)
+    assert session.status.steps == steps
+    assert session.training
+    paint(session, Plane(0, 12), truth)
+    go(lambda: session.status.steps > steps)
+    go(lambda: session.status.phase == Phase.LEARNED and session.up_to_date)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_update_ends_when_there_is_no_more_to_learn(
+    session: Session,
+    drive: MakeDrive,
+    truth: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(trainer, "RESTS", 0.1)
+    session.set_live(False)
+    paint(session, PLANES[0], truth)
+    go = drive(session)
+    for _ in range(2):
+        session.train_once(1e6)
+        go(lambda: not session.training)
+        go(resting(session))
+    assert session.up_to_date
 
 
 @pytest.mark.usefixtures("impatient")

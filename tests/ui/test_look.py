@@ -81,6 +81,7 @@ def test_a_click_sends_the_hint_away_too(qtbot):
         (Phase.WAITING, [1], True, 0, "the structure (key 2)"),
         (Phase.TRAINING, [1, 2], True, 0.4, "40%"),
         (Phase.TRAINING, [1, 2], True, 1, "paint the right class over it"),
+        (Phase.LEARNED, [1, 2], True, 1, "has learned what is painted: 100%"),
         (Phase.PAUSED, [1, 2], True, 0.4, "the rest is still predicted"),
         (Phase.PAUSED, [1, 2], True, 1, "press Train"),
         (Phase.PAUSED, [1, 2], False, 1, "press Update once"),

@@ -111,7 +111,8 @@ def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> None:
                 completed=seconds - left,
                 description=f"{status.phase.value}, {status.steps} steps",
             )
-            if session.training and end is not None and not left:
+            enough = not left or status.phase == Phase.LEARNED
+            if session.training and end is not None and enough:
                 session.pause()
             if not session.training and status.phase == Phase.PAUSED and status.complete:
                 session.stop()

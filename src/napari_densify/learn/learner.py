@@ -121,6 +121,11 @@ class Learner:
         """Whether there are two classes to tell apart, in whichever cases."""
         return len(self.replayed.classes) >= 2
 
+    @property
+    def learned(self) -> bool:
+        """Whether the network has learned what is annotated, see `Trainer.learned`."""
+        return self.trainer.learned
+
     def apply(self, edit: Edit) -> None:
         """Learn from an edit from the next step on; the learning rate rises again."""
         self.case.apply(edit)
@@ -262,8 +267,9 @@ class Learner:
         return self.mixture.trust(self.replayed.alone())
 
     def set_strength(self, strength: float) -> None:
-        """Weigh corrections differently from the next step on."""
+        """Weigh corrections differently from the next step on; the learning rate rises again."""
         self.strength = strength
+        self.trainer.edited()
         self._weigh()
 
     def state(self) -> dict[str, Tensor]:

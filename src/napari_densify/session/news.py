@@ -18,12 +18,16 @@ from napari_densify.cases.volume import Volume
 
 
 class Phase(StrEnum):
-    """What the loop is doing, in words for the window."""
+    """What the loop is doing, in words for the window.
+
+    Learned: the network has learned what is annotated, and waits for the next edit.
+    """
 
     STARTING = "starting"
     WAITING = "waiting for a second class"
     TRAINING = "training"
     PREDICTING = "predicting"
+    LEARNED = "learned"
     PAUSED = "paused"
     STOPPED = "stopped"
 
@@ -134,7 +138,7 @@ class Status:
         Edits and resets taken into account so far.
     complete : bool
         Whether the whole volume was predicted by weights that saw the last edit (and, while
-        paused, by the newest weights).
+        with nothing to learn, by the newest weights).
     done : float
         Share of the volume that is up to date, 0 to 1.
     memory_mb : float

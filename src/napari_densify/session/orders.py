@@ -18,6 +18,7 @@ from napari_densify.session.news import (
     Load,
     Look,
     Message,
+    Phase,
     Replay,
     Reset,
     Status,
@@ -155,10 +156,15 @@ class Orders:
         self._rest_after = status
 
     def may_rest(self, now: Status) -> bool:
-        """Whether it has learned for as long as it was to; its steps come after the guess."""
+        """Whether it has learned for as long as it was to, or all there is to learn.
+
+        Its steps come after the guess.
+        """
         then = self._rest_after
         if then is None:
             return False
+        if now.phase == Phase.LEARNED and now.edits >= self.given:
+            return True
         return now.train_seconds >= then.train_seconds and now.steps > then.steps
 
     def stale(self, edits: int) -> bool:

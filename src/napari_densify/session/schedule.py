@@ -275,9 +275,13 @@ class Schedule:
         """
         return not self._learned and len(self._rest) > 1 and self._rest_at[index] == -np.inf
 
+    @property
+    def guess_is_new(self) -> bool:
+        """Whether the guess knows all edits, and its fit is at its end."""
+        return not (self._guess_is_old or self._fitting)
+
     def _guess_is_due(self) -> bool:
-        wanted = self._guess_is_old or self._fitting
-        return wanted and self._spent_on_guesses <= GUESS_SHARE * self.trained
+        return not self.guess_is_new and self._spent_on_guesses <= GUESS_SHARE * self.trained
 
     def _forget_guess(self) -> None:
         """There is no guess, or none that an annotation is behind."""

@@ -116,7 +116,8 @@ class Simulation:
             Once the round is over.
         """
         now = time.perf_counter()
-        if self._end is None and status.phase == Phase.TRAINING and self.session.training:
+        learning = status.phase in (Phase.TRAINING, Phase.LEARNED)
+        if self._end is None and learning and self.session.training:
             self._end = now + self.seconds
         if self._end is None:
             return None

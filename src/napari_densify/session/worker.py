@@ -81,7 +81,8 @@ class Worker:
             self._asked_for_model = False
             return [*news, *self._save(), self._status(None)]
         # Before there are two classes to tell apart a loaded model is shown all the same.
-        self._schedule.training = self._wanted and self._learner.ready
+        able = self._wanted and self._learner.ready
+        self._schedule.training = able and not self._learned
         task = self._schedule.next()
         if isinstance(task, Learn):
             news += self._learn(task)
@@ -224,6 +225,11 @@ class Worker:
         self._schedule.predicted(task, now - start, float(doubt.mean()) / 255)
         return Block(task.box, labels, doubt, task.viewed)
 
+    @property
+    def _learned(self) -> bool:
+        """Whether the guess knows all that is annotated, and the network has learned it."""
+        return self._learner.learned and self._schedule.guess_is_new
+
     def _status(self, task: Learn | Guess | Predict | None) -> Status:
         import torch
 
@@ -231,8 +237,10 @@ class Worker:
             phase = Phase.PREDICTING
         elif not self._wanted:
             phase = Phase.PAUSED
+        elif not self._learner.ready:
+            phase = Phase.WAITING
         else:
-            phase = Phase.TRAINING if self._learner.ready else Phase.WAITING
+            phase = Phase.LEARNED if self._learned else Phase.TRAINING
         done = self._schedule.done
         return Status(
             phase=phase,

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
 
 CURVE = "#56B4E9"
+RESTING = (Phase.PAUSED, Phase.LEARNED, Phase.WAITING, Phase.STOPPED)
+"""What it does not leave by itself."""
 POINTS = 2000
 """Points of the curve that are kept."""
 
@@ -158,7 +160,7 @@ class ProgressPanel(QWidget):
             # Without a share, which the dock tells: napari draws the whole window at once for each.
             self._activity = progress(total=0, desc="Densify: predicting the volume")
             self._busy_with = Phase.PREDICTING
-        elif status.phase in (Phase.PAUSED, Phase.WAITING, Phase.STOPPED) or status.done == 1:
+        elif status.phase in RESTING or status.done == 1:
             self._end_activity()
 
     def _end_activity(self) -> None:
@@ -198,6 +200,9 @@ def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
         return f"At rest: {up_to_date}; {go_on}."
     if status.phase == Phase.PAUSED:
         return f"At rest: {up_to_date}; the rest is still predicted."
+    if status.phase == Phase.LEARNED:
+        known = f"It has learned what is painted: {up_to_date}"
+        return f"{known}. Where it is wrong, paint the right class over it."
     if status.done == 1:
         return f"Learning: {up_to_date}. Where it is wrong, paint the right class over it."
     return f"Learning: {up_to_date}."
