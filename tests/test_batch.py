@@ -20,6 +20,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.cli import app
 from napari_densify.cli.images import find_images, targets_for
+from napari_densify.learn import trainer
 from napari_densify.session.batch import Network, segment
 from napari_densify.session.provenance import NETWORK, PAINTED
 
@@ -61,6 +62,17 @@ def densify(capsys: pytest.CaptureFixture[str]) -> Run:
 def table(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def test_training_ends_once_it_has_learned_what_is_painted(
+    project: Path, tmp_path: Path, densify: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "RESTS", 0.05)
+    image, painted = project.parent / "ct.nii.gz", project.parent / "painted.nii.gz"
+    out = tmp_path / "other.densify"
+    status, _, err = densify("train", image, painted, "--out", out, "--seconds", 1_000_000)
+    assert status == 0, err
+    assert out.is_dir()
 
 
 def test_fifty_images_three_of_them_broken(

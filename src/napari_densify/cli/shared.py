@@ -18,7 +18,7 @@ ProjectPath = Annotated[Path, typer.Argument(help="Project folder, NAME.densify.
 Image = Annotated[
     Path, typer.Argument(help="NIfTI, NRRD, MHA, DICOM, TIFF, OME-Zarr or npy volume.")
 ]
-Seconds = Annotated[float, typer.Option(min=0.1, help="How long to train.")]
+Seconds = Annotated[float, typer.Option(min=0.1, help="How long to train at most.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")]
 Seed = Annotated[int, typer.Option(help="Same seed, same slices and starting weights.")]
 
