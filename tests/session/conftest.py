@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.learn import trainer
 from napari_densify.session import schedule
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Block, News, Phase
@@ -25,6 +26,12 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Predict after hardly any training: what is predicted does not matter."""
     for name in ("FRESH", "SLICE"):
         monkeypatch.setattr(schedule, name, 0.05)
+
+
+@pytest.fixture
+def soon_learned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There is nothing more to learn after a few steps."""
+    monkeypatch.setattr(trainer, "RESTS", 0.1)
 
 
 @pytest.fixture

@@ -108,14 +108,10 @@ def test_it_waits_for_a_second_class_and_then_goes_on(session: Session, drive: M
     go(complete(session))
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "soon_learned")
 def test_it_rests_once_it_has_learned_what_is_painted_and_an_edit_wakes_it(
-    session: Session,
-    drive: MakeDrive,
-    truth: NDArray[np.uint8],
-    monkeypatch: pytest.MonkeyPatch,
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
 ) -> None:
-    monkeypatch.setattr(trainer, "RESTS", 0.1)
     for plane in PLANES:
         paint(session, plane, truth)
     session.train()
@@ -123,7 +119,7 @@ def test_it_rests_once_it_has_learned_what_is_painted_and_an_edit_wakes_it(
     go(lambda: session.status.phase == Phase.LEARNED and session.status.complete)
     go(lambda: session.model is not None)
     steps = session.status.steps
-    assert steps >= 0.1 * trainer.SETTLE * len(PLANES)
+    assert steps >= trainer.RESTS * trainer.SETTLE * len(PLANES)
     go.turns(10)
     assert session.status.steps == steps
     assert session.training
@@ -132,14 +128,10 @@ def test_it_rests_once_it_has_learned_what_is_painted_and_an_edit_wakes_it(
     go(lambda: session.status.phase == Phase.LEARNED and session.up_to_date)
 
 
-@pytest.mark.usefixtures("impatient")
+@pytest.mark.usefixtures("impatient", "soon_learned")
 def test_an_update_ends_when_there_is_no_more_to_learn(
-    session: Session,
-    drive: MakeDrive,
-    truth: NDArray[np.uint8],
-    monkeypatch: pytest.MonkeyPatch,
+    session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
 ) -> None:
-    monkeypatch.setattr(trainer, "RESTS", 0.1)
     session.set_live(False)
     paint(session, PLANES[0], truth)
     go = drive(session)

@@ -27,7 +27,7 @@ less to learn before they are known by heart. Dice of four hippocampi of three s
 .821 .812 .810 with 150 and not squared. See docs/method.md."""
 RESTS = 10
 """So many times as many steps, and no more are taken until the next edit. The rate is a hundredth
-then, and all further steps together would go as far as a twentieth of those taken since the edit.
+then, and all further steps together would go as far as a fifteenth of those taken since the edit.
 600 steps with three slices; nothing was gained after 480, see above."""
 AVERAGE, OVER = 0.99, 3
 """Decay of the averaged weights once there are many steps; before, the last third of them counts.

@@ -138,7 +138,7 @@ class Status:
         Edits and resets taken into account so far.
     complete : bool
         Whether the whole volume was predicted by weights that saw the last edit (and, while
-        with nothing to learn, by the newest weights).
+        paused or with nothing left to learn, by the newest weights).
     done : float
         Share of the volume that is up to date, 0 to 1.
     memory_mb : float

@@ -200,9 +200,8 @@ def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
         return f"At rest: {up_to_date}; {go_on}."
     if status.phase == Phase.PAUSED:
         return f"At rest: {up_to_date}; the rest is still predicted."
-    if status.phase == Phase.LEARNED:
-        known = f"It has learned what is painted: {up_to_date}"
-        return f"{known}. Where it is wrong, paint the right class over it."
+    learned = status.phase == Phase.LEARNED
+    says = f"{'It has learned what is painted' if learned else 'Learning'}: {up_to_date}."
     if status.done == 1:
-        return f"Learning: {up_to_date}. Where it is wrong, paint the right class over it."
-    return f"Learning: {up_to_date}."
+        return f"{says} Where it is wrong, paint the right class over it."
+    return says
