@@ -200,10 +200,10 @@ def test_any_number_type_can_be_learned_from(dtype: type) -> None:
 
 def test_it_trains_on_two_patches_at_least(learner: Learner) -> None:
     learner.guess_anew()
-    values, target, weight, _ = learner.case.patches.draw(BATCH)
-    assert values.shape[0] == BATCH >= 2
-    assert target.shape == weight.shape
-    assert (weight > 0).flatten(1).any(1).all()
+    batch = learner.case.patches.draw(BATCH)
+    assert batch.values.shape[0] == BATCH >= 2
+    assert batch.target.shape == batch.weight.shape == batch.where.shape
+    assert (batch.weight > 0).flatten(1).any(1).all()
 
 
 def test_strength_reaches_the_weights_that_are_trained_with(
@@ -217,7 +217,7 @@ def test_strength_reaches_the_weights_that_are_trained_with(
     def ratio() -> float:
         whole = torch.from_numpy(np.indices(truth.shape))
         read = [learner.case.patches.read((0, 0, 0), whole, fold) for fold in range(FOLDS + 1)]
-        weight = sum(weight for *_, weight in read).view(truth.shape).numpy()
+        weight = sum(weight for *_, weight, _ in read).view(truth.shape).numpy()
         same = learner.annotation.labels == 2
         return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
 
@@ -293,7 +293,7 @@ def test_corrections_are_learned_with_the_guess_that_knows_them(
     learner.guess_anew()
     whole = torch.from_numpy(np.indices(truth.shape))
     for number in range(FOLDS + 1):
-        *_, weight = learner.case.patches.read((0, 0, 0), whole, number)
+        *_, weight, _ = learner.case.patches.read((0, 0, 0), whole, number)
         counts = np.flatnonzero(weight.numpy())
         if number == FOLDS:
             np.testing.assert_array_equal(counts, wrong)

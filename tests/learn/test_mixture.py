@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -14,6 +16,7 @@ from napari_densify.learn.folds import FOLDS
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.mixture import HELD
+from napari_densify.learn.patches import Batch
 from napari_densify.learn.pretrained import REFINED
 from napari_densify.learn.trainer import Trainer
 from napari_densify.learn.unet import compact
@@ -34,7 +37,7 @@ def test_nobody_is_told_what_is_asked(learner: Learner, truth: NDArray[np.uint8]
     painted = learner.annotation.labels.ravel()
     folds = learner.case.guess.folds.at(np.arange(truth.size))
     for fold in range(FOLDS + 1):
-        values, _, weight = learner.case.patches.read((0, 0, 0), whole, fold)
+        values, _, weight, _ = learner.case.patches.read((0, 0, 0), whole, fold)
         marks = values[:, learner.case.inputs.channels :].numpy()
         told, asked = marks.any(axis=1), weight.numpy() > 0
         assert not (told & asked).any()
@@ -62,15 +65,27 @@ def test_corrections_are_told_like_slices(learner: Learner) -> None:
 
 
 def test_what_is_expected_is_the_guess_made_better_by_class_balance(learner: Learner) -> None:
-    values, *_ = learner.case.patches.draw(2)
-    expected = learner.mixture.expected(learner.case, values)
-    assert expected is not None
-    torch.testing.assert_close(expected.sum(dim=1), torch.ones_like(expected[:, 0]))
+    batch = learner.case.patches.draw(2)
     count = len(learner.classes)
     balance = torch.from_numpy(learner.case.supervision.balance)[:, None, None, None]
-    guess = values[:, -2 * count : -count].softmax(1) * balance
-    refined = (expected / (guess / guess.sum(1, keepdim=True))).log()
-    assert refined.std() > 0.05
+    guess = batch.values[:, -2 * count : -count].softmax(1) * balance
+    for expected in (
+        learner.mixture.expected(learner.case, batch.where),
+        learner.mixture.unseen(learner.case, batch.values),
+    ):
+        assert expected is not None
+        torch.testing.assert_close(expected.sum(dim=1), torch.ones_like(expected[:, 0]))
+        refined = (expected / (guess / guess.sum(1, keepdim=True))).log()
+        assert refined.std() > 0.05
+
+
+def test_what_is_expected_knows_all_that_is_painted(learner: Learner) -> None:
+    """And what it is judged by only what the guess has seen."""
+    where = np.flatnonzero(learner.annotation.labels).reshape(1, 1, 1, -1)
+    truth = torch.from_numpy(learner.annotation.labels.ravel()[where]).long() - 1
+    expected = learner.mixture.expected(learner.case, where)
+    assert expected is not None
+    assert (expected.argmax(1) == truth).float().mean() > 0.98
 
 
 @pytest.mark.parametrize("held", [0.0, 0.3])
@@ -85,8 +100,10 @@ def test_the_network_is_held_to_what_is_expected_where_nothing_is_annotated(held
     weight = torch.zeros(2, 16, 16, 16)
     weight[:, 8, :, left] = 1  # and nothing on the right
     expected = torch.stack([left, ~left]).float()[None, :, None, None, :].expand(2, 2, 16, 16, 16)
+    where = np.zeros(target.shape, np.int64)
+    batch = Batch(values, target, weight, torch.tensor([True, True]), where)
     for _ in range(60):
-        trainer.step(values, target, weight, expected, held)
+        trainer.step(batch, expected, held, expected)
     with torch.no_grad():
         answer = trainer.logits(values).argmax(1)
     assert not answer[..., left].any()
@@ -100,16 +117,16 @@ def test_what_the_guess_has_seen_does_not_count_for_it(learner: Learner) -> None
     assert edit is not None
     learner.apply(edit)
     learner.guess_anew()
-    values, target, weight, unseen = learner.case.patches.draw(2)  # around the newest edit
-    assert not unseen.any()
-    learner.trainer.step(values, target, weight, unseen=unseen)
+    batch = learner.case.patches.draw(2)  # around the newest edit
+    assert not batch.unseen.any()
+    learner.trainer.step(batch)
     assert np.isnan([learner.trainer.loss, learner.trainer.guess_loss]).all()
-    while not unseen.any() or unseen.all():
-        values, target, weight, unseen = learner.case.patches.draw(2)
-    learner.trainer.step(values, target, weight, unseen=unseen)
+    while not batch.unseen.any() or batch.unseen.all():
+        batch = learner.case.patches.draw(2)
+    learner.trainer.step(batch)
     both = learner.trainer.guess_loss
     learner.trainer.guess_loss = float("nan")
-    learner.trainer.step(values[unseen], target[unseen], weight[unseen])
+    learner.trainer.step(replace(batch, weight=batch.weight * batch.unseen[:, None, None, None]))
     assert learner.trainer.guess_loss == pytest.approx(both, rel=1e-3)
 
 

@@ -150,7 +150,7 @@ def test_corrections_of_another_case_weigh_no_more_but_are_learned_with_the_gues
         case.supervision.balance[0],
     )
     whole = torch.from_numpy(np.indices(truth.shape))
-    *_, weight = case.patches.read((0, 0, 0), whole, SHOWN)
+    *_, weight, _ = case.patches.read((0, 0, 0), whole, SHOWN)
     np.testing.assert_array_equal(np.flatnonzero(weight.numpy()), corrected)
 
 

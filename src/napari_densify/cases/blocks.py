@@ -45,8 +45,8 @@ class Blocks:
         """(n,) values at flat voxel indices (C order), a copy."""
         block, inside = self._split(where)
         values = np.empty(where.shape, self.dtype)
-        for page, here, row in self._by_page(self._row.reshape(-1)[block]):
-            values[here] = page[row, inside[here]]
+        for page, here, row in self._by_page(self._row.reshape(-1).take(block)):
+            values[here] = page.reshape(-1).take(row * SIDE**3 + inside[here])
         return values
 
     def put(self, where: NDArray[np.int64], values: NDArray[np.generic] | int) -> None:
@@ -123,8 +123,11 @@ class Blocks:
 
     def _by_page(
         self, rows: NDArray[np.int32]
-    ) -> Iterator[tuple[NDArray[np.generic], NDArray[np.intp], NDArray[np.int32]]]:
+    ) -> Iterator[tuple[NDArray[np.generic], NDArray[np.intp] | slice, NDArray[np.int32]]]:
         """The pages that hold these rows; for each, which of the rows, and where in the page."""
+        if rows.max(initial=0) < PAGE:  # mostly, and quicker
+            yield self._pages[0], slice(None), rows
+            return
         number, row = divmod(rows, PAGE)
         for page in np.unique(number):
             here = np.flatnonzero(number == page)

@@ -16,6 +16,7 @@ from napari_densify.learn.forests import Forests
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.inputs import Inputs
 from napari_densify.learn.patches import Patches
+from napari_densify.learn.refined_map import RefinedMap
 from napari_densify.learn.sampler import Sampler
 from napari_densify.learn.supervision import Supervision
 
@@ -54,6 +55,7 @@ class Case:
     ) -> None:
         """Take part in learning: with these forests and a network of that stride."""
         self.guess = FirstGuess(self.bank, forests)
+        self.refined = RefinedMap(self.guess)
         self.supervision = Supervision(self.annotation, classes)
         self.inputs = Inputs(self.bank, self.guess, self.supervision)
         rng, random = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
@@ -71,3 +73,5 @@ class Case:
             self.annotation.apply(follows)
             edit = follows
         self.sampler.notice(edit)
+        if edit.where.size:
+            self.refined.painted(edit.box(self.annotation.shape))

@@ -125,11 +125,12 @@ class FeatureBank:
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.float16]:
         """(n, channels) responses of voxels at flat indices (C order), a copy."""
-        asked = np.zeros(self._known.shape, bool)
-        asked[tuple(along // TILE for along in np.unravel_index(where, self.shape))] = True
-        for each in np.argwhere(asked & ~self._known):
-            self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
-        return self._values.reshape(-1, self.channels)[where]
+        if not self._known.all():
+            asked = np.zeros(self._known.shape, bool)
+            asked[tuple(along // TILE for along in np.unravel_index(where, self.shape))] = True
+            for each in np.argwhere(asked & ~self._known):
+                self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
+        return self._values.reshape(-1, self.channels).take(where, axis=0)
 
     def forget(self, stop: int) -> None:
         """Give back the memory of slices before `stop`; asked for again, they are computed anew."""

@@ -66,7 +66,7 @@ class ForestMap:
         asked = np.zeros(self._known.shape, bool)
         asked[tuple(along // CELL for along in np.unravel_index(where, self.bank.shape))] = True
         self._fill(asked)
-        return self._logits.reshape(-1, self._classes)[where]
+        return self._logits.reshape(-1, self._classes).take(where, axis=0)
 
     def forget(self, stop: int) -> None:
         """Give back the memory of slices before `stop`; asked for again, they are computed anew."""

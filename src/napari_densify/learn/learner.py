@@ -218,10 +218,10 @@ class Learner:
         before = self.seconds
         while True:
             case = self.replayed.next()
-            values, target, weight, unseen = case.patches.draw(BATCH)
-            expected = self.mixture.expected(case, values)
-            held = self.mixture.held(case)
-            self.trainer.step(values, target, weight, expected, held, unseen)
+            batch = case.patches.draw(BATCH)
+            expected = self.mixture.expected(case, batch.where)
+            held, unseen = self.mixture.held(case), self.mixture.unseen(case, batch.values)
+            self.trainer.step(batch, expected, held, unseen)
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)
@@ -260,6 +260,7 @@ class Learner:
         inner = int(stop / self.case.grid.ratio[0]) - BORDER
         self.case.bank.forget(inner)
         self.case.guess.forget(inner)
+        self.case.refined.forget(inner)
 
     @property
     def trust(self) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,31 @@ from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.inputs import Inputs
 from napari_densify.learn.sampler import Sampler
 from napari_densify.learn.supervision import Supervision
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What a step learns from: n patches of one shape.
+
+    Attributes
+    ----------
+    values : (n, channels + classes, z, y, x) float32
+        As `Inputs.read` gives them; of the annotation is told what the guess has seen.
+    target : (n, z, y, x) int64
+        Class indices.
+    weight : (n, z, y, x) float32
+        w; 0 where another guess than the one in `values` is to be learned from.
+    unseen : (n,) bool
+        Whether the guess in `values` has not seen what is asked of that patch.
+    where : (n, z, y, x) int64
+        Flat indices of the voxels that it was made of.
+    """
+
+    values: Tensor
+    target: Tensor
+    weight: Tensor
+    unseen: Tensor
+    where: NDArray[np.int64]
 
 
 class Patches:
@@ -40,20 +66,8 @@ class Patches:
         self.sampler, self.inputs, self.supervision = sampler, inputs, supervision
         self.spacing, self._random = spacing, random
 
-    def draw(self, count: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """A batch of `count` patches of one shape.
-
-        Returns
-        -------
-        values : (n, channels + classes, z, y, x) float32
-            As `Inputs.read` gives them; of the annotation is told what the guess has seen.
-        target : (n, z, y, x) int64
-            Class indices.
-        weight : (n, z, y, x) float32
-            w; 0 where another guess than the one in `values` is to be learned from.
-        unseen : (n,) bool
-            Whether the guess in `values` has not seen what is asked of that patch.
-        """
+    def draw(self, count: int) -> Batch:
+        """A batch of `count` patches."""
         patches = self.sampler.draw(count)
         size = patches[0].box.shape
         voxels = np.array([patch.voxel for patch in patches])
@@ -65,16 +79,20 @@ class Patches:
             self.read(patch.box.start, each, int(fold))
             for patch, each, fold in zip(patches, moved.round().long(), folds, strict=True)
         ]
-        values, target, weight = map(torch.stack, zip(*drawn, strict=True))
-        values = values.float().view(count, *size, -1).movedim(-1, 1)
-        values = augment.recolour(values, self.inputs.bank.filters, self._random)
-        unseen = torch.from_numpy(folds != SHOWN)
-        return values, target.view(count, *size), weight.view(count, *size), unseen
+        values, target, weight, where = zip(*drawn, strict=True)
+        seen = torch.stack(values).view(count, *size, -1).movedim(-1, 1)
+        return Batch(
+            augment.recolour(seen, self.inputs.bank.filters, self._random),
+            torch.stack(target).view(count, *size),
+            torch.stack(weight).view(count, *size),
+            torch.from_numpy(folds != SHOWN),
+            np.stack(where).reshape(count, *size),
+        )
 
     def read(
         self, corner: Sequence[int], moved: Tensor, fold: int
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """(n, channels + classes) float16 values, (n,) class indices, (n,) weights of a patch.
+    ) -> tuple[Tensor, Tensor, Tensor, NDArray[np.int64]]:
+        """What `Batch` holds of the n voxels of one patch: values, target, weight, where.
 
         Each voxel is the one nearest to where it comes from, so that values and label are of one
         place, whatever the warp. Beyond the volume its last voxels repeat, with w = 0.
@@ -100,6 +118,7 @@ class Patches:
             self.inputs.at(where, fold, asked.index, told),
             torch.from_numpy(asked.index),
             torch.from_numpy(asked.weight * counts),
+            where,
         )
 
     def _guess_at(

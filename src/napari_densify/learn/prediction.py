@@ -23,6 +23,8 @@ slices .876, .871 and .880; nuclei .888 each time; fib25 .762, .760 and .759; br
 .971. See docs/method.md."""
 
 Size = Sequence[int]
+Network = Callable[[Tensor], Tensor]
+"""From (n, channels + classes, z, y, x), see `Inputs.read`, to (n, classes, z, y, x) logits."""
 
 
 def guess_probability(inputs: Inputs, box: Box) -> Tensor:
@@ -32,24 +34,19 @@ def guess_probability(inputs: Inputs, box: Box) -> Tensor:
 
 
 @torch.no_grad()
-def network_probabilities(
-    networks: Sequence[Callable[[Tensor], Tensor]],
-    inputs: Inputs,
-    box: Box,
-    stride: Size,
-    spacing: Sequence[float],
-) -> list[Tensor]:
-    """(classes, z, y, x) probabilities of each network, evened out, from one reading.
+def network_probability(
+    network: Network, inputs: Inputs, box: Box, stride: Size, spacing: Sequence[float]
+) -> Tensor:
+    """(classes, z, y, x) probabilities of a network, evened out.
 
     Parameters
     ----------
-    networks : sequence of callables
-        From (n, channels + classes, z, y, x), see `Inputs.read`, to (n, classes, z, y, x) logits.
+    network : callable
     inputs : Inputs
     box : Box
         Inside the volume, any size.
     stride : (3,) ints
-        Of the networks.
+        Of the network.
     spacing : (3,) floats
         Distance between voxels along z, y, x.
     """
@@ -59,18 +56,14 @@ def network_probabilities(
     size = _size(parts, starts, inputs.shape, stride)
     values = torch.stack([inputs.read(Box(a, _end(a, size))) for a in starts])
     # Channels stay last in memory: to bring them to the front and back takes as long as a network.
-    values = values.to(device).to(precision(device)).movedim(-1, 1)
-    answers = []
-    for logits_of in networks:
-        logits = logits_of(values)
-        out = torch.empty(logits.shape[1], *box.shape)
-        for part, start, each in zip(parts, starts, logits, strict=True):
-            near = part.grow((1, 1, 1), inputs.shape)
-            seen = each[:, *near.shift(start).slices].float().softmax(0)
-            even = smoothed(seen, spacing)[:, *part.shift(near.start).slices]
-            out[:, *part.shift(box.start).slices] = even.cpu()
-        answers.append(out)
-    return answers
+    logits = network(values.to(device).to(precision(device)).movedim(-1, 1))
+    out = torch.empty(logits.shape[1], *box.shape)
+    for part, start, each in zip(parts, starts, logits, strict=True):
+        near = part.grow((1, 1, 1), inputs.shape)
+        seen = each[:, *near.shift(start).slices].float().softmax(0)
+        even = smoothed(seen, spacing)[:, *part.shift(near.start).slices]
+        out[:, *part.shift(box.start).slices] = even.cpu()
+    return out
 
 
 def smoothed(probability: Tensor, spacing: Sequence[float]) -> Tensor:

@@ -1,0 +1,110 @@
+"""What the guess of every voxel was made better to, kept where it was asked for.
+
+What was learned beforehand answers the same until something is painted or the guess is fitted
+again, while training asks for it at each step, and what is shown each time that a block is
+predicted.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_densify.cases.box import Box
+from napari_densify.learn.first_guess import FirstGuess
+from napari_densify.learn.forests import SHOWN
+from napari_densify.learn.pages import Pages
+from napari_densify.learn.pretrained import Refiner
+
+CELL = 8
+"""Side of the cells that are known or not; a viewed slice is thin."""
+NEAR = 8
+"""Voxels around an edit where nothing that was answered before holds any more."""
+
+
+class RefinedMap:
+    """Probabilities of one refiner, where they were written.
+
+    A cell is *current* until something is painted anywhere or the guess is fitted again, and
+    *known*, if perhaps of an older guess, until something is painted near it.
+
+    Parameters
+    ----------
+    guess : FirstGuess
+        That is made better.
+    """
+
+    def __init__(self, guess: FirstGuess) -> None:
+        self._guess = guess
+        self._refiner: Refiner | None = None
+        self._forest: object = None
+
+    def follow(self, refiner: Refiner) -> None:
+        """Forget what another refiner said; what it said of an older guess is not current."""
+        shape = self._guess.bank.shape
+        if refiner is not self._refiner:
+            self._refiner = refiner
+            # Only touched pages of this become memory.
+            self._pages = Pages((*shape, refiner.classes), np.float16)
+            self._known, self._current = np.zeros((2, *(-(-n // CELL) for n in shape)), bool)
+        if self._guess.forests[SHOWN] is not self._forest:
+            self._forest = self._guess.forests[SHOWN]
+            self._current[:] = False
+
+    def painted(self, box: Box) -> None:
+        """Something was painted in a box."""
+        if self._refiner is not None:
+            self._current[:] = False
+            self._known[_touched(box.grow([NEAR] * 3, self._guess.bank.shape))] = False
+
+    def forget(self, stop: int) -> None:
+        """Give back the memory of slices before `stop`."""
+        if self._refiner is not None:
+            rows = max(stop, 0) // CELL
+            self._known[:rows] = self._current[:rows] = False
+            self._pages.give_back(rows * CELL)
+
+    def current(self, box: Box) -> bool:
+        """Whether all of a box is what the refiner would say now."""
+        return bool(self._current[_touched(box)].all())
+
+    def read(self, box: Box) -> Tensor:
+        """(classes, z, y, x) probabilities of a box."""
+        return torch.from_numpy(self._pages.array[box.slices].astype(np.float32)).movedim(-1, 0)
+
+    def write(self, box: Box, probability: Tensor) -> None:
+        """Keep the (classes, z, y, x) answer to what a box is now."""
+        self._pages.array[box.slices] = probability.movedim(0, -1).half().numpy()
+        whole = []
+        for start, stop, length in zip(box.start, box.stop, self._guess.bank.shape, strict=True):
+            last = -(-stop // CELL) if stop == length else stop // CELL
+            whole.append(slice(-(-start // CELL), last))
+        z, y, x = whole
+        self._known[z, y, x] = self._current[z, y, x] = True
+
+    def unknown(self, where: NDArray[np.int64]) -> Box | None:
+        """A box of whole cells with all of the voxels, at flat indices, that are not known."""
+        shape = self._guess.bank.shape
+        if self._known.all():
+            return None
+        asked = np.zeros(self._known.shape, bool)
+        asked[tuple(along // CELL for along in np.unravel_index(where, shape))] = True
+        found = np.argwhere(asked & ~self._known)
+        if not found.size:
+            return None
+        low, high = found.min(axis=0) * CELL, (found.max(axis=0) + 1) * CELL
+        return Box.cut(low.tolist(), (high - low).tolist(), shape)
+
+    def at(self, where: NDArray[np.int64]) -> NDArray[np.float16]:
+        """(n, classes) probabilities of known voxels at flat indices, a copy."""
+        flat: NDArray[np.float16] = self._pages.array.reshape(-1, self._pages.array.shape[-1])
+        return flat.take(where, axis=0)
+
+
+def _touched(box: Box) -> tuple[slice, slice, slice]:
+    """The cells that a box touches."""
+    ends = zip(box.start, box.stop, strict=True)
+    z, y, x = (slice(a // CELL, -(-b // CELL)) for a, b in ends)
+    return z, y, x
