@@ -217,7 +217,7 @@ def test_strength_reaches_the_weights_that_are_trained_with(
     def ratio() -> float:
         whole = torch.from_numpy(np.indices(truth.shape))
         read = [learner.case.patches.read((0, 0, 0), whole, fold) for fold in range(FOLDS + 1)]
-        weight = sum(weight for *_, weight, _ in read).view(truth.shape).numpy()
+        weight = sum(weight for *_, weight, _ in read).reshape(truth.shape)
         same = learner.annotation.labels == 2
         return float(weight[here] / weight[same & (learner.annotation.marks["round"] == 0)][0])
 
@@ -294,7 +294,7 @@ def test_corrections_are_learned_with_the_guess_that_knows_them(
     whole = torch.from_numpy(np.indices(truth.shape))
     for number in range(FOLDS + 1):
         *_, weight, _ = learner.case.patches.read((0, 0, 0), whole, number)
-        counts = np.flatnonzero(weight.numpy())
+        counts = np.flatnonzero(weight)
         if number == FOLDS:
             np.testing.assert_array_equal(counts, wrong)
         else:

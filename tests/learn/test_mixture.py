@@ -37,9 +37,8 @@ def test_nobody_is_told_what_is_asked(learner: Learner, truth: NDArray[np.uint8]
     painted = learner.annotation.labels.ravel()
     folds = learner.case.guess.folds.at(np.arange(truth.size))
     for fold in range(FOLDS + 1):
-        values, _, weight, _ = learner.case.patches.read((0, 0, 0), whole, fold)
-        marks = values[:, learner.case.inputs.channels :].numpy()
-        told, asked = marks.any(axis=1), weight.numpy() > 0
+        marks, _, weight, _ = learner.case.patches.read((0, 0, 0), whole, fold)
+        told, asked = marks.any(axis=1), weight > 0
         assert not (told & asked).any()
         np.testing.assert_array_equal(told | asked, painted > 0)
         np.testing.assert_array_equal(asked, (painted > 0) & (folds == fold))
@@ -68,10 +67,10 @@ def test_what_is_expected_is_the_guess_made_better_by_class_balance(learner: Lea
     batch = learner.case.patches.draw(2)
     count = len(learner.classes)
     balance = torch.from_numpy(learner.case.supervision.balance)[:, None, None, None]
-    guess = batch.values[:, -2 * count : -count].softmax(1) * balance
+    guess = batch.values[:, -count:].softmax(1) * balance
     for expected in (
         learner.mixture.expected(learner.case, batch.where),
-        learner.mixture.unseen(learner.case, batch.values),
+        learner.mixture.unseen(learner.case, batch),
     ):
         assert expected is not None
         torch.testing.assert_close(expected.sum(dim=1), torch.ones_like(expected[:, 0]))
@@ -101,7 +100,7 @@ def test_the_network_is_held_to_what_is_expected_where_nothing_is_annotated(held
     weight[:, 8, :, left] = 1  # and nothing on the right
     expected = torch.stack([left, ~left]).float()[None, :, None, None, :].expand(2, 2, 16, 16, 16)
     where = np.zeros(target.shape, np.int64)
-    batch = Batch(values, target, weight, torch.tensor([True, True]), where)
+    batch = Batch(values[:, :6], values[:, 6:], target, weight, torch.tensor([True, True]), where)
     for _ in range(60):
         trainer.step(batch, expected, held, expected)
     with torch.no_grad():

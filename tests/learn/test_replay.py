@@ -151,7 +151,7 @@ def test_corrections_of_another_case_weigh_no_more_but_are_learned_with_the_gues
     )
     whole = torch.from_numpy(np.indices(truth.shape))
     *_, weight, _ = case.patches.read((0, 0, 0), whole, SHOWN)
-    np.testing.assert_array_equal(np.flatnonzero(weight.numpy()), corrected)
+    np.testing.assert_array_equal(np.flatnonzero(weight), corrected)
 
 
 def test_the_guess_has_no_share_where_only_others_are_painted() -> None:

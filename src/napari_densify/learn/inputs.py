@@ -54,36 +54,32 @@ class Inputs:
 
     def _annotated(self, inside: Box) -> NDArray[np.float16]:
         asked = self._supervision.read(inside)
-        return self._marks(asked.index, asked.annotated)
+        return self.marks(asked.index, asked.annotated)
 
-    def at(
-        self,
-        where: NDArray[np.int64],
-        held_out: int,
-        index: NDArray[np.intp],
-        told: NDArray[np.bool_],
-    ) -> Tensor:
-        """(n, channels + classes) float32 of voxels at flat indices (C order), to learn from.
+    def take(self, where: NDArray[np.int64], held_out: int, out: Tensor) -> None:
+        """Read voxels at flat indices (C order), to learn from.
 
         Parameters
         ----------
         where : (n,) int64
         held_out : int
             Fold of the annotation that the guess has not seen.
-        index : (n,) int
+        out : (n, channels) float32
+            Where they are written.
+        """
+        parts = self.bank.at(where), self.guess.at(where, held_out)
+        torch.cat([torch.from_numpy(part).float() for part in parts], dim=1, out=out)
+
+    def marks(self, index: NDArray[np.intp], told: NDArray[np.bool_]) -> NDArray[np.float16]:
+        """(..., classes) 1 where a voxel is told to be of that class, else 0.
+
+        Parameters
+        ----------
+        index : (...) int
             Class index where annotated.
-        told : (n,) bool
+        told : (...) bool
             What of the annotation is told.
         """
-        parts = self.bank.at(where), self.guess.at(where, held_out), self._marks(index, told)
-        # Half as long as to concatenate them in numpy and then make them single precision.
-        values, begin = torch.empty(len(where), self.channels + self.guess.classes), 0
-        for part in parts:
-            values[:, begin : begin + part.shape[1]] = torch.from_numpy(part)
-            begin += part.shape[1]
-        return values
-
-    def _marks(self, index: NDArray[np.intp], told: NDArray[np.bool_]) -> NDArray[np.float16]:
         marks = np.zeros((*index.shape, self.guess.classes), np.float16)
         at = np.nonzero(told)
         marks[*at, index[at]] = 1

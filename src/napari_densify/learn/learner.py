@@ -220,7 +220,7 @@ class Learner:
             case = self.replayed.next()
             batch = case.patches.draw(BATCH)
             expected = self.mixture.expected(case, batch.where)
-            held, unseen = self.mixture.held(case), self.mixture.unseen(case, batch.values)
+            held, unseen = self.mixture.held(case), self.mixture.unseen(case, batch)
             self.trainer.step(batch, expected, held, unseen)
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():

@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_densify.cases.box import Box
 from napari_densify.learn import pretrained
 from napari_densify.learn.case import Case
+from napari_densify.learn.patches import Batch
 from napari_densify.learn.prediction import Network, guess_probability, network_probability
 from napari_densify.learn.pretrained import Refiner
 from napari_densify.learn.trainer import Trainer
@@ -133,14 +134,13 @@ class Mixture:
         return self._balanced(case, known.view(*where.shape, -1).movedim(-1, 1))
 
     @torch.no_grad()
-    def unseen(self, case: Case, values: Tensor) -> Tensor | None:
+    def unseen(self, case: Case, batch: Batch) -> Tensor | None:
         """The same by who has seen no more of the annotation than the guess in a batch.
 
         Parameters
         ----------
         case : Case
-        values : (n, channels + classes, z, y, x)
-            See `Patches.draw`.
+        batch : Batch
 
         Returns
         -------
@@ -149,9 +149,8 @@ class Mixture:
         """
         if self.refiner is None or self._trainer.steps % JUDGED:
             return None
-        classes = self._trainer.classes
-        values = values.to(self._trainer.device)
-        guess = values[:, -2 * classes : -classes].softmax(1)
+        values = torch.cat([batch.values, batch.told], dim=1).to(self._trainer.device)
+        guess = values[:, case.inputs.bank.channels : case.inputs.channels].softmax(1)
         refined = self.refiner.logits(values).softmax(1)
         return self._balanced(case, torch.lerp(guess, refined, pretrained.REFINED))
 

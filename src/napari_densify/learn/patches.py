@@ -23,8 +23,10 @@ class Batch:
 
     Attributes
     ----------
-    values : (n, channels + classes, z, y, x) float32
-        As `Inputs.read` gives them; of the annotation is told what the guess has seen.
+    values : (n, channels, z, y, x) float32
+        As `Inputs.read` gives them, of a guess that may not have seen what is asked.
+    told : (n, classes, z, y, x) float16
+        What is annotated elsewhere, as much of it as that guess has seen.
     target : (n, z, y, x) int64
         Class indices.
     weight : (n, z, y, x) float32
@@ -36,6 +38,7 @@ class Batch:
     """
 
     values: Tensor
+    told: Tensor
     target: Tensor
     weight: Tensor
     unseen: Tensor
@@ -79,20 +82,26 @@ class Patches:
             self.read(patch.box.start, each, int(fold))
             for patch, each, fold in zip(patches, moved.round().long(), folds, strict=True)
         ]
-        values, target, weight, where = zip(*drawn, strict=True)
-        seen = torch.stack(values).view(count, *size, -1).movedim(-1, 1)
+        told, target, weight, where = (
+            np.stack(each).reshape(count, *size, *each[0].shape[1:])
+            for each in zip(*drawn, strict=True)
+        )
+        values = torch.empty(*where.shape, self.inputs.channels)
+        for each, fold, out in zip(where, folds, values, strict=True):
+            self.inputs.take(each.ravel(), int(fold), out.flatten(0, -2))
         return Batch(
-            augment.recolour(seen, self.inputs.bank.filters, self._random),
-            torch.stack(target).view(count, *size),
-            torch.stack(weight).view(count, *size),
+            augment.recolour(values.movedim(-1, 1), self.inputs.bank.filters, self._random),
+            torch.from_numpy(told).movedim(-1, 1),
+            torch.from_numpy(target),
+            torch.from_numpy(weight),
             torch.from_numpy(folds != SHOWN),
-            np.stack(where).reshape(count, *size),
+            where,
         )
 
     def read(
         self, corner: Sequence[int], moved: Tensor, fold: int
-    ) -> tuple[Tensor, Tensor, Tensor, NDArray[np.int64]]:
-        """What `Batch` holds of the n voxels of one patch: values, target, weight, where.
+    ) -> tuple[NDArray[np.float16], NDArray[np.intp], NDArray[np.float32], NDArray[np.int64]]:
+        """What `Batch` holds of the n voxels of a patch: told, target, weight, where.
 
         Each voxel is the one nearest to where it comes from, so that values and label are of one
         place, whatever the warp. Beyond the volume its last voxels repeat, with w = 0.
@@ -114,12 +123,7 @@ class Patches:
         told = asked.annotated & ~counts
         for original, inside in zip(there, zyx, strict=True):
             counts &= original == inside
-        return (
-            self.inputs.at(where, fold, asked.index, told),
-            torch.from_numpy(asked.index),
-            torch.from_numpy(asked.weight * counts),
-            where,
-        )
+        return self.inputs.marks(asked.index, told), asked.index, asked.weight * counts, where
 
     def _guess_at(
         self, where: NDArray[np.int64], corrected: NDArray[np.bool_]

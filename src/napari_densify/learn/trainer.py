@@ -112,8 +112,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
         self.net.train()
-        values = batch.values[:, : self.net.in_channels].to(self.device)
-        values = values.contiguous(memory_format=torch.channels_last_3d)
+        values = batch.values.to(self.device, memory_format=torch.channels_last_3d)
         with half_precision(self.device, training=True):
             logits = self.net(values).float() + self._guess_in(values)
         # A few voxels in a hundred are annotated; they are sought once.
