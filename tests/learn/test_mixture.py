@@ -15,7 +15,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.learn.folds import FOLDS
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
-from napari_densify.learn.mixture import HELD
+from napari_densify.learn.mixture import HELD, JUDGED
 from napari_densify.learn.patches import Batch
 from napari_densify.learn.pretrained import REFINED
 from napari_densify.learn.trainer import Trainer
@@ -28,7 +28,7 @@ from .test_learner import paint
 def lose(learner: Learner, share: float) -> None:
     """As if what was expected had a loss that is higher than the guess's by that share."""
     learner.trainer.steps = 1000
-    learner.trainer.guess_loss = 0.5
+    learner.trainer.compared_loss = 0.5
     learner.trainer.expected_loss = 0.5 * (1 + share)
 
 
@@ -151,6 +151,25 @@ def test_a_model_keeps_how_far_it_is_believed(learner: Learner, phantom: Volume)
     restored = Learner(phantom.data[None], phantom.spacing, device="cpu")
     unpack(pack(learner), restored)
     assert restored.mixture.refined == pytest.approx(learner.mixture.refined)
+
+
+def test_models_that_compared_at_each_step_are_believed_as_they_were(learner: Learner) -> None:
+    lose(learner, 0.1)
+    state = learner.trainer.state()
+    state["losses"] = torch.tensor([0.4, 0.5, 0.55])
+    learner.trainer.load(state)
+    assert learner.mixture.refined == pytest.approx(REFINED / 2)
+
+
+def test_it_is_compared_with_the_guess_on_the_same_patches(learner: Learner) -> None:
+    """Now and then only, so that the guess's loss on other patches does not count."""
+    compared = set()
+    for _ in range(2 * JUDGED):
+        learner.advance(0.0)
+        compared.add((learner.trainer.expected_loss, learner.trainer.compared_loss))
+    assert len(compared) == 2
+    first, second = compared
+    assert all(a != b for a, b in zip(first, second, strict=True))
 
 
 def test_the_more_slices_the_less_the_network_is_held_to_what_was_expected(

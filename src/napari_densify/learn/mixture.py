@@ -177,7 +177,7 @@ class Mixture:
     @property
     def _faith(self) -> float:
         """1 where what was learned beforehand is as good as the guess or better, down to 0."""
-        worse = _excess(self._trainer.expected_loss, self._trainer.guess_loss)
+        worse = _excess(self._trainer.expected_loss, self._trainer.compared_loss)
         return 1.0 - min(DOUBT * worse, 1.0) * min(self._trainer.steps / RAMP, 1.0)
 
     def trust(self, alone: float = 1.0) -> float:

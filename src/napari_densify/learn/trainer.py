@@ -56,9 +56,11 @@ class Trainer:
     steps : int
     slices : int
         How many are painted, in all that it learns from.
-    loss, guess_loss, expected_loss : floats
-        Cross-entropy of the network, of the guess and of what was expected, smoothed over the last
-        steps; all are taken before a step learns from it.
+    loss, guess_loss : floats
+        Cross-entropy of the network and of the guess, smoothed over the last steps; both are taken
+        before a step learns from it.
+    expected_loss, compared_loss : floats
+        Of what was expected and of the guess, where both were asked, smoothed likewise.
     """
 
     def __init__(
@@ -74,7 +76,7 @@ class Trainer:
         self.averaged = AveragedModel(self.net, multi_avg_fn=_moving_average, use_buffers=True)
         self.optimiser = self._new_optimiser()
         self.steps, self.slices = 0, FEWEST
-        self.loss = self.guess_loss = self.expected_loss = float("nan")
+        self.loss = self.guess_loss = self.expected_loss = self.compared_loss = float("nan")
         self._last_edit = 0
         self._folded_at = -1
 
@@ -141,11 +143,13 @@ class Trainer:
         self, answer: Tensor, guess: Tensor, expected: Tensor | None, target: Tensor, weight: Tensor
     ) -> None:
         """Follow how well the network, the guess and what was expected fit the annotation."""
+        by_guess = weighted_cross_entropy(guess, target, weight)
         self.loss = _smoothed(self.loss, weighted_cross_entropy(answer, target, weight))
-        self.guess_loss = _smoothed(self.guess_loss, weighted_cross_entropy(guess, target, weight))
+        self.guess_loss = _smoothed(self.guess_loss, by_guess)
         if expected is not None:
             by_expected = weighted_cross_entropy(expected.clamp_min(1e-6).log(), target, weight)
             self.expected_loss = _smoothed(self.expected_loss, by_expected)
+            self.compared_loss = _smoothed(self.compared_loss, by_guess)
 
     def logits(self, values: Tensor) -> Tensor:
         """(n, classes, z, y, x) logits by the averaged weights.
@@ -217,7 +221,9 @@ class Trainer:
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
-            "losses": torch.tensor([self.loss, self.guess_loss, self.expected_loss]),
+            "losses": torch.tensor(
+                [self.loss, self.guess_loss, self.expected_loss, self.compared_loss]
+            ),
         }
 
     def load(self, state: dict[str, Tensor]) -> None:
@@ -237,9 +243,10 @@ class Trainer:
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
         self.steps = self._last_edit = int(state["steps"])
-        # Models saved by older versions do not have all of them.
-        losses = [*state.get("losses", torch.empty(0)).tolist(), *[float("nan")] * 3]
-        self.loss, self.guess_loss, self.expected_loss = losses[:3]
+        losses = state.get("losses", torch.empty(0)).tolist()
+        # Older models do not have all of them, or had both compared at each step.
+        losses += losses[1:2] if len(losses) == 3 else [float("nan")] * 4
+        self.loss, self.guess_loss, self.expected_loss, self.compared_loss = losses[:4]
         self._folded_at = -1
 
 
