@@ -18,7 +18,7 @@ from napari_densify.learn.learner import Learner
 from napari_densify.learn.mixture import HELD, JUDGED
 from napari_densify.learn.patches import Batch
 from napari_densify.learn.pretrained import REFINED
-from napari_densify.learn.trainer import Trainer
+from napari_densify.learn.trainer import Expected, Trainer
 from napari_densify.learn.unet import compact
 from napari_densify.learn.weights import pack, unpack
 
@@ -68,23 +68,44 @@ def test_what_is_expected_is_the_guess_made_better_by_class_balance(learner: Lea
     count = len(learner.classes)
     balance = torch.from_numpy(learner.case.supervision.balance)[:, None, None, None]
     guess = batch.values[:, -count:].softmax(1) * balance
-    for expected in (
-        learner.mixture.expected(learner.case, batch.where),
-        learner.mixture.unseen(learner.case, batch),
-    ):
-        assert expected is not None
-        torch.testing.assert_close(expected.sum(dim=1), torch.ones_like(expected[:, 0]))
-        refined = (expected / (guess / guess.sum(1, keepdim=True))).log()
+    asked = learner.mixture.expected(learner.case, batch)
+    learner.predict(Box((0, 0, 0), learner.annotation.shape))
+    known = learner.mixture.expected(learner.case, batch)
+    assert asked is not None
+    assert known is not None
+    assert asked.probability is asked.unseen  # nobody has asked for more
+    assert known.unseen is not None
+    torch.testing.assert_close(known.unseen, asked.unseen)
+    for probability in (known.probability, known.unseen):
+        torch.testing.assert_close(probability.sum(dim=1), torch.ones_like(guess[:, 0]))
+        refined = (probability / (guess / guess.sum(1, keepdim=True))).log()
         assert refined.std() > 0.05
 
 
-def test_what_is_expected_knows_all_that_is_painted(learner: Learner) -> None:
+def test_what_is_expected_knows_all_that_is_painted_once_it_was_asked(learner: Learner) -> None:
     """And what it is judged by only what the guess has seen."""
-    where = np.flatnonzero(learner.annotation.labels).reshape(1, 1, 1, -1)
-    truth = torch.from_numpy(learner.annotation.labels.ravel()[where]).long() - 1
-    expected = learner.mixture.expected(learner.case, where)
+    learner.predict(Box((0, 0, 0), learner.annotation.shape))
+    batch = learner.case.patches.draw(2)
+    expected = learner.mixture.expected(learner.case, batch)
     assert expected is not None
-    assert (expected.argmax(1) == truth).float().mean() > 0.98
+    assert expected.unseen is not None
+    asked = batch.weight > 0
+    right = [p.argmax(1) == batch.target for p in (expected.probability, expected.unseen)]
+    assert right[0][asked].float().mean() > 0.98
+    assert right[1][asked].float().mean() < right[0][asked].float().mean()
+
+
+def test_it_is_asked_again_for_patches_near_a_stroke_only(learner: Learner) -> None:
+    learner.predict(Box((0, 0, 0), learner.annotation.shape))
+    learner.trainer.steps = 1
+    batch = learner.case.patches.draw(2)
+    assert (known := learner.mixture.expected(learner.case, batch)) is not None
+    assert known.unseen is None
+    edit = learner.annotation.change(batch.where.ravel()[:1], 2, new_round=True)
+    assert edit is not None
+    learner.apply(edit)
+    assert (asked := learner.mixture.expected(learner.case, batch)) is not None
+    assert asked.probability is asked.unseen
 
 
 @pytest.mark.parametrize("held", [0.0, 0.3])
@@ -102,7 +123,7 @@ def test_the_network_is_held_to_what_is_expected_where_nothing_is_annotated(held
     where = np.zeros(target.shape, np.int64)
     batch = Batch(values[:, :6], values[:, 6:], target, weight, torch.tensor([True, True]), where)
     for _ in range(60):
-        trainer.step(batch, expected, held, expected)
+        trainer.step(batch, Expected(expected, held, expected))
     with torch.no_grad():
         answer = trainer.logits(values).argmax(1)
     assert not answer[..., left].any()
@@ -163,6 +184,7 @@ def test_models_that_compared_at_each_step_are_believed_as_they_were(learner: Le
 
 def test_it_is_compared_with_the_guess_on_the_same_patches(learner: Learner) -> None:
     """Now and then only, so that the guess's loss on other patches does not count."""
+    learner.predict(Box((0, 0, 0), learner.annotation.shape))
     compared = set()
     for _ in range(2 * JUDGED):
         learner.advance(0.0)

@@ -17,7 +17,7 @@ from napari_densify.cases.box import Box
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.pretrained import Refiner
-from napari_densify.learn.refined_map import CELL, NEAR, RefinedMap
+from napari_densify.learn.refined_map import NEAR, RefinedMap
 
 SHAPE = (20, 28, 32)
 
@@ -62,14 +62,10 @@ def test_what_is_current_and_known_is_what_was_written_last(data: Any) -> None:
     elif now.all() and (written >= 0).all():
         pytest.fail("all of it is, and was not called so")
     where = np.arange(written.size).reshape(SHAPE)[box.slices].ravel()
-    unknown = known.unknown(where)
-    sure = np.ones(SHAPE, bool)
-    if unknown is not None:
-        sure[unknown.slices] = False
-        assert all(a % CELL == 0 for a in unknown.start)
-    sure = sure.ravel()[where]
-    values = known.at(where)[sure, 1]
-    np.testing.assert_array_equal(values, written.ravel()[where[sure]])
+    if known.knows(where):
+        np.testing.assert_array_equal(known.at(where)[:, 1], written.ravel()[where])
+    elif (written >= 0).all() and now.all():
+        pytest.fail("all of it was written, and is not known")
 
 
 def asked(learner: Learner, box: Box) -> tuple[NDArray[np.float32], int]:
@@ -99,17 +95,18 @@ def test_it_is_asked_again_only_after_strokes_and_fits(learner: Learner) -> None
 
 def test_steps_do_not_wait_for_what_is_known_of_an_older_guess(learner: Learner) -> None:
     """Near a stroke nothing older holds; elsewhere it does until it is predicted again."""
-    where = np.arange(learner.annotation.labels.size).reshape(1, *learner.annotation.shape)
-    learner.mixture.expected(learner.case, where)
+    shape = learner.annotation.shape
+    learner.predict(Box((0, 0, 0), shape))
     learner.guess_anew()
-    with patch.object(Refiner, "logits", autospec=True, side_effect=Refiner.logits) as ask:
-        learner.mixture.expected(learner.case, where)
-        assert not ask.called
-        edit = learner.annotation.change(np.arange(4), 2, new_round=True)
-        assert edit is not None
-        learner.apply(edit)
-        learner.mixture.expected(learner.case, where)
-        assert ask.call_count == 1
+    learner.predict(Box((0, 0, 0), (1, 1, 1)))  # which is of the new guess
+    everywhere = np.arange(learner.annotation.labels.size)
+    assert learner.case.refined.knows(everywhere)
+    assert not learner.case.refined.current(Box((0, 0, 0), shape))
+    edit = learner.annotation.change(np.arange(4), 2, new_round=True)
+    assert edit is not None
+    learner.apply(edit)
+    assert not learner.case.refined.knows(np.arange(4))
+    assert learner.case.refined.knows(everywhere[-4:])
 
 
 def test_memory_is_given_back_with_the_rest(learner: Learner) -> None:

@@ -219,9 +219,7 @@ class Learner:
         while True:
             case = self.replayed.next()
             batch = case.patches.draw(BATCH)
-            expected = self.mixture.expected(case, batch.where)
-            held, unseen = self.mixture.held(case), self.mixture.unseen(case, batch)
-            self.trainer.step(batch, expected, held, unseen)
+            self.trainer.step(batch, self.mixture.expected(case, batch))
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
                 return Progress(self.steps, self.loss)

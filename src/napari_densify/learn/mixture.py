@@ -15,7 +15,7 @@ from napari_densify.learn.case import Case
 from napari_densify.learn.patches import Batch
 from napari_densify.learn.prediction import Network, guess_probability, network_probability
 from napari_densify.learn.pretrained import Refiner
-from napari_densify.learn.trainer import Trainer
+from napari_densify.learn.trainer import Expected, Trainer
 
 TRUST, RAMP = 0.5, 100
 """Share of the trained network in what is shown, the rest being the guess's, and steps until then.
@@ -42,7 +42,8 @@ its loss is .76 to .84 of the guess's on six hippocampi, .91 on nuclei and 1.06 
 weights had 1.16 there and cost .013 of Dice. See docs/model-card.md."""
 
 JUDGED = 4
-"""Steps between two in which what was learned beforehand is compared with the guess."""
+"""Steps between two in which what was learned beforehand is compared with the guess: it has to be
+asked for that, which takes a third of the time of a step."""
 
 
 class Mixture:
@@ -101,60 +102,47 @@ class Mixture:
             return guess
         case.refined.follow(self.refiner)
         if not case.refined.current(box):
-            self._refine(case, box, self.refiner)
+            refined = self._ask(case, box, self.refiner.logits)
+            case.refined.write(box, torch.lerp(guess, refined, pretrained.REFINED))
         return torch.lerp(guess, case.refined.read(box), self._faith)
-
-    def _refine(self, case: Case, box: Box, refiner: Refiner) -> None:
-        guess, answer = guess_probability(case.inputs, box), self._ask(case, box, refiner.logits)
-        case.refined.write(box, torch.lerp(guess, answer, pretrained.REFINED))
 
     def _ask(self, case: Case, box: Box, network: Network) -> Tensor:
         stride, spacing = self._trainer.net.stride, case.grid.spacing
         return network_probability(network, case.inputs, box, stride, spacing)
 
-    def expected(self, case: Case, where: NDArray[np.int64]) -> Tensor | None:
-        """(n, classes, z, y, x) probabilities of voxels before anything was learned here.
+    def expected(self, case: Case, batch: Batch) -> Expected | None:
+        """What is expected of a batch; None if nothing was learned beforehand.
 
-        Those of the guess, made better by what was learned beforehand, and multiplied by the class
-        balance, as the network's are by its loss. None if nothing was learned beforehand.
-
-        Parameters
-        ----------
-        case : Case
-        where : (n, z, y, x) int64
-            Flat indices.
-        """
-        if self.refiner is None:
-            return None
-        case.refined.follow(self.refiner)
-        for each in where:
-            if (box := case.refined.unknown(each.ravel())) is not None:
-                self._refine(case, box, self.refiner)
-        known = torch.from_numpy(case.refined.at(where.ravel())).float()
-        return self._balanced(case, known.view(*where.shape, -1).movedim(-1, 1))
-
-    @torch.no_grad()
-    def unseen(self, case: Case, batch: Batch) -> Tensor | None:
-        """The same by who has seen no more of the annotation than the guess in a batch.
+        By who knows all of the annotation where that was asked before, and else, at the price of
+        a third of a step, by who has seen no more of it than the guess in the batch.
 
         Parameters
         ----------
         case : Case
         batch : Batch
-
-        Returns
-        -------
-        Tensor or None
-            None too at all but every fourth step: it takes a third of the time of a step.
         """
-        if self.refiner is None or self._trainer.steps % JUDGED:
+        if self.refiner is None:
             return None
+        case.refined.follow(self.refiner)
+        held, where = self.held(case), batch.where.ravel()
+        if not case.refined.knows(where):
+            unseen = self._unseen(case, batch, self.refiner)
+            return Expected(unseen, held, unseen)
+        shown = torch.from_numpy(case.refined.at(where)).float()
+        shown = self._balanced(case, shown.view(*batch.where.shape, -1).movedim(-1, 1))
+        compare = self._trainer.steps % JUDGED == 0
+        return Expected(shown, held, self._unseen(case, batch, self.refiner) if compare else None)
+
+    @torch.no_grad()
+    def _unseen(self, case: Case, batch: Batch, refiner: Refiner) -> Tensor:
+        """What is expected by who has seen no more of the annotation than the batch's guess."""
         values = torch.cat([batch.values, batch.told], dim=1).to(self._trainer.device)
         guess = values[:, case.inputs.bank.channels : case.inputs.channels].softmax(1)
-        refined = self.refiner.logits(values).softmax(1)
+        refined = refiner.logits(values).softmax(1)
         return self._balanced(case, torch.lerp(guess, refined, pretrained.REFINED))
 
     def _balanced(self, case: Case, probability: Tensor) -> Tensor:
+        """Probabilities multiplied by the class balance, as the network's are by its loss."""
         device = self._trainer.device
         balance = torch.from_numpy(case.supervision.balance).to(device)
         shown = probability.to(device) * balance[:, None, None, None]

@@ -84,18 +84,12 @@ class RefinedMap:
         z, y, x = whole
         self._known[z, y, x] = self._current[z, y, x] = True
 
-    def unknown(self, where: NDArray[np.int64]) -> Box | None:
-        """A box of whole cells with all of the voxels, at flat indices, that are not known."""
-        shape = self._guess.bank.shape
+    def knows(self, where: NDArray[np.int64]) -> bool:
+        """Whether all of some voxels, at flat indices, are known."""
         if self._known.all():
-            return None
-        asked = np.zeros(self._known.shape, bool)
-        asked[tuple(along // CELL for along in np.unravel_index(where, shape))] = True
-        found = np.argwhere(asked & ~self._known)
-        if not found.size:
-            return None
-        low, high = found.min(axis=0) * CELL, (found.max(axis=0) + 1) * CELL
-        return Box.cut(low.tolist(), (high - low).tolist(), shape)
+            return True
+        zyx = np.unravel_index(where, self._guess.bank.shape)
+        return bool(self._known[tuple(along // CELL for along in zyx)].all())
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.float16]:
         """(n, classes) probabilities of known voxels at flat indices, a copy."""

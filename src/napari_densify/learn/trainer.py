@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -38,6 +39,27 @@ DICE_FROM = 50
 """Step at which the Dice loss sets in: before, there is nothing for it to sharpen."""
 
 Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+@dataclass(frozen=True, eq=False)
+class Expected:
+    """What was expected of a batch before anything was learned here.
+
+    Attributes
+    ----------
+    probability : (n, classes, z, y, x)
+        What the network is held to everywhere, annotated or not: "soft targets" (Hinton et al.
+        2015, arXiv 1503.02531).
+    held : float
+        How strongly, compared with the annotation.
+    unseen : (n, classes, z, y, x) or None
+        What is expected by who has seen as little of the annotation as the guess in the batch, to
+        be compared with that guess.
+    """
+
+    probability: Tensor
+    held: float
+    unseen: Tensor | None = None
 
 
 class Trainer:
@@ -89,27 +111,11 @@ class Trainer:
         """There is something new to learn: the rate rises again."""
         self._last_edit = self.steps
 
-    def step(
-        self,
-        batch: Batch,
-        expected: Tensor | None = None,
-        held: float = 0.0,
-        unseen: Tensor | None = None,
-    ) -> None:
+    def step(self, batch: Batch, expected: Expected | None = None) -> None:
         """One step on a batch.
 
-        Parameters
-        ----------
-        batch : Batch
-        expected : (n, classes, z, y, x), optional
-            Probabilities that the network is held to everywhere, annotated or not: "soft targets"
-            (Hinton et al. 2015, arXiv 1503.02531).
-        held : float
-            How strongly, compared with the annotation.
-        unseen : (n, classes, z, y, x), optional
-            What is expected by who has seen as little of the annotation as the guess in the batch,
-            to be compared with it. Compared are the patches whose guess has not seen what is asked:
-            where a prediction was corrected it has, and would always seem the better one.
+        The network's loss and the guess's are compared on patches whose guess has not seen what is
+        asked: where a prediction was corrected it has, and would always seem the better one.
         """
         for group in self.optimiser.param_groups:
             group["lr"] = self._rate()
@@ -125,7 +131,8 @@ class Trainer:
         if self.steps >= DICE_FROM:
             loss = loss + masked_dice(answer, target, weight)
         if expected is not None:
-            loss = loss + held * torch.nn.functional.cross_entropy(logits, expected)
+            soft = torch.nn.functional.cross_entropy(logits, expected.probability)
+            loss = loss + expected.held * soft
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), 5.0, foreach=True)
@@ -134,8 +141,9 @@ class Trainer:
         weight = weight * batch.unseen.to(weight)[where // batch.weight[0].numel()]
         if weight.any():
             guess = _at(where, self._guess_in(values))
-            by_others = None if unseen is None else _at(where, unseen)
-            self._compare(answer, guess, by_others, target, weight)
+            unseen = None if expected is None else expected.unseen
+            shown = None if unseen is None else _at(where, unseen)
+            self._compare(answer, guess, shown, target, weight)
         self.steps += 1
 
     @torch.no_grad()
