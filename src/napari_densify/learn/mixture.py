@@ -13,7 +13,7 @@ from napari_densify.cases.box import Box
 from napari_densify.learn import pretrained
 from napari_densify.learn.case import Case
 from napari_densify.learn.patches import Batch
-from napari_densify.learn.prediction import Network, guess_probability, network_probability
+from napari_densify.learn.prediction import Network, guess_probability, network_probabilities
 from napari_densify.learn.pretrained import Refiner
 from napari_densify.learn.trainer import Expected, Trainer
 
@@ -88,27 +88,24 @@ class Mixture:
         alone : float
             See `trust`.
         """
-        shown = self._guess(case, box)
-        if trust := self.trust(alone):
+        shown = guess_probability(case.inputs, box)
+        trust, believed = self.trust(alone), self._faith if self.refiner else 0.0
+        networks: dict[str, Network] = {}
+        if trust:
             bias = torch.from_numpy(preference(case)).to(self._trainer.device)
-            answer = self._ask(case, box, lambda values: self._trainer.logits(values) - bias)
-            shown = torch.lerp(shown, answer, trust)
-        return shown
-
-    def _guess(self, case: Case, box: Box) -> Tensor:
-        """The guess, made better as far as what was learned beforehand is believed."""
-        guess = guess_probability(case.inputs, box)
-        if self.refiner is None or not self._faith:
-            return guess
-        case.refined.follow(self.refiner)
-        if not case.refined.current(box):
-            refined = self._ask(case, box, self.refiner.logits)
-            case.refined.write(box, torch.lerp(guess, refined, pretrained.REFINED))
-        return torch.lerp(guess, case.refined.read(box), self._faith)
-
-    def _ask(self, case: Case, box: Box, network: Network) -> Tensor:
+            networks["own"] = lambda values: self._trainer.logits(values) - bias
+        if self.refiner and believed:
+            case.refined.follow(self.refiner)
+            if not case.refined.current(box):
+                networks["refiner"] = self.refiner.logits
         stride, spacing = self._trainer.net.stride, case.grid.spacing
-        return network_probability(network, case.inputs, box, stride, spacing)
+        answers = network_probabilities(networks, case.inputs, box, stride, spacing)
+        if "refiner" in answers:
+            better = torch.lerp(shown, answers["refiner"], pretrained.REFINED)
+            case.refined.write(box, better)
+        if believed:
+            shown = torch.lerp(shown, case.refined.read(box), believed)
+        return torch.lerp(shown, answers["own"], trust) if trust else shown
 
     def expected(self, case: Case, batch: Batch) -> Expected | None:
         """What is expected of a batch; None if nothing was learned beforehand.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -34,36 +34,47 @@ def guess_probability(inputs: Inputs, box: Box) -> Tensor:
 
 
 @torch.no_grad()
-def network_probability(
-    network: Network, inputs: Inputs, box: Box, stride: Size, spacing: Sequence[float]
-) -> Tensor:
-    """(classes, z, y, x) probabilities of a network, evened out.
+def network_probabilities(
+    networks: Mapping[str, Network],
+    inputs: Inputs,
+    box: Box,
+    stride: Size,
+    spacing: Sequence[float],
+) -> dict[str, Tensor]:
+    """(classes, z, y, x) probabilities of each network, evened out, from one reading.
 
     Parameters
     ----------
-    network : callable
+    networks : mapping of names to callables
     inputs : Inputs
     box : Box
         Inside the volume, any size.
     stride : (3,) ints
-        Of the network.
+        Of the networks.
     spacing : (3,) floats
         Distance between voxels along z, y, x.
     """
+    if not networks:
+        return {}
     device = inputs.bank.device
     parts = _parts(box, device)
     starts = [_start(part, inputs.shape, stride) for part in parts]
     size = _size(parts, starts, inputs.shape, stride)
+    # A block of the brain takes 0.109 s with two networks, read for each of them 0.136 s.
     values = torch.stack([inputs.read(Box(a, _end(a, size))) for a in starts])
     # Channels stay last in memory: to bring them to the front and back takes as long as a network.
-    logits = network(values.to(device).to(precision(device)).movedim(-1, 1))
-    out = torch.empty(logits.shape[1], *box.shape)
-    for part, start, each in zip(parts, starts, logits, strict=True):
-        near = part.grow((1, 1, 1), inputs.shape)
-        seen = each[:, *near.shift(start).slices].float().softmax(0)
-        even = smoothed(seen, spacing)[:, *part.shift(near.start).slices]
-        out[:, *part.shift(box.start).slices] = even.cpu()
-    return out
+    values = values.to(device).to(precision(device)).movedim(-1, 1)
+    answers = {}
+    for name, network in networks.items():
+        logits = network(values)
+        out = torch.empty(logits.shape[1], *box.shape)
+        for part, start, each in zip(parts, starts, logits, strict=True):
+            near = part.grow((1, 1, 1), inputs.shape)
+            seen = each[:, *near.shift(start).slices].float().softmax(0)
+            even = smoothed(seen, spacing)[:, *part.shift(near.start).slices]
+            out[:, *part.shift(box.start).slices] = even.cpu()
+        answers[name] = out
+    return answers
 
 
 def smoothed(probability: Tensor, spacing: Sequence[float]) -> Tensor:
