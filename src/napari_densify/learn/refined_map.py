@@ -25,7 +25,7 @@ NEAR = 8
 
 
 class RefinedMap:
-    """Probabilities of one refiner, where they were written.
+    """Probabilities of the guess made better by one refiner, where they were written.
 
     A cell is *current* until something is painted anywhere or the guess is fitted again, and
     *known*, if perhaps of an older guess, until something is painted near it.
@@ -67,7 +67,7 @@ class RefinedMap:
             self._pages.give_back(rows * CELL)
 
     def current(self, box: Box) -> bool:
-        """Whether all of a box is what the refiner would say now."""
+        """Whether all of a box is what it would be if the refiner were asked now."""
         return bool(self._current[_touched(box)].all())
 
     def read(self, box: Box) -> Tensor:
@@ -75,7 +75,7 @@ class RefinedMap:
         return torch.from_numpy(self._pages.array[box.slices].astype(np.float32)).movedim(-1, 0)
 
     def write(self, box: Box, probability: Tensor) -> None:
-        """Keep the (classes, z, y, x) answer to what a box is now."""
+        """Keep what the (classes, z, y, x) probabilities of a box are now."""
         self._pages.array[box.slices] = probability.movedim(0, -1).half().numpy()
         whole = []
         for start, stop, length in zip(box.start, box.stop, self._guess.bank.shape, strict=True):
