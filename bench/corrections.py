@@ -78,7 +78,7 @@ def efforts(trials: list[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
 
 def _in_short(rounds: list[dict[str, Any]]) -> str:
     dice = " ".join(f"{r['dice_mean']:.3f}" for r in rounds)
-    return f"Dice {dice}, {rounds[-1]['annotated_voxels']:,} voxels, {rounds[-1]['steps']} steps"
+    return f"Dice {dice}, {rounds[-1]['painted_voxels']:,} voxels, {rounds[-1]['steps']} steps"
 
 
 if __name__ == "__main__":

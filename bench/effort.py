@@ -10,14 +10,14 @@ from typing import Any
 from rich.table import Table
 
 Points = list[tuple[float, float]]
-"""Annotated voxels and Dice, a round after the other."""
+"""Voxels painted by hand and Dice, a round after the other."""
 NOT_REACHED = "–"
 SCORES = {"dice_mean": "where nothing was annotated", "dice_whole": "everywhere"}
 """The two Dice of a round; the first leaves out what was corrected, and that is what was hard."""
 
 
 def voxels_to(points: Points, dice: float) -> float | None:
-    """Annotated voxels that it takes to a Dice, between rounds on a logarithmic scale.
+    """Painted voxels that it takes to a Dice, between rounds on a logarithmic scale.
 
     Returns
     -------
@@ -33,9 +33,9 @@ def voxels_to(points: Points, dice: float) -> float | None:
 
 
 def rounds_table(volume: str, trials: list[dict[str, Any]]) -> Table:
-    """Dice and annotated voxels of every round: mean and range over the seeds."""
+    """Dice and voxels painted by hand of every round: mean and range over the seeds."""
     names = list(dict.fromkeys(t["arm"] for t in trials))
-    title = f"{volume}: Dice where nothing was annotated / everywhere, annotated voxels"
+    title = f"{volume}: Dice where nothing was annotated / everywhere, voxels painted"
     table = Table("round", title=title)
     for name in names:
         table.add_column(name, justify="right")
@@ -43,7 +43,7 @@ def rounds_table(volume: str, trials: list[dict[str, Any]]) -> Table:
         cells = []
         for name in names:
             booked = [t["rounds"][round_] for t in trials if t["arm"] == name]
-            voxels = mean(r["annotated_voxels"] for r in booked)
+            voxels = mean(r["painted_voxels"] for r in booked)
             scores = " / ".join(_spread([r[key] for r in booked]) for key in SCORES)
             cells.append(f"{scores}, {voxels:,.0f}")
         table.add_row(str(round_), *cells)
@@ -63,7 +63,7 @@ def effort_rows(trials: list[dict[str, Any]], score: str) -> list[dict[str, Any]
     -------
     list of dicts
         For each volume: `dice`, the last one of weights-on (mean over the seeds), and of each seed
-        `whole_slices`, annotated voxels of the whole slices at that Dice over those of the
+        `whole_slices`, painted voxels of the whole slices at that Dice over those of the
         corrections (where that Dice is not reached, `at_least`, those that were painted, is less
         than it takes), and `edits`, for every other arm the voxels corrected after the first slices
         with weights, over those without, at the last Dice of the arm that got less far; above 1
@@ -74,7 +74,7 @@ def effort_rows(trials: list[dict[str, Any]], score: str) -> list[dict[str, Any]
         points: dict[str, dict[int, Points]] = {}
         for t in trials:
             if t["volume"] == volume:
-                curve = [(r["annotated_voxels"], r[score]) for r in t["rounds"]]
+                curve = [(r["painted_voxels"], r[score]) for r in t["rounds"]]
                 points.setdefault(t["arm"], {})[t["seed"]] = curve
         ours = points.pop("weights-on", {})
         if not ours:

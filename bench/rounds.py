@@ -17,7 +17,7 @@ from bench.volumes import Task
 from napari_densify.cases import weight
 from napari_densify.cases.plane import Plane
 from napari_densify.learn import mixture, pretrained, sampler, trainer
-from napari_densify.session import schedule
+from napari_densify.session import schedule, slices
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot, Stroke
@@ -39,18 +39,22 @@ class Arm:
         Of the weights of edits, see `cases.weight`.
     robot : callable
         Who paints: made from the task and the session.
+    accepts : bool
+        Whether the rest of each corrected slice is accepted as it was predicted.
     constants : tuple of (module, name, value)
         What is otherwise than in the plugin.
     """
 
     strength: float = 1.0
     robot: Callable[[Task, Session], Robot] = lambda task, session: Robot(task.truth)
+    accepts: bool = False
     constants: tuple[tuple[ModuleType, str, object], ...] = ()
 
 
 ARMS = {
     "weights-on": Arm(),
     "weights-off": Arm(strength=0.0),
+    "accepted": Arm(accepts=True),
     "whole-slices": Arm(
         strength=0.0, robot=lambda task, session: SliceRobot(task.truth, task.slices)
     ),
@@ -109,7 +113,7 @@ class SliceRobot(Robot):
 
 
 class Rounds(Simulation):
-    """A simulation that can count steps, and that scores the whole volume too.
+    """A simulation that can count steps and accept slices, and that scores the whole volume too.
 
     Parameters
     ----------
@@ -119,18 +123,34 @@ class Rounds(Simulation):
         Training in each round, if it is not counted in steps.
     steps : int
         Training steps in each round, however busy the machine is; 0 for seconds.
+    accepts : bool
+        See `Arm`.
+
+    Attributes
+    ----------
+    whole : list of floats
+        Of each round, Dice over the whole volume.
+    by_hand : list of ints
+        Of each round, how many voxels are annotated by strokes.
     """
 
-    def __init__(self, task: Task, session: Session, seconds: float, steps: int = 0) -> None:
+    def __init__(
+        self, task: Task, session: Session, seconds: float, steps: int = 0, accepts: bool = False
+    ) -> None:
         super().__init__(task.truth, session, task.slices, FOREVER if steps else seconds)
         self._steps, self._until = steps, 0
+        self._accepts = accepts
         self._structures_scored = task.structures
         self.whole: list[float] = []
+        self.by_hand: list[int] = []
 
     def begin(self) -> list[Stroke]:
         """Begin a round, and note the step at which it ends."""
         self._until = self.session.status.steps + self._steps
-        return super().begin()
+        strokes = super().begin()
+        if self._accepts and self.run.rounds:
+            slices.accept(self.session, self.planes[-1])  # the strokes then change what was wrong
+        return strokes
 
     def follow(self, status: Status) -> Round | None:
         """As `Simulation`, but the steps decide if there are any."""
@@ -141,6 +161,8 @@ class Rounds(Simulation):
         if result:
             each = dice(self.session.prediction, self.robot.truth, self._structures_scored)
             self.whole.append(round(float(np.mean(list(each.values()))), 4))
+            accepted = int(self.session.annotation.counts[:, weight.ACCEPTED].sum())
+            self.by_hand.append(self.session.annotation.annotated - accepted)
         return result
 
 
@@ -152,6 +174,7 @@ def play(
     `dice_whole` comes beside: over the whole volume, what was painted included, as the user has it
     in the end. `dice_mean` leaves the corrected voxels out, which are the hard ones; so it flatters
     corrections against whole slices, and a robot that corrects more against one that corrects less.
+    `painted_voxels` are those annotated by strokes, without what was accepted.
 
     Parameters
     ----------
@@ -168,7 +191,7 @@ def play(
     """
     settings = replace(settings, strength=arm.strength)
     session = Session(task.volume, task.robot.classes, settings)
-    simulation = Rounds(task, session, seconds, steps)
+    simulation = Rounds(task, session, seconds, steps, arm.accepts)
     simulation.robot = arm.robot(task, session)
     # Turns of one training step: a round's last turn does not go beyond its last step.
     one_step = [(schedule, "SLICE", 0.0)] if steps else []
@@ -176,6 +199,7 @@ def play(
         for module, name, value in (*arm.constants, *one_step):
             changes.enter_context(patch.object(module, name, value))
         booked = simulate(simulation, rounds).as_dict()["rounds"]
+    beside = zip(booked, simulation.whole, simulation.by_hand, strict=True)
     return [
-        {**each, "dice_whole": whole} for each, whole in zip(booked, simulation.whole, strict=True)
+        {**each, "dice_whole": whole, "painted_voxels": by_hand} for each, whole, by_hand in beside
     ]

@@ -56,9 +56,23 @@ def test_rounds_end_at_their_step(
     assert before == (schedule.SLICE, weight.BALANCE, sampler.NEWEST)
 
 
+def test_what_is_accepted_is_annotated_but_not_painted(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings
+) -> None:
+    task = Task("phantom", phantom, truth, slices=3)
+    plain, accepted = (
+        play(task, ARMS[name], tiny, rounds=1, seconds=0, steps=3)
+        for name in ("weights-on", "accepted")
+    )
+    assert plain[1]["painted_voxels"] == plain[1]["annotated_voxels"]
+    assert accepted[1]["painted_voxels"] == plain[1]["painted_voxels"]
+    slices = accepted[0]["annotated_voxels"]
+    assert accepted[1]["annotated_voxels"] - slices > 100  # all of a slice but what crosses it
+
+
 def trial(arm: str, dices: list[float], voxels: list[int]) -> dict[str, Any]:
     rounds = [
-        {"dice_mean": d, "dice_whole": d / 2, "annotated_voxels": v}
+        {"dice_mean": d, "dice_whole": d / 2, "painted_voxels": v}
         for d, v in zip(dices, voxels, strict=True)
     ]
     return {"volume": "v", "arm": arm, "seed": 0, "rounds": rounds}
