@@ -352,6 +352,19 @@ def test_what_lies_elsewhere_is_not_compared(tmp_path: Path, densify: Run) -> No
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "gone.nrrd")
 
 
+def test_surfaces_that_are_there_are_not_made_again(
+    project: Path, tmp_path: Path, densify: Run
+) -> None:
+    image = project.with_name("ct.nii.gz")
+    shutil.copy(image, tmp_path / "a.nii.gz")
+    batch = ("predict", project, tmp_path / "*.nii.gz", "--out", tmp_path / "out", "--format")
+    assert "1 of 1 images are segmented" in densify(*batch, "stl")[2]
+    written = {file: file.stat().st_mtime_ns for file in (tmp_path / "out").iterdir()}
+    assert {file.name for file in written} == {"a-structure-1.stl", "a-structure-2.stl"}
+    assert "1 of them before" in densify(*batch, "stl")[2]
+    assert written == {file: file.stat().st_mtime_ns for file in (tmp_path / "out").iterdir()}
+
+
 def test_the_chosen_channels_of_an_image_go_in(project: Path) -> None:
     network = replace(Network.read(project), choice=Choice("czyx", (2, 0)))
     image = Volume(np.arange(3 * 8**3).reshape(3, 8, 8, 8))

@@ -303,6 +303,21 @@ def test_its_place(tmp_path: Path, phantom: Volume, monkeypatch: pytest.MonkeyPa
     assert place == tmp_path / "volume-abcdef01.densify"
 
 
+def test_images_whose_names_begin_alike_have_projects_of_their_own(
+    tmp_path: Path, phantom: Volume, image: ImageReference
+) -> None:
+    first, second = tmp_path / "p1.T1.nii.gz", tmp_path / "p1.T2.nii.gz"
+    assert place_for(phantom, first, image.content).name == "p1.T1.densify"
+    assert place_for(phantom, second, "1" * 64).name == "p1.T2.densify"
+    assert place_for(phantom, tmp_path / "a.b.czi", image.content).name == "a.b.densify"
+    # A project from the time when names ended at the first dot is found again.
+    older = ProjectFolder(tmp_path / "p1.densify", image)
+    paint(older)
+    older.close()
+    assert place_for(phantom, first, image.content) == older.path
+    assert place_for(phantom, second, "1" * 64).name == "p1.T2.densify"
+
+
 def test_the_hash_tells_values_shapes_and_types_apart() -> None:
     data = np.arange(1000, dtype=np.uint16).reshape(10, 10, 10)
     variants = [data, data + 1, data.astype(np.int16), data.reshape(5, 20, 10), data[::-1]]

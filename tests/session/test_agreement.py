@@ -67,8 +67,9 @@ def test_what_was_right_scores_one_and_undo_takes_a_mistake_back(scored, truth) 
         ([0.9, 0.905, 0.906, 0.9], True),
         ([0.9, 0.9, 0.9], False),
         ([0.9, 0.9, 0.9, 0.95], False),
+        ([0.9, 0.8, 0.6, 0.3], False),
         ([], False),
     ],
 )
-def test_settled_is_said_after_three_rounds_of_little_gain(scores, expected) -> None:
+def test_settled_is_said_after_three_rounds_of_little_change(scores, expected) -> None:
     assert settled(scores) is expected

@@ -72,7 +72,7 @@ def test_the_palette_says_what_has_to_come_first(viewer, open_dock):
     app.commands.execute_command("napari-densify.complete").result()
     told = [str(record.message) for record in notification_manager.records[-2:]]
     assert told == [
-        "Open the dock first: Plugins > Segment (Densify).",
+        "Open the dock first: Plugins > Densify > Segment (Densify).",
         "Choose an image in the Densify dock and press Annotate first.",
     ]
 

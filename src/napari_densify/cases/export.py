@@ -90,10 +90,7 @@ class Segmentation:
 
     def _write_surfaces(self, path: Path) -> list[Path]:
         written = []
-        for each in self.classes:
-            name = "".join(c if c.isalnum() else "-" for c in each.name)
-            several = len(self.classes) > 1
-            file = path.with_name(f"{path.stem}-{name}{path.suffix}") if several else path
+        for each, file in zip(self.classes, files_of(path, self.classes), strict=True):
             if (self.labels.data == each.label).any():
                 with whole(file) as partial:
                     surface.write(partial, self.labels, each)
@@ -101,6 +98,17 @@ class Segmentation:
         if not written:
             raise Problem("Nothing is segmented yet; there is no surface to write.")
         return written
+
+
+def files_of(path: Path, classes: Sequence[Label]) -> list[Path]:
+    """The files that a segmentation is written to: of surfaces ``x-NAME.stl`` for each of several.
+
+    A structure of which nothing is segmented has none.
+    """
+    if path.suffix.lower() not in surface.SUFFIXES or len(classes) < 2:
+        return [path]
+    names = ("".join(c if c.isalnum() else "-" for c in each.name) for each in classes)
+    return [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names]
 
 
 def check_ending(path: Path) -> str:

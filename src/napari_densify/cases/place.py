@@ -12,6 +12,7 @@ from pathlib import Path
 from platformdirs import user_data_path
 
 from napari_densify.cases import disk
+from napari_densify.cases.formats import SUFFIXES, ending_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, Project, is_dicom
 from napari_densify.cases.volume import Volume
@@ -37,13 +38,30 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     if source is None or not os.access(source.parent, os.W_OK):
         return user_data_path("napari-densify") / (_name(None, content) + SUFFIX)
     frame = volume.choice.frame if volume.choice.in_time else None
-    return source.with_name(_name(source, content, frame) + SUFFIX)
+    place = source.with_name(_name(source, content, frame) + SUFFIX)
+    # An image's name ended at its first dot once.
+    older = source.with_name(_of_frame(source.name.split(".")[0], frame) + SUFFIX)
+    return older if not place.exists() and _is_of(older, content) else place
+
+
+def _is_of(folder: Path, content: str) -> bool:
+    """Whether a project is there and of that image, or cannot tell."""
+    try:
+        return folder.exists() and Project.read(folder).image.content == content
+    except Problem:
+        return True  # whoever opens it is told what is wrong with it
 
 
 def _name(source: Path | None, content: str, frame: int | None = None) -> str:
     if source is None or is_dicom(source):
         return f"volume-{content[:8]}"
-    return source.name.split(".")[0] + ("" if frame is None else f"-frame{frame:04}")
+    ending = ending_of(source, SUFFIXES) or source.suffix  # others are of other plugins' readers
+    name = source.name[: len(source.name) - len(ending)] or source.name
+    return _of_frame(name, frame)
+
+
+def _of_frame(name: str, frame: int | None) -> str:
+    return name if frame is None else f"{name}-frame{frame:04}"
 
 
 def home_of(folder: Path) -> Path:

@@ -116,7 +116,7 @@ class _Run:
             name = f"{number + 1} of {len(targets)}: {escape(name_of(image))}"
             bar.update(task, completed=number, description=name)
             try:
-                if not target.exists():
+                if not self._is_done(target):
                     self._predict(image, target, partial(done, number))
                     continue
                 before += 1
@@ -127,6 +127,10 @@ class _Run:
         count = len(targets) - len(self.failed)
         earlier = f", {before} of them before" if before else ""
         return f"{count} of {len(targets)} images are segmented in {out}{earlier}."
+
+    def _is_done(self, target: Path) -> bool:
+        structures = structures_of(self.network.classes)
+        return any(file.exists() for file in export.files_of(target, structures))
 
     def _predict(self, image: Path, target: Path, done: Callable[[float], None]) -> None:
         volume = self.network.part(read_volume(image))

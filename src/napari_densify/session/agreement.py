@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from napari_densify.session.session import Session
 
 SETTLED = 0.01
-"""A gain from one round to the next below which more work hardly changes the prediction."""
+"""A change from one round to the next below which more work hardly changes the prediction."""
 ROUNDS = 3
-"""Rounds in a row that must have gained so little."""
+"""Rounds in a row that must have changed it so little."""
 
 
 class Agreement:
@@ -77,4 +77,4 @@ class Agreement:
 def settled(scores: Iterable[float]) -> bool:
     """Whether the last rounds changed so little that more of them will hardly help."""
     last = list(scores)[-ROUNDS - 1 :]
-    return len(last) > ROUNDS and bool((np.diff(last) < SETTLED).all())
+    return len(last) > ROUNDS and bool((np.abs(np.diff(last)) < SETTLED).all())

@@ -21,7 +21,7 @@ def _command(action: Action) -> Callable[[], None]:
     def command() -> None:
         dock = open_dock(napari.current_viewer())
         if dock is None:
-            show_info("Open the dock first: Plugins > Segment (Densify).")
+            show_info("Open the dock first: Plugins > Densify > Segment (Densify).")
         else:
             action.run(dock)
 

@@ -14,6 +14,7 @@ from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
 from qtpy.QtCore import QObject, Signal
 
+from napari_densify.cases.export import stem_of
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
@@ -171,7 +172,7 @@ class Opening(QObject):
         for file, image in found.files:
             place = place_of_volume(image, len(axes) - colours)
             with layer_source(path=str(file), reader_plugin="napari-densify"):
-                layer = Image(image.data, name=file.name.split(".")[0], rgb=colours, **place)
+                layer = Image(image.data, name=stem_of(file), rgb=colours, **place)
             self.viewer.layers.append(layer if is_straight(layer) else straight(layer, image))
         return tuple(self.viewer.layers[-len(found.files) :])
 

@@ -36,7 +36,7 @@ class ProgressPanel(QWidget):
         self.phase.setWordWrap(True)
         self.details = QLabel("")
         self.details.setWordWrap(True)
-        self.hint = QLabel("")
+        self.hint = QLabel("The last rounds changed little: more work will hardly help.")
         self.hint.setWordWrap(True)
         self.hint.hide()
         self.plots = QTabWidget()
@@ -101,9 +101,7 @@ class ProgressPanel(QWidget):
         """Show how well the prediction fitted what was painted in a round."""
         self._scores[round_] = agreement
         self._points.setData(list(self._scores), list(self._scores.values()))
-        if settled(self._scores.values()):
-            self.hint.setText("The last rounds changed little: more work will hardly help.")
-            self.hint.show()
+        self.hint.setHidden(not settled(self._scores.values()))
 
     def setPast(self, entries: Sequence[Entry]) -> None:
         """Begin the curve with what a project tells of earlier learning."""

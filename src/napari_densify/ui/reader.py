@@ -43,7 +43,7 @@ def volume_reader(path: str | Sequence[str]) -> Read | None:
 
 
 def brain_sample() -> list[Any]:
-    """The MNI152 brain as napari layers: File > Open Sample > Densify."""
+    """The MNI152 brain as napari layers: File > Open Sample."""
     volume, _ = brain(crop=False)
     return [(volume.data, {"name": "MNI152 brain", **place_of_volume(volume)}, "image")]
 
