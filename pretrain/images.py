@@ -104,9 +104,8 @@ def volume(random: Random, size: Size) -> tuple[Field, Labels, tuple[float, floa
     grey, labels = scene(random, size)
     step = int(random.choice([1, 2, 3, 4], p=[0.65, 0.13, 0.12, 0.1]))
     axis = int(random.integers(3)) if random.random() < 0.2 else 0
-    long = list(size)
     grey, labels = thinned(grey, labels, axis, step)
     spacing = [1.0, 1.0, 1.0]
-    spacing[axis] = long[axis] / labels.shape[axis] if step > 1 else 1.0
+    spacing[axis] = float(step)
     z, y, x = spacing
     return looked_at(random, grey), labels, (z, y, x)

@@ -15,6 +15,7 @@ import SimpleITK as sitk  # noqa: N813
 from numpy.typing import NDArray
 
 from napari_densify.cases.choice import Choice
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_any, read_segmentation, write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
@@ -350,6 +351,24 @@ def test_what_lies_elsewhere_is_not_compared(tmp_path: Path, densify: Run) -> No
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "y.nrrd")
     with pytest.raises(Problem, match="There is no file"):
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "gone.nrrd")
+
+
+def test_a_class_that_was_merged_stays_merged(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project, tmp_path / "ct.densify")
+    folder = ProjectFolder(tmp_path / "ct.densify")
+    kept = tuple(row for row in folder.description.classes if row.label != 3)
+    learning = folder.description.learning.model_copy(update={"folded": {3: 2}})
+    folder.describe(classes=kept, learning=learning)
+    folder.close()
+    network = Network.read(tmp_path / "ct.densify")
+    volume = read_any(project.with_name("ct.nii.gz"))
+    probabilities = np.zeros((2, *volume.shape), np.float32)
+    before = segment(volume, replace(network, became={}), "cpu")
+    labels = segment(volume, network, "cpu", probabilities=probabilities)
+    assert (before == 3).any()
+    assert set(np.unique(labels)) == {1, 2}
+    np.testing.assert_array_equal(labels == 2, before > 1)
+    np.testing.assert_allclose(probabilities.sum(axis=0), 1, atol=1e-3)
 
 
 def test_surfaces_that_are_there_are_not_made_again(

@@ -227,6 +227,23 @@ def test_a_folder_that_vanished_is_not_made_anew(path: Path, image: ImageReferen
     again.close()
 
 
+def test_a_project_in_which_all_was_erased_opens_again_elsewhere(
+    path: Path, image: ImageReference
+) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    everything = folder.annotation.everything().where
+    erased = folder.annotation.change(everything, 0)
+    assert erased is not None
+    folder.commit(erased)
+    shutil.rmtree(path)
+    folder.move(path.with_name("b.densify"))
+    folder.close()
+    again = ProjectFolder(path.with_name("b.densify"), image)
+    assert again.annotation.annotated == 0
+    again.close()
+
+
 def test_another_image_is_refused(path: Path, image: ImageReference, phantom: Volume) -> None:
     painted(path, image)
     with pytest.raises(Problem, match="another image"):

@@ -280,6 +280,21 @@ def test_tiffs_of_labels(tmp_path: Path, ending: str, unit: str) -> None:
     assert volume.unit == unit
 
 
+@pytest.mark.parametrize("ending", [".tif", ".ome.tif"])
+@pytest.mark.parametrize(
+    ("unit", "read", "factor"),
+    [("meter", "centimeter", 100.0), ("angstrom", "nanometer", 0.1), ("", "", 1.0)],
+)
+def test_tiffs_measure_in_a_unit_that_they_have(
+    tmp_path: Path, ending: str, unit: str, read: str, factor: float
+) -> None:
+    image = replace(PLACES["anisotropic"], data=values("uint8"), unit=unit)
+    write_volume(tmp_path / f"a{ending}", image)
+    volume = read_any(tmp_path / f"a{ending}")
+    assert volume.unit == read
+    np.testing.assert_allclose(volume.spacing, np.multiply(image.spacing, factor), rtol=1e-4)
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_our_own_tiffs_know_where_they_lie(tmp_path: Path, place: str) -> None:
     labels = scan(place).like((values("uint8") % 3).astype(np.uint8))

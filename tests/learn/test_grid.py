@@ -106,6 +106,7 @@ def test_answers_come_back_to_where_they_belong(
 
 def test_an_image_of_other_voxels_shows_the_same_place() -> None:
     z, _, _ = np.meshgrid(np.arange(12), np.arange(8), np.arange(8), indexing="ij")
-    image = Grid(z.shape, (1.0, 1.0, 1.0), (2.0, 1.0, 0.5)).image(z[None])
+    values = z[None].astype(np.float32)
+    image = Grid(z.shape, (1.0, 1.0, 1.0), (2.0, 1.0, 0.5)).image(values)
     assert image.shape == (1, 6, 8, 16)
     np.testing.assert_allclose(image[0, 1:-1, 4, 8], np.arange(1, 5) * 2 + 0.5, atol=0.05)

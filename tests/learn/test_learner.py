@@ -5,11 +5,14 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
-from napari_densify.learn.device import pick_device
+from napari_densify.learn.case import Case
+from napari_densify.learn.device import pick_device, precision
 from napari_densify.learn.folds import FOLDS
+from napari_densify.learn.grid import Grid
 from napari_densify.learn.learner import BATCH, Learner
 from napari_densify.learn.unet import compact
 from napari_densify.learn.weights import pack, unpack
@@ -300,3 +303,72 @@ def test_corrections_are_learned_with_the_guess_that_knows_them(
         else:
             assert counts.size
             assert not np.isin(wrong, counts).any()
+
+
+@pytest.mark.parametrize(("version", "name"), [("2.7.1", "cpu"), ("2.8.0+cpu", "mps")])
+def test_apples_gpu_is_taken_once_torch_can_use_it(
+    monkeypatch: pytest.MonkeyPatch, version: str, name: str
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "__version__", version)
+    assert pick_device("auto").type == name
+
+
+@pytest.mark.parametrize(("capability", "half"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
+def test_cards_that_cannot_do_so_are_not_asked_in_half_precision(
+    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], half: bool
+) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+    chosen = precision(torch.device("cuda"), training=True)
+    assert chosen == (torch.bfloat16 if half else torch.float32)
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_a_voxel_that_is_no_number_does_not_spread_when_an_image_is_resampled(odd: float) -> None:
+    image = np.random.default_rng(0).random((1, 12, 12, 12), np.float32)
+    broken = image.copy()
+    broken[0, 5, 5, 5] = odd
+    plain, other = (
+        Case(each, Grid((12, 12, 12), (1, 1, 1), (2, 2, 2)), torch.device("cpu")).bank.image
+        for each in (image, broken)
+    )
+    assert np.isfinite(other).all()
+    far = np.ones(other.shape, bool)
+    far[:, 1:5, 1:5, 1:5] = False
+    np.testing.assert_allclose(other[far], plain[far], atol=0.2)
+
+
+def test_large_whole_numbers_are_told_apart_when_an_image_is_resampled() -> None:
+    image = 2**60 + np.random.default_rng(0).integers(0, 100, (1, 12, 12, 12))
+    case = Case(image, Grid((12, 12, 12), (1, 1, 1), (2, 2, 2)), torch.device("cpu"))
+    assert case.bank.image.std() > 0.1
+
+
+def test_an_edit_of_nothing_is_no_trouble_on_other_voxels(phantom: Volume) -> None:
+    learner = Learner(
+        phantom.data[None], (1, 1, 1), device="cpu", levels=compact(TINY), wanted=(2, 2, 2)
+    )
+    learner.apply(Annotation(phantom.shape).everything())
+    learner.replay(phantom.data[None], (1, 1, 1), Annotation(phantom.shape).everything())
+    assert not learner.ready
+
+
+def test_a_state_can_be_loaded_that_was_taken_while_the_guess_knew_fewer_classes(
+    phantom: Volume, truth: NDArray[np.uint8]
+) -> None:
+    learner, annotation = make(phantom.data), Annotation(phantom.shape)
+    assert not learner.begun
+    for label, where in enumerate((0, 10, 20), start=1):
+        edit = annotation.change(np.arange(where * 100, where * 100 + 50), label)
+        assert edit is not None
+        annotation.apply(edit)
+        learner.apply(edit)
+        if label == 2:
+            learner.guess_anew()
+    assert learner.begun
+    assert learner.classes == [1, 2, 3]
+    again = make(phantom.data)
+    again.load(learner.state())
+    box = Box((0, 0, 0), (8, 8, 8))
+    np.testing.assert_allclose(again.predict(box), learner.predict(box), atol=1e-3)

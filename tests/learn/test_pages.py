@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import mmap
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +46,11 @@ def test_what_is_forgotten_is_computed_again() -> None:
     before = bank.read(box).copy()
     bank.forget(130)
     np.testing.assert_array_equal(bank.read(box), before)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="others do not reserve what is not touched")
+def test_more_may_be_had_than_the_machine_has_memory() -> None:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    pages = Pages((4, memory), np.uint8)
+    pages.array[3, -1] = 1
+    assert pages.array[3, -1] == 1

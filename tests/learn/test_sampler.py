@@ -127,6 +127,24 @@ def test_slabs_lie_along_the_painted_plane(axis: int) -> None:
     assert all(int(np.argmin(s)) == axis for s in slabs)
 
 
+def test_slabs_lie_along_slices_that_came_as_one_edit() -> None:
+    annotation, sampler = make()
+    planes = [Plane(0, 20), Plane(1, 31), Plane(2, 7)]
+    where = np.unique(np.concatenate([on_plane(plane, slice(None)) for plane in planes]))
+    paint(annotation, sampler, where, 1)
+    shapes = [sampler.draw(1)[0].box.shape for _ in range(200)]
+    slabs = [int(np.argmin(s)) for s in shapes if len(set(s)) > 1]
+    assert 60 < len(slabs) < 130
+    assert set(slabs) == {0, 1, 2}
+
+
+def test_a_painted_ball_lies_on_no_slice() -> None:
+    annotation, sampler = make()
+    distance = np.linalg.norm(np.indices(SHAPE).T - (24, 28, 32), axis=-1).T
+    paint(annotation, sampler, np.flatnonzero(distance < 8), 1)
+    assert all(len(set(sampler.draw(1)[0].box.shape)) == 1 for _ in range(50))
+
+
 @pytest.mark.parametrize(("tilt", "turn"), [(40, 10), (-35, 50), (20, -80)])
 def test_slabs_lie_along_an_oblique_plane(tilt: float, turn: float) -> None:
     spacing = (2.0, 1.0, 1.0)

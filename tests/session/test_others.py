@@ -17,6 +17,7 @@ from napari_densify.cases.place import place_in
 from napari_densify.cases.project import ImageReference, Label, Learning, describe
 from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.session import schedule
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Block, Load, Model, News, Phase, Replay, Save, Train
 from napari_densify.session.others import read_others
@@ -123,6 +124,39 @@ def test_an_opened_case_is_shown_by_a_guess_of_its_own_while_paused(
     assert dice(shown, truth + 1, [3])[3] > 0.5
     assert taken[-1].steps == steps  # type: ignore[union-attr]
     assert not any(isinstance(news, Model) for news in [*taken, *here.turn()])
+
+
+def test_a_case_of_one_class_beside_an_unpainted_one_leaves_the_loaded_guess_as_it_is(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings
+) -> None:
+    there = Worker(phantom, [1, 2, 3], tiny)
+    for message in (everything(truth + 1), Train(on=True)):
+        there.deliver(message)
+    while there.turn()[-1].steps < 1:  # type: ignore[union-attr]
+        pass
+    there.deliver(Save())
+    model = next(news for news in there.turn() if isinstance(news, Model))
+    here = Worker(phantom, [1, 2, 3], tiny)
+    of_one_class = everything(np.where(truth, 0, 1).astype(np.uint8))
+    for each in (Replay(phantom, of_one_class), Load(model.data), Train(on=True)):
+        here.deliver(each)
+    while not here.turn()[-1].complete:  # type: ignore[union-attr]
+        pass
+
+
+def test_nothing_is_saved_before_there_is_a_guess(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A model without one could not be loaded again, and learning would begin anew."""
+    monkeypatch.setattr(schedule, "SLICE", 0.0)
+    worker = Worker(phantom, [1, 2, 3], tiny)
+    for message in (everything(truth + 1), Train(on=True)):
+        worker.deliver(message)
+    worker.turn()
+    for message in (Train(on=False), Save()):
+        worker.deliver(message)
+    taken = [news for _ in range(3) for news in worker.turn()]
+    assert not any(isinstance(news, Model) for news in taken)
 
 
 def everything(labels: NDArray[np.uint8]) -> Edit:

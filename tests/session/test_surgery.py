@@ -15,11 +15,11 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
 from napari_densify.session.surgery import delete, extent, merge, redrawn
-from napari_densify.session.worker import fold
 from tests.session.conftest import PLANES, Drive, paint
 
 MakeDrive = Callable[[Session], Drive]

@@ -14,6 +14,7 @@ from napari_densify.cases import formats
 from napari_densify.cases.formats import dicom_seg, surface
 from napari_densify.cases.formats.whole import whole
 from napari_densify.cases.measure import measure
+from napari_densify.cases.names import distinct
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
@@ -107,8 +108,8 @@ def files_of(path: Path, classes: Sequence[Label]) -> list[Path]:
     """
     if path.suffix.lower() not in surface.SUFFIXES or len(classes) < 2:
         return [path]
-    names = ("".join(c if c.isalnum() else "-" for c in each.name) for each in classes)
-    return [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in names]
+    plain = ("".join(c if c.isalnum() else "-" for c in each.name) for each in classes)
+    return [path.with_name(f"{path.stem}-{name}{path.suffix}") for name in distinct(plain)]
 
 
 def check_ending(path: Path) -> str:

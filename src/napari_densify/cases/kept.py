@@ -148,7 +148,9 @@ class KeptAnnotation:
         store = self._store()
         try:
             kept = history(past, number, round_)
-            starts = set().union(*(store.chunks_of(edit.where) for edit in edits))
+            # One at least: a journal with a past and no store is a store that went missing.
+            first = set() if store.exists else {(0, 0, 0)}
+            starts = first.union(*(store.chunks_of(edit.where) for edit in edits))
             write_marks(store, self.annotation, map(store.chunk, sorted(starts)))
             with self.guard:
                 if self._journal is not None:

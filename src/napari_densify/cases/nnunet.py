@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_densify.cases import disk
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.labels import BACKGROUND
+from napari_densify.cases.names import distinct, free_name
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
@@ -74,14 +75,12 @@ def write_dataset(
     channels = 0
     for given, image, annotation in cases:
         name = re.sub(r"[^A-Za-z0-9-]+", "_", given).strip("_") or "case"
-        name = name if name not in names else f"{name}_{len(names)}"
+        name = free_name(name, names)
         if names and len(image.channels) != channels:
             raise Problem(f"“{given}” has other channels than {names[0]}; nnU-Net takes one kind.")
         channels = len(image.channels)
         for k, data in enumerate(image.channels):
-            plain = data.astype(np.uint8) if data.dtype == bool else data
-            target = folder / "imagesTr" / f"{name}_{k:04}{ENDING}"
-            write_volume(target, image.like(plain))
+            write_volume(folder / "imagesTr" / f"{name}_{k:04}{ENDING}", image.like(data))
         write_volume(folder / "labelsTr" / f"{name}{ENDING}", image.like(table[annotation]))
         names.append(name)
     described = {
@@ -102,9 +101,6 @@ def write_dataset(
 
 def _names(classes: Sequence[Label], numbers: dict[int, int]) -> dict[str, int]:
     """Each structure's name, which must not be another's, nor one of nnU-Net's own."""
-    taken: dict[str, int] = {}
-    for row in classes:
-        if row.label != BACKGROUND:
-            free = row.name not in ("background", "ignore", *taken)
-            taken[row.name if free else f"{row.name} {row.label}"] = numbers[row.label]
-    return taken
+    structures = [row for row in classes if row.label != BACKGROUND]
+    names = distinct((row.name for row in structures), ("background", "ignore"), " ")
+    return {name: numbers[row.label] for name, row in zip(names, structures, strict=True)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -13,6 +12,7 @@ from platformdirs import user_data_path
 
 from napari_densify.cases import disk
 from napari_densify.cases.formats import SUFFIXES, ending_of
+from napari_densify.cases.names import free_name
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, Project, is_dicom
 from napari_densify.cases.volume import Volume
@@ -104,10 +104,8 @@ def place_in(home: Path, source: Path | None, content: str, frame: int | None = 
     frame : int, optional
         Which one of a time series it is.
     """
-    name = _name(source, content, frame)
-    numbered = (name if n == 1 else f"{name}-{n}" for n in itertools.count(1))
-    folders = (home / CASES / (each + SUFFIX) for each in numbered)
-    return next(folder for folder in folders if not folder.exists() and folder.name != home.name)
+    taken = [folder.name.removesuffix(SUFFIX) for folder in cases_of(home)]
+    return home / CASES / (free_name(_name(source, content, frame), taken, "-") + SUFFIX)
 
 
 def images_beside(project: Path) -> list[Path]:

@@ -46,7 +46,7 @@ class Case:
 
     def __init__(self, image: NDArray[np.generic], grid: Grid, device: torch.device) -> None:
         self.grid = grid
-        self.bank = FeatureBank(normalise(grid.image(image)), grid.spacing, device)
+        self.bank = FeatureBank(grid.image(normalise(image)), grid.spacing, device)
         self.painted = Annotation(grid.outer)
         self.annotation = self.painted if grid.same else Annotation(grid.inner)
 
@@ -66,6 +66,8 @@ class Case:
     def apply(self, edit: Edit) -> None:
         """Take over an edit of the image's voxels."""
         self.painted.apply(edit)
+        if not edit.where.size:
+            return
         if self.annotation is not self.painted:
             follows = self.grid.edit(edit, self.painted, self.annotation)
             if follows is None:
@@ -73,5 +75,4 @@ class Case:
             self.annotation.apply(follows)
             edit = follows
         self.sampler.notice(edit)
-        if edit.where.size:
-            self.refined.painted(edit.box(self.annotation.shape))
+        self.refined.painted(edit.box(self.annotation.shape))

@@ -9,6 +9,12 @@ import torch
 
 from napari_densify.cases.problem import Problem
 
+AMPERE = (8, 0)
+"""Compute capability from which on cuDNN convolves in bfloat16; older cards would take a way
+without it."""
+MPS_FROM = (2, 8)
+"""The first torch whose MPS has transposed convolutions of volumes."""
+
 
 def pick_device(name: str) -> torch.device:
     """The torch device of that name; "auto" is CUDA or MPS where present, else the CPU.
@@ -26,7 +32,9 @@ def pick_device(name: str) -> torch.device:
         return torch.device(name)
     if torch.cuda.is_available():
         return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    major, minor = torch.__version__.split(".")[:2]
+    able = torch.backends.mps.is_available() and (int(major), int(minor)) >= MPS_FROM
+    return torch.device("mps" if able else "cpu")
 
 
 def precision(device: torch.device, training: bool = False) -> torch.dtype:
@@ -43,9 +51,10 @@ def precision(device: torch.device, training: bool = False) -> torch.dtype:
         On a CPU in single precision then: it would take three quarters of the time, but torch 2.13
         now and then has gradients that are not numbers, of patches of one slice.
     """
-    half = device.type == "cuda" or (
-        device.type == "cpu" and not training and _multiplies_bfloat16()
-    )
+    if device.type == "cuda":
+        half = torch.cuda.get_device_capability(device) >= AMPERE
+    else:
+        half = device.type == "cpu" and not training and _multiplies_bfloat16()
     return torch.bfloat16 if half else torch.float32
 
 

@@ -49,6 +49,7 @@ class Forest:
             # scikit-learn lets go of the interpreter's lock in here.
             return np.sum([tree.predict(rows) for tree in trees], axis=0)  # type: ignore[no-any-return]
 
+        threads = min(threads, len(self._scikit))
         parts = _in_threads(total, [self._scikit[i::threads] for i in range(threads)])
         answer = np.sum(parts, axis=0) / len(self.trees)
         return answer.astype(np.float32)  # type: ignore[no-any-return]

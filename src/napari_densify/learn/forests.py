@@ -140,12 +140,15 @@ class Forests:
     def load(self, state: dict[str, NDArray[np.generic]]) -> None:
         """Show a forest from `state`; to train, they are fitted anew.
 
+        It may know fewer classes: one is told apart before a forest is fitted with it.
+
         Raises
         ------
         KeyError, ValueError
-            If it is of other features or classes.
+            If it is of other features or of more classes.
         """
-        self._grown = {SHOWN: Forest.from_state(state, self.features, self.classes)}
+        classes = min(state["values"].shape[-1], self.classes)
+        self._grown = {SHOWN: Forest.from_state(state, self.features, classes)}
 
 
 def _draws(index: NDArray[np.intp], first: NDArray[np.bool_], share: float) -> NDArray[np.floating]:

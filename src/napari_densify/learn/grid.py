@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter, map_coordinates
+from scipy.ndimage import affine_transform, gaussian_filter
 from torch import Tensor
 
 from napari_densify.cases.annotation import Annotation
@@ -55,18 +55,28 @@ class Grid:
         """Whether image and network share their voxels."""
         return self.inner == self.outer
 
-    def image(self, image: NDArray[np.generic]) -> NDArray[np.generic]:
+    def image(self, image: NDArray[np.float32]) -> NDArray[np.float32]:
         """A (c, z, y, x) image on the network's voxels; trilinear, smoothed before it is thinned.
 
         The Gaussian's standard deviation is 0.5·√(r² − 1) voxels where r of them become one, as
-        if the larger voxel had been measured.
+        if the larger voxel had been measured. A value that is no number would spread, so the image
+        has none.
         """
         if self.same:
             return image
         sigma = [0.5 * np.sqrt(max(r * r - 1.0, 0.0)) for r in self.ratio]
-        at = np.meshgrid(*(self._centres(axis) for axis in range(3)), indexing="ij")
-        planes = (gaussian_filter(channel.astype(np.float32), sigma) for channel in image)
-        return np.stack([map_coordinates(p, at, order=1, mode="nearest") for p in planes])
+        resampled = np.empty((len(image), *self.inner), np.float32)
+        for channel, out in zip(image, resampled, strict=True):
+            affine_transform(
+                gaussian_filter(channel, sigma),
+                self.ratio,
+                [(r - 1) / 2 for r in self.ratio],
+                output=out,
+                output_shape=self.inner,
+                order=1,
+                mode="nearest",
+            )
+        return resampled
 
     def edit(self, edit: Edit, outer: Annotation, inner: Annotation) -> Edit | None:
         """The edit on the network's voxels that follows one which `outer` has applied.
@@ -121,10 +131,6 @@ class Grid:
                 share,
             )
         return values
-
-    def _centres(self, axis: int) -> NDArray[np.float64]:
-        """Where the network's voxels lie along an axis, in the image's."""
-        return np.asarray((np.arange(self.inner[axis]) + 0.5) * self.ratio[axis] - 0.5, np.float64)
 
     def _parts(self, axis: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """First and behind the last of the image's voxels that each of the network's takes from."""

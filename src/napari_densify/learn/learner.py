@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -18,7 +18,7 @@ from napari_densify.cases.project import WIDTHS
 from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
-from napari_densify.learn.forests import Forests, Stage
+from napari_densify.learn.forests import SHOWN, Forests, Stage
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.prediction import guess_probability
@@ -31,14 +31,6 @@ BORDER = 40
 guess."""
 BATCH = 2
 """Patches a step. Batch 1 falls onto a five times slower path of torch on a CPU."""
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands: steps so far and the loss smoothed over the last ones."""
-
-    steps: int
-    loss: float
 
 
 class Learner:
@@ -122,6 +114,11 @@ class Learner:
         return len(self.replayed.classes) >= 2
 
     @property
+    def begun(self) -> bool:
+        """Whether there is a guess: without one a state could not be loaded."""
+        return self.forests[SHOWN] is not None
+
+    @property
     def learned(self) -> bool:
         """Whether the network has learned what is annotated, see `Trainer.learned`."""
         return self.trainer.learned
@@ -175,6 +172,16 @@ class Learner:
         interrupt : callable
             Asked after every few trees; True ends this call early, as does a new guess that can be
             shown. Without it the fit is brought to its end.
+
+        Returns
+        -------
+        Stage
+            Where the fit stands: "shown" and "done" bring a new guess.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two classes are annotated.
         """
         if not self.ready:
             raise ValueError("a guess needs two annotated classes")
@@ -201,7 +208,7 @@ class Learner:
             case.guess.folds = known.folds
         self.trainer.slices = sum(len(known.folds.planes) for known in examples)
 
-    def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> Progress:
+    def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> None:
         """Train for about `seconds`, at least one step.
 
         Parameters
@@ -209,6 +216,11 @@ class Learner:
         seconds : float
         interrupt : callable
             Asked after each step; True ends the slice of training early.
+
+        Raises
+        ------
+        ValueError
+            If fewer than two classes are annotated.
         """
         if not self.ready:
             raise ValueError("training needs two annotated classes")
@@ -222,7 +234,7 @@ class Learner:
             self.trainer.step(batch, self.mixture.expected(case, batch))
             self.seconds = before + time.perf_counter() - start
             if self.seconds >= before + seconds or interrupt():
-                return Progress(self.steps, self.loss)
+                return
 
     def predict(self, box: Box, *, guess_only: bool = False) -> NDArray[np.float32]:
         """Class probabilities: the averaged network's and the guess's, mixed.

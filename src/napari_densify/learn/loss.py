@@ -14,10 +14,11 @@ def weighted_cross_entropy(logits: Tensor, target: Tensor, weight: Tensor) -> Te
 
     Parameters
     ----------
-    logits : (n, classes, z, y, x)
-    target : (n, z, y, x) int64
+    logits : (n, classes, …)
+        Of any voxels: whole patches, or those that count.
+    target : (n, …) int64
         Class index; any valid index where the weight is 0.
-    weight : (n, z, y, x)
+    weight : (n, …)
         0 where nothing is annotated. The mask is on the loss, not on the logits: logits masked
         with 0 would still push every unlabelled voxel towards equal probabilities.
 

@@ -187,11 +187,11 @@ def _excess(loss: float, guess_loss: float) -> float:
     return 0.0 if np.isnan(loss) else max(loss / guess_loss - 1.0, 0.0)
 
 
-def preference(case: Case) -> NDArray[np.float64]:
+def preference(case: Case) -> NDArray[np.float32]:
     """(classes, 1, 1, 1) what class balance adds to a network's logits and is taken back.
 
     Trained with weights b, probabilities are proportional to b·p (Elkan 2001, "The foundations of
     cost-sensitive learning"; Menon et al. 2021, arXiv 2007.07314).
     """
-    bias: NDArray[np.float64] = UNBIAS * np.log(case.supervision.balance)[:, None, None, None]
-    return bias
+    bias = np.float32(UNBIAS) * np.log(case.supervision.balance)[:, None, None, None]
+    return np.asarray(bias, np.float32)

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import math
 import mmap
+import sys
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
+
+RESERVE_NOTHING = 0x4000 if sys.platform == "linux" else 0
+"""Linux's MAP_NORESERVE, which Python's mmap does not name: else more than the machine's memory is
+refused, however little of it will be touched."""
 
 
 class Pages:
@@ -30,7 +35,8 @@ class Pages:
         self._slice = math.prod(shape[1:]) * kind.itemsize
         size = max(count * kind.itemsize, 1)
         if hasattr(mmap, "MAP_ANONYMOUS"):
-            self._pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | RESERVE_NOTHING
+            self._pages = mmap.mmap(-1, size, flags=flags)
         else:
             self._pages = mmap.mmap(-1, size)
         if hasattr(mmap, "MADV_HUGEPAGE"):

@@ -89,7 +89,10 @@ class Sampler:
         """Take account of an edit that the annotation has just applied."""
         if not edit.where.size:
             return
-        self._plane.put(edit.where, 1 + self._orientation(edit.where))
+        across = self._orientation(edit.where)
+        # Many strokes may come as one, as when a project is opened again.
+        several = self._slices(edit.where) + np.uint8(1) if across == ANY else None
+        self._plane.put(edit.where, 1 + across if several is None else several)
         self._noticed.append(edit.where)
 
     def _sort(self) -> None:
@@ -120,6 +123,18 @@ class Sampler:
             normal = self._tilts[axis - ANY - 1]
             return [self._tilted(v, normal, sizes) for v in voxels]
         return [Patch(self._around(v, sizes[axis]), v) for v in voxels]
+
+    def _slices(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The axis across the slice that each of many voxels lies on, or ANY.
+
+        It is the one along which a voxel has no neighbours among them.
+        """
+        _, y, x = self.annotation.shape
+        alone = np.stack(
+            [~_among(where + step, where) & ~_among(where - step, where) for step in (y * x, x, 1)]
+        )
+        across: NDArray[np.uint8] = np.where(alone.sum(0) == 1, alone.argmax(0), ANY)
+        return across.astype(np.uint8)
 
     def _orientation(self, where: NDArray[np.int64]) -> int:
         """The axis across the plane that voxels lie on, ANY, or behind that one of the tilts."""
@@ -200,3 +215,10 @@ def _patch(axis: int, shape: Sequence[int], stride: Sequence[int], voxels: int) 
         whole = -(-length // step) * step
         size.append(min(max(round(want / step) * step, step), whole))
     return size
+
+
+def _among(some: NDArray[np.int64], where: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which of some flat indices are among sorted ones."""
+    at = np.minimum(np.searchsorted(where, some), where.size - 1)
+    found: NDArray[np.bool_] = where[at] == some
+    return found

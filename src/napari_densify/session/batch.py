@@ -17,6 +17,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.stored import painted_on
 from napari_densify.cases.volume import Triple, Volume
+from napari_densify.session.folding import fold, present
 
 BLOCK = 64
 """Side of a block in voxels."""
@@ -31,6 +32,8 @@ class Network:
     model : bytes
         A saved model (safetensors).
     classes : tuple of Label
+    became : dict
+        What the labels of classes that are gone count as, see `Project.became`.
     widths : tuple of ints
     spacing : (3,) floats
         Voxel size that it works on.
@@ -42,6 +45,7 @@ class Network:
 
     model: bytes
     classes: tuple[Label, ...]
+    became: dict[int, int]
     widths: tuple[int, ...]
     spacing: Triple
     choice: Choice
@@ -62,7 +66,8 @@ class Network:
             raise Problem(f"{project} holds no trained model; train it first.")
         value = about.value
         widths, choice = value.learning.widths, value.image.choice
-        return cls(model, value.classes, widths, about.spacing, choice, about.home)
+        classes, became = value.classes, value.became
+        return cls(model, classes, became, widths, about.spacing, choice, about.home)
 
     def part(self, image: Volume) -> Volume:
         """Those channels of an image that the network has learned from.
@@ -121,18 +126,18 @@ def segment(
     )
     unpack(network.model, learner)
     classes = np.array(learner.classes, np.uint8)
-    # A class may have been taken off the table since it was learned.
     told = [learner.classes.index(label) for label in sorted(c.label for c in network.classes)]
     labels = np.zeros(volume.shape, np.uint8)
     boxes = list(tiles(volume.shape, [BLOCK] * 3))
     for number, box in enumerate(boxes, 1):
         learner.forget(box.start[0])
-        chance = learner.predict(box)
+        chance = fold(learner.predict(box), learner.classes, network.became)
         labels[box.slices] = classes[chance.argmax(0)]
         if probabilities is not None:
             probabilities[:, *box.slices] = chance[told]
         done(number / len(boxes))
     painted = painted_on(network.project, volume)
     if painted is not None:
-        painted.draw(labels)
+        kept = present(painted.everything(), network.became)
+        labels.reshape(-1)[kept.where] = kept.after["label"]
     return labels

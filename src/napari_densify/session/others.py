@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Project
 from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import Volume
+from napari_densify.session.folding import present
 from napari_densify.session.news import Replay
 
 FindImage = Callable[[Path, ImageReference], Volume | None]
@@ -49,23 +46,10 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
             notes.append(f"{problem} Nothing is learned from that case meanwhile.")
             continue
         if volume is not None:
-            others.append(Replay(volume, _present(annotation.everything(), became)))
+            others.append(Replay(volume, present(annotation.everything(), became)))
         elif annotation.annotated:
             notes.append(
                 f"The image of {folder.name} is not where it was; nothing is learned from that "
                 "case until its image is put back."
             )
     return others, notes
-
-
-def _present(painted: Edit, became: dict[int, int]) -> Edit:
-    """What is painted, in the classes that there are: others were merged or deleted meanwhile."""
-    label_of = np.arange(256, dtype=np.uint8)
-    for label, now in became.items():
-        label_of[label] = now
-    after = painted.after.copy()
-    after["label"] = label_of[after["label"]]
-    kept = after["label"] > 0
-    return replace(
-        painted, where=painted.where[kept], before=painted.before[kept], after=after[kept]
-    )

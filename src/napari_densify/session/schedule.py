@@ -74,11 +74,18 @@ class Schedule:
     shape : (3,) ints
     spacing : (3,) floats
         Distance between voxels along z, y, x, by which oblique planes lie.
+
+    Attributes
+    ----------
+    training : bool
+        Whether there is something to learn, and it is wanted.
+    ready : bool
+        Whether a guess can be fitted: there are two classes to tell apart.
     """
 
     def __init__(self, shape: Shape, spacing: Triple = (1.0, 1.0, 1.0)) -> None:
         self.shape, self.spacing = shape, spacing
-        self.training = False
+        self.training, self.ready = False, True
         self.trained = 0.0
         self._edited = 0.0
         self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
@@ -176,7 +183,8 @@ class Schedule:
         if due:
             return Predict(min(due, key=self._from_newest), viewed=True)
         refreshed = min(self._view.values(), default=np.inf) > self._edited
-        if refreshed and (self._of_another or (self.training and self._guess_is_due())):
+        of_another = self._of_another and self.ready
+        if refreshed and (of_another or (self.training and self._guess_is_due())):
             return Guess(SLICE)
         if self.training and self._enough_of_the_rest():
             return self._learn()

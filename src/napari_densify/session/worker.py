@@ -10,7 +10,6 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
+from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
 from napari_densify.session.news import (
     Block,
@@ -81,8 +81,8 @@ class Worker:
             self._asked_for_model = False
             return [*news, *self._save(), self._status(None)]
         # Before there are two classes to tell apart a loaded model is shown all the same.
-        able = self._wanted and self._learner.ready
-        self._schedule.training = able and not self._learned
+        self._schedule.ready = self._learner.ready
+        self._schedule.training = self._wanted and self._learner.ready and not self._learned
         task = self._schedule.next()
         if isinstance(task, Learn):
             news += self._learn(task)
@@ -90,7 +90,7 @@ class Worker:
             self._guess(task)
         elif isinstance(task, Predict):
             news.append(self._predict(task))
-        elif not self._schedule.training and self._saved_at < self._schedule.trained:
+        elif self._to_save:
             news += self._save()
         else:
             time.sleep(IDLE)
@@ -151,7 +151,7 @@ class Worker:
                 self._replayed.append(message)
                 self._replay(message)
             elif isinstance(message, Save):
-                self._asked_for_model = self._schedule.trained > 0
+                self._asked_for_model = self._learner.begun
             elif isinstance(message, Reset):
                 self._begin_anew()
                 self._schedule.forget()
@@ -226,6 +226,12 @@ class Worker:
         return Block(task.box, labels, doubt, task.viewed)
 
     @property
+    def _to_save(self) -> bool:
+        """Whether it rests, and what it has learned last is not saved."""
+        unsaved = self._saved_at < self._schedule.trained
+        return unsaved and not self._schedule.training and self._learner.begun
+
+    @property
     def _learned(self) -> bool:
         """Whether the guess knows all that is annotated, and the network has learned it."""
         return self._learner.learned and self._schedule.guess_is_new
@@ -255,32 +261,6 @@ class Worker:
             done=done,
             memory_mb=peak_memory_mb(),
         )
-
-
-def fold(
-    probability: NDArray[np.float32], classes: Sequence[int], folded: Mapping[int, int]
-) -> NDArray[np.float32]:
-    """Class probabilities without the classes that are not told apart any more.
-
-    Parameters
-    ----------
-    probability : (classes, z, y, x) float32
-        Changed in place.
-    classes : ints
-        Labels in the order of the probabilities.
-    folded : dict
-        Label → the label that it counts as; 0: none, then the others share what it had.
-    """
-    index = {label: i for i, label in enumerate(classes)}
-    gone = [label for label in folded if label in index]
-    for label in gone:
-        into = index.get(folded[label])
-        if into is not None:
-            probability[into] += probability[index[label]]
-        probability[index[label]] = 0
-    if gone:
-        probability /= np.maximum(probability.sum(axis=0), np.finfo(np.float32).tiny)
-    return probability
 
 
 def peak_memory_mb() -> float:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.formats.whole import whole
 from napari_densify.cases.model import INPUT, NORMALISATION, OPSET, OUTPUT, ModelCard
+from napari_densify.cases.names import free_name
 
 LEAST = 16
 """Voxels along each axis that the package asks for."""
@@ -128,7 +129,7 @@ def _identifiers(names: list[str]) -> list[str]:
     for name in names:
         plain = re.sub(r"\W+", "_", name, flags=re.ASCII).strip("_").lower() or "class"
         plain = plain if plain[0].isalpha() else f"class_{plain}"
-        made.append(plain if plain not in made else f"{plain}_{len(made)}")
+        made.append(free_name(plain, made))
     return made
 
 

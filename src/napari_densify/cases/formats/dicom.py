@@ -15,7 +15,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 
 POSITION, ORIENTATION = "0020|0032", "0020|0037"
-SERIES, MODALITY, DESCRIPTION = "0020|000e", "0008|0060", "0008|103e"
+MODALITY, DESCRIPTION = "0008|0060", "0008|103e"
 SAME = 1e-3
 """By how much the direction cosines of slices of one orientation may differ."""
 MISSING = 1.5

@@ -25,7 +25,16 @@ UNITS = {
     **dict.fromkeys(("cm", "centimeter"), "centimeter"),
     **dict.fromkeys(("m", "meter"), "meter"),
 }
-SHORT = {"micrometer": "um", "millimeter": "mm", "nanometer": "nm", "centimeter": "cm"}
+SHORT = {
+    "nanometer": ("nm", 1.0),
+    "micrometer": ("um", 1.0),
+    "millimeter": ("mm", 1.0),
+    "centimeter": ("cm", 1.0),
+    "meter": ("cm", 100.0),
+    "angstrom": ("nm", 0.1),
+}
+"""The unit in which a length is written, and how many of them one of these is."""
+NO_UNIT = ("pixel", 1.0)
 AFFINE = "napari-densify affine"
 """Key in ImageJ's notes under which our files keep where they lie: TIFF has no place for it."""
 
@@ -62,7 +71,9 @@ def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
 
 
 def _write_imagej(path: Path, volume: Volume, data: NDArray[np.generic], axes: str) -> None:
-    z, y, x = volume.spacing
+    unit, factor = SHORT.get(volume.unit, NO_UNIT)
+    z, y, x = (size * factor for size in volume.spacing)
+    affine = np.diag([factor, factor, factor, 1.0]) @ volume.affine
     tifffile.imwrite(
         path,
         data,
@@ -70,9 +81,9 @@ def _write_imagej(path: Path, volume: Volume, data: NDArray[np.generic], axes: s
         resolution=(1 / x, 1 / y),
         metadata={
             "spacing": z,
-            "unit": SHORT.get(volume.unit, "um"),
+            "unit": unit,
             "axes": axes,
-            "Info": f"{AFFINE} = {json.dumps(volume.affine.tolist())}\n",
+            "Info": f"{AFFINE} = {json.dumps(affine.tolist())}\n",
         },
         compression="zlib",
     )
@@ -82,9 +93,10 @@ def _write_ome(
     path: Path, volume: Volume, data: NDArray[np.generic], axes: str, names: list[str]
 ) -> None:
     metadata: dict[str, Any] = {"axes": axes}
+    unit, factor = SHORT.get(volume.unit, NO_UNIT)
     for axis, size in zip("ZYX", volume.spacing, strict=True):
-        metadata[f"PhysicalSize{axis}"] = size
-        metadata[f"PhysicalSize{axis}Unit"] = SHORT.get(volume.unit, "um").replace("u", "µ")
+        metadata[f"PhysicalSize{axis}"] = size * factor
+        metadata[f"PhysicalSize{axis}Unit"] = unit.replace("um", "µm")
     if axes == "ZCYX" and names:
         metadata["Channel"] = {"Name": names}
     tifffile.imwrite(
