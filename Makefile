@@ -12,7 +12,7 @@ $(READY): pyproject.toml .ci/constraints.txt .ci/debian-packages.txt
 	bash .ci/system-libraries
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
-	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group dev --editable ".[all,samples]"
+	$(BIN)/python -m pip install --quiet --constraint .ci/constraints.txt --group dev --editable ".[all]"
 	touch $@
 
 demo: install
@@ -31,7 +31,7 @@ test: check
 bench: $(VENV)/.bench
 	bash .ci/with-display $(BIN)/python -m bench
 
-# Five methods, nine volumes, three seeds, two minutes each: most of a day with the corrections.
+# Six methods, nine volumes, three seeds, two minutes each: most of a day with the corrections.
 bench-full: $(VENV)/.bench
 	$(BIN)/python -m bench.compare
 	$(BIN)/python -m bench.corrections

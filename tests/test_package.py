@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -58,6 +59,9 @@ def test_the_wheel_holds_manifest_and_types(wheel: Path) -> None:
     assert "Classifier: Framework :: napari" in text
     assert "License-Expression: BSD-3-Clause" in text
     assert "!=2.9.*" in text
+    links = re.findall(r"\]\(([^)]+)\)", text)
+    assert any(link.endswith("main/docs/images/round-2.png") for link in links)
+    assert not [link for link in links if not link.startswith(("https://", "#"))]
 
 
 def test_the_installed_plugin_is_valid_and_found_without_torch(clean: Path) -> None:

@@ -103,6 +103,19 @@ def test_it_opens_from_the_docks_menu(viewer, project, qtbot, monkeypatch):
     qtbot.waitUntil(lambda: dock.case.session.status.steps > 5, timeout=LONG)
 
 
+def test_it_closes_from_the_docks_menu_and_another_image_can_be_chosen(viewer, project, qtbot):
+    dock = dock_in(viewer)
+    assert not dock.project.close_case.isEnabled()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    assert not dock.choice.isEnabled()
+    with qtbot.waitSignal(dock.caseClosed, timeout=LONG):
+        dock.project.close_case.trigger()
+    assert dock.case is None
+    assert dock.choice.isEnabled()
+    assert "all of it is kept" in dock.progress.phase.text()
+
+
 def test_how_it_is_looked_at_when_it_is_closed_is_how_it_opens(viewer, project, qtbot):
     dock = dock_in(viewer)
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):

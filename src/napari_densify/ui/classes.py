@@ -151,7 +151,8 @@ class ClassTable(QWidget):
         self._table.setRowCount(len(self._rows))
         self._table.setVerticalHeaderLabels([GRIP] * len(self._rows))
         for i, row in enumerate(self._rows):
-            self._put(i, _KEY, str(i + 1) if i + 1 in CLASS_KEYS else "")
+            key = self._put(i, _KEY, str(i + 1) if i + 1 in CLASS_KEYS else "")
+            key.setToolTip(f"{row.label - 1} in exported files")
             self._put(i, _COLOUR, "").setIcon(_swatch(row.colour))
             self._put(i, _NAME, row.name, Qt.ItemFlag.ItemIsEditable)
             self._put(i, _PAINTED, "0")

@@ -10,6 +10,9 @@ from napari.utils.notifications import show_info
 from napari_densify.ui.segment import SegmentWidget
 from napari_densify.ui.shortcuts import ACTIONS, Action
 
+DOCK = "Plugins > Densify > Segment (Densify)"
+"""Where napari's menus have it."""
+
 
 def open_dock(viewer: napari.Viewer | None) -> SegmentWidget | None:
     """The dock in a viewer, if it is open."""
@@ -21,7 +24,7 @@ def _command(action: Action) -> Callable[[], None]:
     def command() -> None:
         dock = open_dock(napari.current_viewer())
         if dock is None:
-            show_info("Open the dock first: Plugins > Densify > Segment (Densify).")
+            show_info(f"Open the dock first: {DOCK}.")
         else:
             action.run(dock)
 

@@ -31,7 +31,7 @@ from napari_densify.cases.snapshot import Snapshot
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.snapshots import SnapshotsDialog
 
-ENDINGS = (*medical.SUFFIXES, ".dcm")
+ENDINGS = (*medical.SUFFIXES, ".dcm", ".dicom", ".ome.tif", ".ome.tiff")
 """Of images whose place in the world napari's own reader does not know."""
 
 
@@ -39,6 +39,7 @@ class ProjectBar(QWidget):
     """Shows a project's place and the log's; a menu opens, moves and keeps versions of it."""
 
     openRequested = Signal(Path)
+    closeRequested = Signal()
     exportRequested = Signal()
     modelRequested = Signal()
     labelsRequested = Signal()
@@ -56,6 +57,7 @@ class ProjectBar(QWidget):
         self.menu = QMenu(self)
         self.open = self.menu.addAction("Open…", self._open)
         self.save_as = self.menu.addAction("Save as…", self._save_as)
+        self.close_case = self.menu.addAction("Close", self.closeRequested)
         self.menu.addSeparator()
         self.snapshot = self.menu.addAction("Take a snapshot…", self._take_snapshot)
         self.snapshots = self.menu.addAction("Snapshots…", self._show_snapshots)
@@ -67,7 +69,7 @@ class ProjectBar(QWidget):
         self.show_log = self.menu.addAction("Show the log", _show_log)
         self.button = QPushButton("Project")
         self.button.setToolTip(
-            "Open a project, give it another place, keep a version of it, or export it"
+            "Open or close a project, give it another place, keep a version of it, or export it"
         )
         self.button.setMenu(self.menu)
         row = QHBoxLayout()
@@ -93,6 +95,7 @@ class ProjectBar(QWidget):
         for action in (self.save_as, self.snapshot):
             action.setEnabled(ours)
         self.snapshots.setEnabled(project is not None)
+        self.close_case.setEnabled(case is not None)
         self.export.setEnabled(case is not None)
         self.model.setEnabled(case is None)
         self.labels.setEnabled(case is not None and not case.session.read_only)

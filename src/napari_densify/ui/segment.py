@@ -55,6 +55,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+CLOSED = "Closed, and all of it is kept; choose an image and press Annotate."
+
 
 class SegmentWidget(DockedWidget):
     """Paint a few slices of a volume; a 3-D U-Net learns from them and fills in the rest.
@@ -213,6 +215,7 @@ class SegmentWidget(DockedWidget):
         self.opening.found.connect(self._open)
         self.opening.failed.connect(self._not_readable)
         self.project.openRequested.connect(self.open_project)
+        self.project.closeRequested.connect(partial(self.close_case, CLOSED))
         self.project.modelRequested.connect(self.exchange.ask_for_model)
         self.project.labelsRequested.connect(self.exchange.ask_for_labels)
         self.project.exportRequested.connect(self.export)

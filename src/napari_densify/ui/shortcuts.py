@@ -217,6 +217,12 @@ ACTIONS = (
         "Give the project another name or place",
         lambda dock, _: dock.project.save_as.trigger(),
     ),
+    Action(
+        "close",
+        "",
+        "End the work on this image, and choose another one",
+        lambda dock, _: dock.project.close_case.trigger(),
+    ),
     Action("export", "", "Export the segmentation", lambda dock, _: dock.project.export.trigger()),
     Action(
         "next_case",
