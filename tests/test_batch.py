@@ -18,8 +18,10 @@ from napari_densify.cases.choice import Choice
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_any, read_segmentation, write_volume
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume
+from napari_densify.cases.project import describe
+from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.cli import app
+from napari_densify.cli.case import find_image
 from napari_densify.cli.images import find_images, targets_for
 from napari_densify.learn import trainer
 from napari_densify.session.batch import Network, segment
@@ -351,6 +353,55 @@ def test_what_lies_elsewhere_is_not_compared(tmp_path: Path, densify: Run) -> No
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "y.nrrd")
     with pytest.raises(Problem, match="There is no file"):
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "gone.nrrd")
+
+
+def test_channels_that_are_images_of_their_own_are_found_on_the_disk(
+    tmp_path: Path, phantom: Volume
+) -> None:
+    parts = [phantom.data, phantom.data + 1]
+    stack = []
+    for name, data in zip("ab", parts, strict=True):
+        write_volume(tmp_path / f"{name}.nii.gz", Volume(data))
+        stack.append((tmp_path / f"{name}.nii.gz", content_hash(Volume(data))))
+    both = Volume(np.stack(parts))
+    about = describe(both, tmp_path / "a.nii.gz", content_hash(both), stack)
+    found = find_image(tmp_path, about)
+    assert found is not None
+    np.testing.assert_array_equal(found[0].channels, both.channels)
+    assert found[1] == tmp_path / "a.nii.gz"
+    write_volume(tmp_path / "b.nii.gz", Volume(parts[0]))
+    assert find_image(tmp_path, about) is None, "it is another image now"
+
+
+def test_a_further_case_learns_from_a_dicom_series_too(
+    tmp_path: Path, phantom: Volume, truth: NDArray[np.uint8], densify: Run
+) -> None:
+    series = replace(PLACES["rotated"], data=(phantom.data * 100).astype(np.int16))
+    write_series(tmp_path / "scan", series)
+    volume = read_any(tmp_path / "scan")
+    painted = np.zeros(volume.shape, np.uint8)
+    painted[9] = truth[9] + 1
+    write_volume(tmp_path / "painted.nii.gz", volume.like(painted))
+    write_volume(tmp_path / "next.nii.gz", volume.like(volume.data + 5))
+    home = tmp_path / "x.densify"
+    first = (tmp_path / "scan", tmp_path / "painted.nii.gz", "--out", home, "--seconds", 0.2)
+    assert densify("train", *first)[0] == 0
+    further = (home, tmp_path / "next.nii.gz", tmp_path / "painted.nii.gz", "--seconds", 0.2)
+    status, _, said = densify("add", *further)
+    assert status == 0
+    assert "not where it was" not in said
+
+
+def test_an_image_that_takes_more_memory_than_there_is_ends_in_a_sentence(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def starve(*_: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("napari_densify.cli.predict.segment", starve)
+    image, out = project.with_name("ct.nii.gz"), tmp_path / "out.nii.gz"
+    with pytest.raises(Problem, match="not enough memory"):
+        app(["predict", str(project), str(image), "--out", str(out)], standalone_mode=False)
 
 
 def test_a_class_that_was_merged_stays_merged(project: Path, tmp_path: Path) -> None:

@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_densify.cases import comparison
 from napari_densify.cases.annotation import Annotation
-from napari_densify.cases.comparison import echoes
+from napari_densify.cases.comparison import _carry, echoes
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.weight import LAST_ROUND, edit_weight
@@ -267,3 +268,21 @@ def test_rounds_stop_at_the_last_that_can_be_told_apart() -> None:
         act(annotation, ([i % SIZE], 1 + i // SIZE % 2, True, True))
     assert annotation.round == LAST_ROUND == 254
     assert annotation.weights().max() > 0
+
+
+def test_a_stroke_over_the_newest_of_many_edits_is_no_reason_to_look_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With ten slices of 512² it would hold up the window for a quarter of a minute."""
+    annotation = Annotation((50, 8, 8))
+    for z in range(50):
+        edit = annotation.change(np.arange(64) + 64 * z, 1)
+        assert edit is not None
+        annotation.apply(edit)
+    labels = annotation.labels
+    labels[49, 2:4, 2:4] = 2
+    looked_at: list[object] = []
+    monkeypatch.setattr(comparison, "_carry", lambda *seen: looked_at.append(seen) or carry(*seen))
+    carry = _carry
+    assert not echoes(annotation, labels)
+    assert len(looked_at) == 1

@@ -7,17 +7,19 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from napari_densify.cases import place
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.place import check_target, place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Learning, Project
+from napari_densify.cases.project import ImageReference, Label, Learning, Project
 from napari_densify.cases.volume import Volume, content_hash
 
 from .projects import CLASSES, assert_same, change, model, paint, painted, reference
@@ -241,6 +243,61 @@ def test_a_project_in_which_all_was_erased_opens_again_elsewhere(
     folder.close()
     again = ProjectFolder(path.with_name("b.densify"), image)
     assert again.annotation.annotated == 0
+    again.close()
+
+
+def test_a_project_cannot_be_moved_into_itself(path: Path, image: ImageReference) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    with pytest.raises(Problem, match="inside itself"):
+        folder.move(path / "cases" / "b.densify")
+    folder.commit(change(folder.annotation, 600, 4))
+    folder.close()
+
+
+def test_while_it_is_moved_strokes_are_refused_and_nobody_waits(
+    path: Path, image: ImageReference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    rows = (*CLASSES, Label(label=3, name="spleen"))
+
+    def slowly(source: Path, target: Path) -> None:
+        """As to another disk; a lock held here would let the other thread wait for ever."""
+        told: list[str] = []
+
+        def use() -> None:
+            try:
+                folder.commit(change(folder.annotation, 600, 4))
+            except Problem as problem:
+                told.append(str(problem))
+            folder.describe(classes=rows)
+
+        other = threading.Thread(target=use)
+        other.start()
+        other.join(60)
+        assert not other.is_alive()
+        assert "being moved" in told[0]
+        move(source, target)
+
+    move = place.move
+    monkeypatch.setattr(place, "move", slowly)
+    folder.move(path.with_name("b.densify"))
+    folder.commit(change(folder.annotation, 600, 4))
+    folder.close()
+    again = ProjectFolder(path.with_name("b.densify"), image)
+    assert again.description.classes == rows
+    again.close()
+
+
+def test_a_closed_project_takes_no_strokes(path: Path, image: ImageReference) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    folder.close()
+    with pytest.raises(Problem, match="closed"):
+        folder.commit(change(folder.annotation, 600, 4))
+    again = ProjectFolder(path)
+    assert not again.read_only
     again.close()
 
 

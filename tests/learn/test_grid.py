@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unittest.mock import patch
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
+from napari_densify.learn import grid as module
 from napari_densify.learn.grid import Grid
 
 shapes = st.tuples(*[st.integers(3, 14)] * 3)
@@ -55,7 +58,8 @@ def test_what_they_become_depends_on_what_is_painted_not_on_how(
     painting: tuple[Grid, list[tuple[np.ndarray, int]]],
 ) -> None:
     grid, strokes = painting
-    outer, inner = paint(grid, strokes)
+    with patch.object(module, "TILE", 4):
+        outer, inner = paint(grid, strokes)
     at_once = Annotation(grid.inner)
     if outer.annotated:
         edit = grid.edit(outer.everything(), outer, at_once)

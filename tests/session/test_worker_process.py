@@ -7,12 +7,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import psutil
 import pytest
 from numpy.typing import NDArray
 
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session import process
 from napari_densify.session.link import Settings
@@ -54,6 +56,12 @@ def test_it_learns_in_another_process_and_ends_with_the_session(
     assert len(workers()) == 1
     learning.end()
     assert session.status.phase == Phase.STOPPED
+    assert not workers()
+
+
+def test_one_that_cannot_start_leaves_no_process_behind(phantom: Volume, tiny: Settings) -> None:
+    with pytest.raises(Problem, match="no device"):
+        WorkerProcess(phantom, [1, 2], replace(tiny, device="nowhere"))
     assert not workers()
 
 

@@ -26,6 +26,13 @@ DIRECTIONS = {
 }
 
 
+def test_axes_in_other_units_are_measured_in_the_last_ones() -> None:
+    layer = Image(np.zeros((4, 5, 6)), scale=(0.002, 0.5, 0.5), units=("mm", "um", "um"))
+    placed = place_volume(Volume(np.zeros((4, 5, 6))), layer)
+    assert placed.spacing == pytest.approx((2.0, 0.5, 0.5))
+    assert placed.unit == "micrometer"
+
+
 def volume(direction: np.ndarray) -> Volume:
     image = np.random.default_rng(0).random((9, 10, 12))
     return Volume(image, (2.25, 0.75, 0.5), (-3.0, 40.0, 5.0), direction, "x", "millimeter")

@@ -14,7 +14,9 @@ from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_densify.cases.choice import Choice
+from napari_densify.cases.formats import write_volume
 from napari_densify.cases.plane import ORIENTATIONS, Plane
+from napari_densify.cases.volume import Volume
 from napari_densify.ui.segment import SegmentWidget
 
 from .conftest import LONG, drag, phantom
@@ -45,6 +47,28 @@ def test_nothing_is_asked_of_a_plain_volume(viewer, open_dock):
     viewer.add_image(phantom()[0][:10], name="another grid")
     viewer.add_image(phantom()[0], name="elsewhere", translate=(1, 0, 0))
     assert not dock.choice.inputs.isVisibleTo(dock)
+
+
+def test_a_tiff_has_the_voxels_that_it_names_though_its_reader_did_not_ask(
+    viewer: Viewer, open_dock: Callable[[], SegmentWidget], qtbot, tmp_path
+):
+    file, size = tmp_path / "cells.tif", (2.0, 0.5, 0.5)
+    write_volume(file, Volume(phantom()[0], size, unit="micrometer"))
+    dock = open_dock()
+    for _ in range(2):
+        viewer.open(str(file), plugin="napari")
+        assert tuple(viewer.layers["cells"].scale) == (1, 1, 1)
+        annotate(dock, qtbot)
+        assert dock.case.session.volume.spacing == pytest.approx(size)
+        assert tuple(viewer.layers["cells"].scale) == pytest.approx(size)
+        assert tuple(dock.case.annotation.scale) == pytest.approx(size)
+        dock.case.annotation.data_setitem(tuple(np.array([[3], [4], [5]])), 2)
+        qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+        close(dock)
+        clear(viewer)
+    viewer.open(str(file), plugin="napari", scale=(3, 1, 1))
+    annotate(dock, qtbot)
+    assert dock.case.session.volume.spacing == (3, 1, 1), "what somebody has said holds"
 
 
 def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(

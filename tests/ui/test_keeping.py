@@ -14,7 +14,11 @@ import tifffile
 from napari.utils.notifications import notification_manager
 
 from napari_densify.cases import disk
+from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats import read_volume
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.project import describe
+from napari_densify.cases.volume import content_hash
 from napari_densify.session.news import Phase
 
 from .conftest import LONG, paint_slice, phantom
@@ -36,8 +40,8 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     assert folder.is_dir()
     assert "ct.densify" in dock.project.place.text()
     qtbot.waitUntil(lambda: case.session.status.steps > 10, timeout=LONG)
-    dock.learning.strength.setValue(0.5)
-    dock.learning.strength.sliderReleased.emit()
+    with qtbot.waitSignal(dock.learning.strengthChanged, timeout=LONG):
+        dock.learning.strength.setValue(0.5)
     dock.learning.train.click()
     qtbot.waitUntil(lambda: any(folder.glob("model/*.safetensors")), timeout=LONG)
     steps, marks = case.session.status.steps, case.session.annotation.marks.copy()
@@ -62,6 +66,82 @@ def test_closing_and_opening_brings_everything_back(viewer, open_case, open_dock
     qtbot.waitUntil(lambda: again.session.annotation.redo() is not None, timeout=LONG)
     np.testing.assert_array_equal(again.session.annotation.at(last.where), last.before)
     assert agrees(again)()
+
+
+def test_what_was_added_to_the_project_meanwhile_is_not_undone_by_the_layer_that_stayed(
+    viewer, open_dock, qtbot, tmp_path
+):
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    case = dock.case
+    paint_slice(case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    dock.close_case()
+    assert case.loop.wait(30)
+    folder = ProjectFolder(tmp_path / "ct.densify")
+    more = folder.annotation.change(np.arange(3000), 1)
+    folder.commit(more)
+    marks = folder.annotation.marks
+    folder.close()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    qtbot.waitUntil(lambda: not dock.case._annotation_bond._comparing, timeout=LONG)
+    np.testing.assert_array_equal(dock.case.session.annotation.marks, marks)
+    assert agrees(dock.case)()
+    assert dock.case.annotation.editable
+    names = [layer.name for layer in viewer.layers]
+    assert names.count("ct annotation") == 1
+
+
+def test_two_projects_asked_for_at_once_open_as_the_last_one(viewer, open_dock, qtbot, tmp_path):
+    for name in "ab":
+        image = phantom()[0] + ord(name)
+        tifffile.imwrite(tmp_path / f"{name}.tif", image)
+        volume = read_volume(tmp_path / f"{name}.tif")
+        about = describe(volume, tmp_path / f"{name}.tif", content_hash(volume))
+        folder = ProjectFolder(tmp_path / f"{name}.densify", about)
+        folder.commit(folder.annotation.change(np.arange(100), 1))
+        folder.close()
+    dock = open_dock()
+    opened = []
+    dock.caseOpened.connect(opened.append)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(tmp_path / "a.densify")
+        dock.open_project(tmp_path / "b.densify")
+    assert [case.session.project.path.name for case in opened] == ["b.densify"]
+
+    def is_free():
+        folder = ProjectFolder(tmp_path / "a.densify")
+        folder.close()
+        return not folder.read_only
+
+    qtbot.waitUntil(is_free, timeout=LONG)
+
+
+def test_what_is_being_read_does_not_open_in_a_dock_that_was_closed(
+    viewer, open_dock, qtbot, tmp_path
+):
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    opened = []
+    dock.caseOpened.connect(opened.append)
+    dock.choice.annotate.click()
+    dock.undocked()
+    qtbot.waitUntil(lambda: not dock.opening._one_by_one.locked(), timeout=LONG)
+    qtbot.wait(100)
+    assert not opened
+    assert dock.choice.isEnabled()
+
+
+def test_annotate_does_nothing_while_a_case_runs(open_case):
+    case = open_case()
+    case.dock.start()
+    assert case.dock.case is case
+    assert not case.dock.progress.phase.text().startswith("Reading")
 
 
 def test_a_second_window_shows_it_and_says_who_holds_it(viewer, open_dock, qtbot, tmp_path):

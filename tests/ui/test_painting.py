@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
 from napari_densify.cases.plane import ORIENTATIONS, Plane
+from napari_densify.cases.problem import Problem
+from napari_densify.ui.layers import REFRESH_MS
 from napari_densify.ui.side_by_side import orthogonal_views
 
 from .conftest import LONG, drag, paint_slice, phantom
@@ -145,3 +148,91 @@ def test_a_case_opened_side_by_side_is_drawn_there_too(viewer, open_dock, qtbot)
     case.annotation.data_setitem((np.arange(24), np.full(24, 14), np.full(24, 16)), 1)
     qtbot.waitUntil(lambda: bool(drawn), timeout=LONG)
     assert not announced
+
+
+def row(case, z, label=2):
+    """Paint ten voxels of a slice, as a stroke does."""
+    across = np.arange(10)
+    case.annotation.data_setitem((np.full(10, z), across, across), label)
+
+
+def test_undo_counts_while_the_layer_is_hidden(open_case, qtbot):
+    case = open_case()
+    row(case, 3)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    case.annotation.visible = False
+    row(case, 4)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    assert case.session.annotation.annotated == 20
+    case._annotation_bond.undo()
+    assert agrees(case)()
+    assert case.session.annotation.annotated == 10
+    assert len(case.session.annotation.undone) == 1, "rounds and weights come back with redo"
+
+
+def test_undo_of_a_stroke_before_another_plugin_wrote_counts(open_case, qtbot):
+    case = open_case()
+    row(case, 3)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    labels = case.annotation.data.copy()
+    labels[8, :4, :4] = 1
+    with qtbot.waitSignal(case.session.edited, timeout=LONG):
+        case.annotation.data = labels
+    case._annotation_bond.undo()
+    assert agrees(case)()
+    assert case.session.annotation.annotated == 16
+
+
+def test_a_refused_stroke_does_not_come_back_by_redo(open_case, qtbot):
+    case = open_case()
+    row(case, 5, 255)
+    qtbot.waitUntil(lambda: not case.annotation.data.any(), timeout=LONG)
+    case._annotation_bond.undo()
+    case._annotation_bond.redo()
+    assert not case.annotation.data.any()
+    assert case.session.annotation.annotated == 0
+
+
+def test_an_undo_that_cannot_be_kept_is_said_once_and_undone(open_case, qtbot, monkeypatch):
+    case = open_case()
+    row(case, 3)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+
+    def refuse(edit):
+        raise Problem("The disk is full.")
+
+    monkeypatch.setattr(case.session, "commit", refuse)
+    told = len(notification_manager.records)
+    case.annotation.undo()
+    qtbot.waitUntil(lambda: len(notification_manager.records) > told, timeout=LONG)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    case.annotation.refresh()
+    qtbot.wait(5 * REFRESH_MS)
+    assert len(notification_manager.records) == told + 1
+
+
+def test_a_locked_class_draws_nothing_anew(open_case, qtbot):
+    case = open_case()
+    case.session.locked = frozenset({2})
+    row(case, 3, 1)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    drawn = []
+    case.annotation.events.set_data.connect(drawn.append)
+    case.annotation.refresh()
+    qtbot.wait(5 * REFRESH_MS)
+    assert len(drawn) == 1
+
+
+def test_what_is_painted_as_it_closes_counts(open_case):
+    case = open_case()
+    row(case, 3)
+    case.close()
+    assert case.session.annotation.annotated == 10
+
+
+def test_with_a_label_that_is_no_class_picked_it_closes_as_ever(open_case, qtbot):
+    case = open_case()
+    case.annotation.selected_label = 255
+    with qtbot.waitSignal(case.ended, timeout=LONG):
+        case.dock.close_case()
+    assert case.dock.choice.isEnabled()

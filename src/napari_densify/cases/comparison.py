@@ -33,20 +33,32 @@ def echoes(annotation: Annotation, labels: NDArray[np.uint8]) -> list[Edit]:
     applied.
     """
     flat = labels.reshape(-1)
-    back = (edit.inverse() for edit in reversed(annotation.done))
-    for chain in (back, reversed(annotation.undone)):
+    back = [edit.inverse() for edit in reversed(annotation.done)]
+    for chain in (back, list(reversed(annotation.undone))):
         where, then = np.empty(0, np.int64), np.empty(0, np.uint8)
         steps: list[Edit] = []
-        for edit in chain:
+        for number, edit in enumerate(chain, start=1):
             if not steps and np.array_equal(flat[edit.where], annotation.at(edit.where)["label"]):
                 break  # whatever happened, it did not begin with this one
             seen, where = where, np.union1d(where, edit.where)
             then = _carry(seen, then, where, annotation.at(where)["label"])
             then[np.searchsorted(where, edit.where)] = edit.after["label"]
             steps.append(edit)
-            if np.array_equal(flat[where], then):
+            differs = where[flat[where] != then]
+            if not differs.size:
                 return steps
+            if not _explained(differs[:: differs.size // 64 + 1], chain[number:]):
+                break  # a new stroke lies there: with many more edits it would take seconds
     return []
+
+
+def _explained(voxels: NDArray[np.int64], edits: list[Edit]) -> bool:
+    """Whether each of some voxels is touched by one of the edits still to come."""
+    for edit in edits:
+        if edit.where.size and voxels.size:
+            at = np.minimum(np.searchsorted(edit.where, voxels), edit.where.size - 1)
+            voxels = voxels[edit.where[at] != voxels]
+    return not voxels.size
 
 
 def _carry(

@@ -68,6 +68,7 @@ class ProjectFolder:
         self.holder = ""
         self.notes: list[str] = []
         self._hold: Hold | None = None
+        self._moving = self._closed = False
         # A folder without any of these was never finished, and nothing in it ever counted.
         if any((path / name).exists() for name in ("project.json", "journal", "annotation.zarr")):
             self._find(image)
@@ -139,6 +140,9 @@ class ProjectFolder:
         """
         with self._kept.guard:
             self._require_ours()
+            if self._moving or self._closed:
+                now = "being moved; paint again in a moment" if self._moving else "closed; open it"
+                raise Problem(f"{self.path.name} is {now}.")
             if not self.writable:
                 self._create()
             self._kept.commit(edit)
@@ -193,6 +197,8 @@ class ProjectFolder:
             If something is there, or it cannot be written; the project stays where it is then.
         """
         place.check_target(target)
+        if target.absolute().is_relative_to(self.home.absolute()):
+            raise Problem("A project cannot lie inside itself; choose another place.")
         with self._kept.guard:
             self._require_ours()
             image = self._described.image_as_found()
@@ -205,19 +211,23 @@ class ProjectFolder:
                 self._create()
                 self._kept.begin_with_all()
                 return
-            home = self.home
-            try:
-                if started:
-                    place.move(home, target)
-                self._go_to(target / self.path.relative_to(home))
-            except OSError as error:
-                raise Problem(
-                    f"{home.name} cannot be moved to {target.parent} ({error.strerror}); it "
-                    "stays where it is."
-                ) from error
-            finally:
+            self._moving = started
+        home = self.home
+        try:
+            if started:  # to another disk that may take long, and nobody must wait for the guard
+                place.move(home, target)
+            self._go_to(target / self.path.relative_to(home))
+        except OSError as error:
+            raise Problem(
+                f"{home.name} cannot be moved to {target.parent} ({error.strerror}); it "
+                "stays where it is."
+            ) from error
+        finally:
+            with self._kept.guard:
+                self._moving = False
                 if started:
                     self._take()
+        with self._kept.guard:
             self._described.place(image)
             if started:
                 self._described.write()
@@ -236,6 +246,7 @@ class ProjectFolder:
     def close(self) -> None:
         """Let go of the files; another window may open the project then."""
         with self._kept.guard:
+            self._closed = True
             self._release()
 
     def _find(self, image: ImageReference | None) -> None:

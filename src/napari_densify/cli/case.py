@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
+import numpy as np
 import typer
 
 from napari_densify.cases.description import Description
-from napari_densify.cases.formats import read_any
+from napari_densify.cases.formats import read_part
 from napari_densify.cases.place import CASES, cases_of, images_beside
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, describe
+from napari_densify.cases.project import SUFFIX, ImageReference, describe
 from napari_densify.cases.volume import Volume, content_hash
 
 CaseName = Annotated[
@@ -43,15 +45,54 @@ def image_of(about: Description, named: Path | None) -> tuple[Volume, Path]:
     Problem
         If it is not where it was, or another one.
     """
-    place = named or about.find_image()
-    kept = about.value.image
-    places = [place] if place else [] if kept.path else images_beside(about.home)
-    contents = {kept.content, *(channel.content for channel in kept.stack[:1])}
-    for path in places:
-        whole = read_any(path)
-        volume = whole.like(kept.choice.take(whole.data, path.name))
-        if volume.shape == kept.shape and content_hash(volume) in contents:
-            return volume, path
-        if named is not None:
-            about.check(describe(volume, path, content_hash(volume)))
+    found = find_image(about.home, about.value.image, named)
+    if found is not None:
+        return found
+    if named is not None:
+        volume = read_part(named, about.value.image)
+        about.check(describe(volume, named, content_hash(volume)))
     raise Problem(f"The image of {about.folder} is not where it was; name it with --image.")
+
+
+def find_image(
+    home: Path, kept: ImageReference, named: Path | None = None
+) -> tuple[Volume, Path] | None:
+    """The image of one of a project's cases, known again by its voxels, and where it is.
+
+    Parameters
+    ----------
+    home : Path
+        The project's folder.
+    kept : ImageReference
+        What the case says of its image. Where each channel is an image of its own they are looked
+        for one by one, and where the first of them is counts.
+    named : Path, optional
+        Where the image, or its first channel, is to be looked for instead.
+
+    Returns
+    -------
+    (Volume, Path) or None
+        None if it is not to be found.
+    """
+    if kept.stack:
+        parts: list[tuple[Volume, Path]] = []
+        for channel in kept.stack:
+            place = named if named is not None and not parts else channel.find(home)
+            volume = _known(kept, place, channel.content) if place is not None else None
+            if place is None or volume is None:
+                return None
+            parts.append((volume, place))
+        first, place = parts[0]
+        return replace(first, data=np.stack([volume.data for volume, _ in parts])), place
+    place = named or kept.find(home)
+    for path in [place] if place else [] if kept.path else images_beside(home):
+        volume = _known(kept, path, kept.content)
+        if volume is not None:
+            return volume, path
+    return None
+
+
+def _known(kept: ImageReference, path: Path, content: str) -> Volume | None:
+    volume = read_part(path, kept)
+    same = volume.shape == kept.shape and content_hash(volume) == content
+    return volume if same else None

@@ -64,7 +64,10 @@ def predict_command(
         if len(found) == 1 and out.suffix != "" and (not out.is_dir() or out.suffix == ".zarr"):
             export.check_ending(out)
             check_file_target(out)
-            run.one(found[0], out, bar)
+            try:
+                run.one(found[0], out, bar)
+            except FAILURES as error:
+                raise Problem(_sentence(error)) from error
             sentence = f"Wrote {out}"
         else:
             export.check_ending(Path(f"x.{format.lstrip('.')}"))

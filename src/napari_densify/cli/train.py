@@ -11,12 +11,13 @@ import typer
 from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.formats import read_labels, read_part, read_volume
+from napari_densify.cases.formats import read_labels, read_volume
 from napari_densify.cases.model import read_model
 from napari_densify.cases.place import case_with, check_target, place_in
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, describe
 from napari_densify.cases.volume import Volume, content_hash, notes_on_values
+from napari_densify.cli.case import find_image
 from napari_densify.cli.checks import check_device
 from napari_densify.cli.shared import Device, Image, ProjectPath, Seconds, Seed, progress, say
 from napari_densify.session.link import Settings
@@ -119,8 +120,8 @@ def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> None:
 
 
 def _image_of(home: Path, image: ImageReference) -> Volume | None:
-    file = image.find(home)
-    return read_part(file, image) if file is not None else None
+    found = find_image(home, image)
+    return found[0] if found is not None else None
 
 
 def _read_annotation(file: Path, volume: Volume) -> tuple[NDArray[np.uint8], list[int]]:

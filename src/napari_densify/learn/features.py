@@ -6,7 +6,7 @@ is: see docs/method.md for what they gain.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -190,7 +190,7 @@ class Scale:
         for axis, smoother in enumerate(smoothers, start=1):
             x = torch.tensordot(smoother, x, dims=([1], [axis])).movedim(0, axis)
         x = x.contiguous()
-        coarse = _responses(x, self.distances, self.unit)
+        coarse = filtered(x, self.distances, self.unit, _difference)
         return [refine(response, self.steps, tile.shape) for response in coarse]
 
     def _smoother(
@@ -234,15 +234,32 @@ def _power_of_two(value: float) -> int:
     return 1 << max(0, int(np.log2(max(value, 1.0))))
 
 
-def _responses(smooth: Tensor, steps: Sequence[float], sigma: float) -> list[Tensor]:
-    """Smoothed value, gradient magnitude and Hessian eigenvalues, scale-normalised."""
-    gradient = [_difference(smooth, a, h) * sigma for a, h in zip((1, 2, 3), steps, strict=True)]
+def filtered(
+    smooth: Tensor,
+    steps: Sequence[float],
+    sigma: float,
+    difference: Callable[[Tensor, int, float], Tensor],
+) -> list[Tensor]:
+    """Smoothed value, gradient magnitude and Hessian eigenvalues, scale-normalised.
+
+    Parameters
+    ----------
+    smooth : (c, z, y, x)
+    steps : (3,) floats
+        Distance between grid points along z, y, x.
+    sigma : float
+    difference : callable
+        Derivative of such a tensor along an axis (1 to 3), given the step.
+    """
+    along = zip((1, 2, 3), steps, strict=True)
+    gradient = [difference(smooth, axis, step) * sigma for axis, step in along]
     hessian = {
-        (i, j): _difference(gradient[i], j + 1, steps[j]) * sigma
+        (i, j): difference(gradient[i], j + 1, steps[j]) * sigma
         for i in range(3)
         for j in range(i, 3)
     }
-    magnitude = torch.sqrt(sum(g * g for g in gradient))  # type: ignore[arg-type]
+    z, y, x = gradient
+    magnitude = torch.sqrt(z * z + y * y + x * x)
     return [smooth, magnitude, *eigenvalues(hessian)]
 
 

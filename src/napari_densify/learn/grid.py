@@ -8,6 +8,7 @@ back; what the user painted is never changed by that.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 
 import numpy as np
 import torch
@@ -19,6 +20,8 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.edit import MARK, Edit
 
+TILE = 64
+"""Side of the tiles in which edits are brought over."""
 TOLERANCE = 1.25
 """Ratio of voxel sizes up to which an image is taken as it is; the patches that the network learns
 from are scaled at random by about as much."""
@@ -90,16 +93,18 @@ class Grid:
         Edit or None
             None if it changes nothing there.
         """
-        box = self._touched(edit.box(outer.shape))
-        marks = self._reduced(outer, box)
-        where = _flat(box, self.inner)
-        before, after = inner.at(where), marks.reshape(-1)
-        changed = before != after
-        if not changed.any():
+        parts = []
+        # Tile by tile: the box around all that is annotated may be the whole volume.
+        for tile in self._touched(edit.where):
+            where = _flat(tile, self.inner)
+            before, after = inner.at(where), self._reduced(outer, tile).reshape(-1)
+            changed = before != after
+            parts.append((where[changed], before[changed], after[changed]))
+        where, before, after = (np.concatenate(each) for each in zip(*parts, strict=True))
+        if not where.size:
             return None
-        return Edit(
-            where[changed], before[changed], after[changed], edit.round_before, edit.round_after
-        )
+        order = np.argsort(where)
+        return Edit(where[order], before[order], after[order], edit.round_before, edit.round_after)
 
     def covering(self, box: Box) -> Box:
         """The network's voxels that are needed to answer for a box of the image."""
@@ -142,14 +147,20 @@ class Grid:
         bounds = np.ceil(edges - 0.5).astype(np.int64)
         return bounds[:-1], bounds[1:]
 
-    def _touched(self, box: Box) -> Box:
-        """The network's voxels that take from a box of the image."""
-        start, stop = [], []
-        for axis, (a, b) in enumerate(zip(box.start, box.stop, strict=True)):
+    def _touched(self, where: NDArray[np.int64]) -> list[Box]:
+        """Tiles of the network's voxels that hold all that take from some of the image's."""
+        tiles = np.zeros([-(-n // TILE) for n in self.inner], bool)
+        ends = []
+        for axis, at in enumerate(np.unravel_index(where, self.outer)):
             low, high = self._parts(axis)
-            start.append(int(np.searchsorted(high, a, side="right")))
-            stop.append(int(np.searchsorted(low, b, side="left")))
-        return Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
+            first = np.searchsorted(high, at, side="right")
+            last = np.searchsorted(low, at + 1, side="left") - 1
+            ends.append((first // TILE, last // TILE))
+        for z, y, x in product(*ends):
+            tiles[z, y, x] = True
+        return [
+            Box.cut((each * TILE).tolist(), [TILE] * 3, self.inner) for each in np.argwhere(tiles)
+        ]
 
     def _reduced(self, outer: Annotation, box: Box) -> NDArray[np.void]:
         parts = [self._parts(axis) for axis in range(3)]

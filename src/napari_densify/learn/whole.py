@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, eigenvalues, refine
+from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, filtered, refine
 from napari_densify.learn.forest import Table
 from napari_densify.learn.forest_map import FLOOR
 from napari_densify.learn.forests import SHOWN
@@ -124,19 +124,8 @@ class _Filters(nn.Module):
             x = F.conv3d(F.pad(x, around, mode="replicate"), kernel, stride=stride)
             points = (image.shape[axis + 1] - 1 + step - 1) // step + 5
             x = x[(slice(None),) * (axis + 2) + (slice(0, points),)]
-        coarse = self._responses(x[:, 0])
+        coarse = filtered(x[:, 0], self.distances, self.unit, _difference)
         return [refine(response, self.steps, image.shape[1:]) for response in coarse]
-
-    def _responses(self, smooth: Tensor) -> list[Tensor]:
-        along = zip((1, 2, 3), self.distances, strict=True)
-        gradient = [_difference(smooth, a, h) * self.unit for a, h in along]
-        hessian = {
-            (i, j): _difference(gradient[i], j + 1, self.distances[j]) * self.unit
-            for i in range(3)
-            for j in range(i, 3)
-        }
-        z, y, x = gradient
-        return [smooth, torch.sqrt(z * z + y * y + x * x), *eigenvalues(hessian)]
 
 
 class _Tree(nn.Module):

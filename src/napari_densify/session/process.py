@@ -90,11 +90,22 @@ class WorkerProcess:
         settings: Settings,
         address: str | None = None,
     ) -> None:
+        self._cluster: Any = None
+        self._client: Any = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._numbers = itertools.count()
+        try:
+            self._start(volume, classes, settings, address)
+        except BaseException:
+            self.close()  # or its process would live as long as this one
+            raise
+
+    def _start(
+        self, volume: Volume, classes: list[int], settings: Settings, address: str | None
+    ) -> None:
         from distributed import Client, LocalCluster
         from distributed.gc import disable_gc_diagnosis
 
-        self._cluster: Any = None
-        self._process: subprocess.Popen[bytes] | None = None
         if address is None:
             self._cluster = LocalCluster(
                 n_workers=0,
@@ -111,7 +122,6 @@ class WorkerProcess:
             address = self._cluster.scheduler_address
             self._process = _start_process(address)
         self._client = Client(address, set_as_default=False)
-        self._numbers = itertools.count()
         self._client.wait_for_workers(1, timeout=PATIENCE)
         remote = self._client.scatter(volume, hash=False)
         made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
@@ -169,7 +179,8 @@ class WorkerProcess:
 
     def close(self) -> None:
         """Stop the process."""
-        self._client.close()
+        if self._client is not None:
+            self._client.close()
         if self._cluster is not None:
             self._cluster.close()
         if self._process is not None:

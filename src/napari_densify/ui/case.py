@@ -85,11 +85,12 @@ class CaseView(QObject):
         self._annotation_bond = AnnotationBond(self.layers.annotation_copies, self.session, self)
         self._prediction_bond = PredictionBond(self.layers.prediction_copies, self.session, self)
         self._correction_bond = CorrectionBond(
-            self.layers.prediction_copies, self.session, self.show_edit, self.annotation, self
+            self.layers.prediction_copies, self.session, self.show_edit, self._annotation_bond, self
         )
         self.weights = WeightsLayer(self)
         self.uncertainty = UncertaintyLayer(self)
         self.provenance = ProvenanceLayer(self)
+        self._overlays = (self.weights, self.uncertainty, self.provenance)
         self.layers.annotation_copies.each(bind_keys)
         self.layers.prediction_copies.each(bind_keys)
         self._view_timer = QTimer(self, singleShot=True, interval=VIEW_MS)
@@ -138,13 +139,13 @@ class CaseView(QObject):
         self._closed = True
         self._note_view()
         self.show_oblique(False)
+        self._annotation_bond.close()
         self.loop.stop()
         self._listener.stop()
         self._view_timer.stop()
-        self._annotation_bond.close()
         self._prediction_bond.close()
         self._correction_bond.close()
-        for overlay in (self.weights, self.uncertainty, self.provenance):
+        for overlay in self._overlays:
             overlay.close()
         self.viewer.dims.events.disconnect(self._look)
         self.viewer.camera.events.disconnect(self._looked)
@@ -152,6 +153,7 @@ class CaseView(QObject):
             layer.events.selected_label.disconnect(self._label_picked)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self._long_lived.close()
+        self.layers.leave_behind()
         if not self.loop.started:
             self.session.close()
         self.ended.emit(why)
@@ -160,6 +162,8 @@ class CaseView(QObject):
         """Close it and hide its layers: another case of the project takes their place."""
         self.close()
         self.layers.put_aside()
+        for overlay in self._overlays:
+            overlay.layer.visible = False
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Draw both layers as the class table says, and let strokes spare what is locked."""
@@ -184,6 +188,8 @@ class CaseView(QObject):
 
         If that cannot be kept in the project nothing changes, and the window says why.
         """
+        if self._closed:
+            return
         try:
             edit = restore(self.session, then)
         except Problem as problem:
@@ -236,9 +242,8 @@ class CaseView(QObject):
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
         if on:
-            overlays = (self.weights, self.uncertainty, self.provenance)
             ours = [self.layers.annotation_copies, self.layers.prediction_copies]
-            show_side_by_side(self.viewer, [*ours, *(each.copies for each in overlays)])
+            show_side_by_side(self.viewer, [*ours, *(each.copies for each in self._overlays)])
         else:
             hide_side_by_side(self.viewer)
 
@@ -248,7 +253,7 @@ class CaseView(QObject):
             self.oblique = ObliqueView(
                 self.viewer,
                 self.image,
-                self.annotation,
+                self._annotation_bond,
                 self.prediction,
                 self.session,
                 plane_of(self._pose) if self._pose else ObliquePlane(),

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
 
 FAINTER = 0.1
 """What a key press takes from the prediction's opacity, and the least that is left of it."""
+LEFT_AT = "napari-densify left at"
+"""Key in an annotation layer's metadata: number of the newest edit when its session ended."""
 
 
 class CaseLayers(QObject):
     """Puts annotation and prediction over their image, and says how they look.
 
-    The annotation layer that an earlier session on this image left behind is used again.
+    The annotation layer that an earlier session on this image left behind is used again, with what
+    was painted on it meanwhile; but not if the project has been changed elsewhere since then: what
+    the layer holds would seem to be the newest, and undo that.
 
     Parameters
     ----------
@@ -59,7 +63,7 @@ class CaseLayers(QObject):
         earlier = self._find("prediction")
         if earlier is not None:
             viewer.layers.remove(earlier)
-        self.annotation = self._find("annotation") or self._new_annotation()
+        self.annotation = self._left_behind() or self._new_annotation()
         for layer in (self.prediction, self.annotation):
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
@@ -73,12 +77,15 @@ class CaseLayers(QObject):
             if not layer.visible:  # it was put aside
                 layer.visible = True
         self._viewer.layers.selection.active = self.annotation
-        if self._session.read_only:
-            self.annotation.editable = self.prediction.editable = False
-        else:
+        self.annotation.editable = self.prediction.editable = not self._session.read_only
+        if not self._session.read_only:
             self.annotation.mode = "paint"
         for tool in ("brush_size", "selected_label"):
             setattr(self.prediction, tool, getattr(self.annotation, tool))
+
+    def leave_behind(self) -> None:
+        """Note which state of the project the annotation layer shows."""
+        self.annotation.metadata[LEFT_AT] = self._number
 
     def put_aside(self) -> None:
         """Hide them and their image, until they are taken up again."""
@@ -129,6 +136,18 @@ class CaseLayers(QObject):
             ):
                 return layer
         return None
+
+    @property
+    def _number(self) -> int | None:
+        """Of the newest edit in the project."""
+        return None if self._session.project is None else self._session.project.number
+
+    def _left_behind(self) -> Labels | None:
+        layer = self._find("annotation")
+        if layer is not None and layer.metadata.get(LEFT_AT) != self._number:
+            self._viewer.layers.remove(layer)
+            return None
+        return layer
 
     def _new_annotation(self) -> Labels:
         volume, annotation = self._session.volume, self._session.annotation

@@ -14,7 +14,7 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
-from napari_densify.ui.layers import Copies
+from napari_densify.ui.layers import AnnotationBond, Copies
 from napari_densify.ui.strokes import changes
 
 
@@ -31,7 +31,7 @@ class CorrectionBond(QObject):
     session : Session
     show : callable
         Brings an edit onto the annotation layer.
-    annotation : Labels
+    annotation : AnnotationBond
         Whose undo and redo take the corrections back.
     """
 
@@ -40,7 +40,7 @@ class CorrectionBond(QObject):
         copies: Copies,
         session: Session,
         show: Callable[[Edit], None],
-        annotation: Labels,
+        annotation: AnnotationBond,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -60,8 +60,8 @@ class CorrectionBond(QObject):
 
     def _listen(self, layer: Labels) -> None:
         layer.events.paint.connect(self._painted)
-        layer.bind_key("Control-Z", lambda _: self._annotation.undo(), overwrite=True)
-        layer.bind_key("Control-Shift-Z", lambda _: self._annotation.redo(), overwrite=True)
+        layer.bind_key("Control-Z", self._annotation.undo, overwrite=True)
+        layer.bind_key("Control-Shift-Z", self._annotation.redo, overwrite=True)
 
     def _painted(self, event: Any) -> None:
         self._strokes.append(event.value)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pint
 from napari.layers import Image, Layer
 from napari.layers._source import layer_source
 from numpy.typing import NDArray
@@ -54,12 +55,14 @@ def place_of_volume(volume: Volume, ndim: int = 3) -> dict[str, Any]:
 def place_volume(volume: Volume, layer: Layer) -> Volume:
     """The voxels of a layer as a volume that lies where the layer does.
 
-    Of a layer with more than three axes the last three lie in space.
+    Of a layer with more than three axes the last three lie in space. Where their units differ, all
+    are measured in the last one's.
     """
     ndim = layer.ndim
     corner = np.array(layer.data_to_world(np.zeros(ndim)))
     ends = np.array([layer.data_to_world(step) for step in np.eye(ndim)[-3:]])
     shown = _affine((ends - corner)[:, -3:].T, corner[-3:])
+    shown = np.diag([*(_ratio(each, layer.units[-1]) for each in layer.units[-3:]), 1.0]) @ shown
     unit = str(layer.units[-1])
     turned = np.array(layer.metadata.get(TURNED, np.eye(4)))
     return replace(volume.placed(turned @ shown), unit="" if unit == "pixel" else unit)
@@ -106,6 +109,12 @@ def straight(layer: Image, volume: Volume) -> Image:
             axis_labels=layer.axis_labels,
             metadata={TURNED: turned.tolist()},
         )
+
+
+def _ratio(unit: pint.Unit, other: pint.Unit) -> float:
+    """How many of another unit one of a unit is; 1 where they cannot be compared."""
+    alike = unit.dimensionality == other.dimensionality
+    return float((1 * unit).to(other).magnitude) if alike and unit != other else 1.0
 
 
 def _affine(linear: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 NAMES = "napari-densify names"
 """Key in a layer's metadata: the names of its labels."""
+NOWHERE = Box((0, 0, 0), (0, 0, 0))
 REFRESH_MS = 40
 """Blocks that arrive within this time are drawn together."""
 
@@ -141,17 +142,18 @@ class Copies(QObject):
 class AnnotationBond(QObject):
     """Turns what happens on the annotation layer into edits of the session.
 
-    Paint events say where to look. Undo and redo say nothing, so whenever the layer is drawn
-    anew the two edits that they could bring are compared with it; and what other plugins write
-    into the array is found by comparing everything, in a thread.
+    Paint events say where to look. Undo and redo announce nothing, so their keys are ours; if
+    other code calls them, the layer is drawn anew, and the edits that they could bring are compared
+    with it. What other plugins write into the array is found by comparing everything, in a thread.
     """
 
     def __init__(self, copies: Copies, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.copies, self.session = copies, session
         self.layer = copies.layer
-        self._comparing = self._compare_again = False
+        self._closed = self._comparing = self._compare_again = False
         self._strokes: list[tuple[Layer, list[Any]]] = []
+        self._seen = self._history()
         # napari announces some strokes before they are in the array: look once it is done.
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._follow_strokes)
@@ -161,13 +163,23 @@ class AnnotationBond(QObject):
         self.layer.events.data.connect(self.compare)
 
     def close(self) -> None:
-        """Let go of the layer."""
+        """Take over what was just painted, and let go of the layer."""
+        self._follow_strokes()
+        self._closed = True
         self._soon.stop()
         self._late.stop()
         for layer in self.copies:
             layer.events.paint.disconnect(self._painted)
             layer.events.set_data.disconnect(self._drawn)
         self.layer.events.data.disconnect(self.compare)
+
+    def undo(self, layer: Labels | None = None) -> None:
+        """Take back the last step of napari's history, whichever canvas asks for it."""
+        self._retrace(self.layer._undo_history, self.layer.undo)
+
+    def redo(self, layer: Labels | None = None) -> None:
+        """Do again what was taken back last."""
+        self._retrace(self.layer._redo_history, self.layer.redo)
 
     def compare(self, event: Any = None) -> None:
         """Look for changes everywhere, without holding up the window."""
@@ -181,6 +193,8 @@ class AnnotationBond(QObject):
     def _listen(self, layer: Labels) -> None:
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn)
+        layer.bind_key("Control-Z", self.undo, overwrite=True)
+        layer.bind_key("Control-Shift-Z", self.redo, overwrite=True)
 
     def _painted(self, event: Any) -> None:
         self._strokes.append((event.source, event.value))
@@ -197,21 +211,41 @@ class AnnotationBond(QObject):
     def _drawn(self, event: Any = None) -> None:
         self._late.start()
 
+    def _retrace(self, history: Sequence[Any], move: Callable[[], None]) -> None:
+        if self._closed:
+            move()
+            return
+        self._follow_strokes()
+        if history:
+            box = touched(history[-1], self.layer.data.shape)
+            move()
+            self._follow(box)
+            self.copies.draw([box])
+
     def _look_for_undo(self) -> None:
-        self._follow(Box((0, 0, 0), (0, 0, 0)))
+        if self._history() != self._seen:
+            self._follow(NOWHERE)
+
+    def _history(self) -> tuple[int, int]:
+        """How much there is to undo and to redo."""
+        return len(self.layer._undo_history), len(self.layer._redo_history)
 
     def _compared(self, box: Box | None) -> None:
         self._comparing = False
+        if self._closed:
+            return
         if box is not None:
             self._follow(box)
         if self._compare_again:
             self.compare()
 
     def _follow(self, box: Box) -> None:
+        self._seen = self._history()
         try:
             edits = follow(self.session, self.layer.data, box)
         except Problem as problem:
-            self._restore(box)
+            wrong = box if box != NOWHERE else difference(self.session.annotation, self.layer.data)
+            self._restore(wrong or NOWHERE)
             show_error(str(problem))
             return
         if self.session.locked:
@@ -223,6 +257,8 @@ class AnnotationBond(QObject):
 
     def _restore(self, box: Box) -> None:
         """What was not taken over does not count, so it must not look as if it did."""
+        if box == NOWHERE:
+            return
         self.layer.data[box.slices] = self.session.annotation.read(box)["label"]
         for layer in self.copies:
             layer.refresh()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 BY_ITSELF, AT_A_PRESS = "learns by itself", "learns at a press"
 
+REST_MS = 300
+"""How long the slider must rest before its value is taken."""
 STRONGEST = 1.5
 """Upper end of the slider for the strength of corrections."""
 
@@ -57,7 +59,10 @@ class LearningBar(QWidget):
         self.mode.activated.connect(self._mode_chosen)
         self.train.clicked.connect(self.toggle)
         self.reset.clicked.connect(self.forget)
-        self.strength.sliderReleased.connect(self._strength_changed)
+        # Typed, dragged or turned by the wheel: once it rests.
+        self._rested = QTimer(self, singleShot=True, interval=REST_MS)
+        self._rested.timeout.connect(self._strength_changed)
+        self.strength.valueChanged.connect(lambda _: self._rested.start())
         self.follow(None)
 
     def follow(self, case: CaseView | None) -> None:
@@ -90,7 +95,7 @@ class LearningBar(QWidget):
 
     def forget(self) -> None:
         """Begin anew; the annotation stays."""
-        if self._case is not None:
+        if self._case is not None and not self._case.session.read_only:
             self._case.session.reset()
             self.forgotten.emit()
 
@@ -104,6 +109,7 @@ class LearningBar(QWidget):
         self.train.setToolTip(tip("train") if at_rest == "Train" else tip("once"))
 
     def _strength_changed(self) -> None:
-        self.strengthChanged.emit(self.strength.value())
-        if self._case is not None:
-            self._case.set_strength(self.strength.value())
+        strength, case = self.strength.value(), self._case
+        self.strengthChanged.emit(strength)
+        if case is not None and strength != case.session.orders.settings.strength:
+            case.set_strength(strength)

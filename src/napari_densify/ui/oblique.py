@@ -20,7 +20,7 @@ from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.docked import DockedWidget
-from napari_densify.ui.layers import REFRESH_MS
+from napari_densify.ui.layers import REFRESH_MS, AnnotationBond
 from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke, write
 from napari_densify.ui.plane_controls import PlaneControls
 from napari_densify.ui.plane_picking import ThreePoints, facing
@@ -45,8 +45,10 @@ class ObliqueView(DockedWidget):
     ----------
     viewer : napari.Viewer
     image : Image
-    annotation, prediction : Labels
-        The case's 3-D layers.
+    annotation : AnnotationBond
+        Of the case's 3-D annotation layer.
+    prediction : Labels
+        The case's 3-D layer.
     session : Session
     plane : ObliquePlane
         Where to begin.
@@ -58,14 +60,15 @@ class ObliqueView(DockedWidget):
         self,
         viewer: napari.Viewer,
         image: Image,
-        annotation: Labels,
+        annotation: AnnotationBond,
         prediction: Labels,
         session: Session,
         plane: ObliquePlane,
     ) -> None:
         super().__init__()
         self.viewer, self.session = viewer, session
-        self.image3d, self.annotation3d = image, annotation
+        self.image3d, self.annotation3d = image, annotation.layer
+        self._bond = annotation
         self._voxels = np.ascontiguousarray(session.volume.channels[0])
         self._closed = False
         self._scrolled = 0.0
@@ -77,8 +80,8 @@ class ObliqueView(DockedWidget):
             prediction, self.digital, self.digital.take(session.prediction)
         )
         self.prediction.editable = False
-        self._drawn = self.digital.take(annotation.data)
-        self.annotation = picture_of(annotation, self.digital, self._drawn.copy())
+        self._drawn = self.digital.take(self.annotation3d.data)
+        self.annotation = picture_of(self.annotation3d, self.digital, self._drawn.copy())
         self.model = ViewerModel("oblique plane")
         for layer in (self.image, self.prediction, self.annotation):
             self.model.layers.append(layer)
@@ -98,7 +101,7 @@ class ObliqueView(DockedWidget):
         self.controls.setValue(plane)
         self._connect(prediction)
         self.model.layers.selection.active = self.annotation
-        self.annotation.editable = annotation.editable
+        self.annotation.editable = self.annotation3d.editable
         self.model.reset_view()
         self._looks.start()
 
@@ -158,8 +161,8 @@ class ObliqueView(DockedWidget):
         # napari announces some strokes before they are in the array.
         self.annotation.events.paint.connect(lambda event: self._strokes.start())
         undo, redo = KeyMod.CtrlCmd | KeyCode.KeyZ, KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
-        self.annotation.bind_key(undo, lambda _: self._retrace(source.undo), overwrite=True)
-        self.annotation.bind_key(redo, lambda _: self._retrace(source.redo), overwrite=True)
+        self.annotation.bind_key(undo, lambda _: self._retrace(self._bond.undo), overwrite=True)
+        self.annotation.bind_key(redo, lambda _: self._retrace(self._bond.redo), overwrite=True)
         self.model.mouse_wheel_callbacks.append(self._wheel)
         self.controls.valueChanged.connect(lambda plane: self._moves.start())
         self.controls.pointsToggled.connect(self._pick_points)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from napari.layers import Image
@@ -16,6 +17,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_densify.cases.export import stem_of
 from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.formats import PLAIN
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.view import View, read_view
@@ -72,7 +74,7 @@ class Found:
 
 
 class Opening(QObject):
-    """Opens a case from an image layer or from a project, one at a time.
+    """Opens a case from an image layer or from a project: the last one that was asked for.
 
     Parameters
     ----------
@@ -98,6 +100,7 @@ class Opening(QObject):
     ) -> None:
         super().__init__(parent)
         self.viewer, self.begin, self.place, self.ask = viewer, begin, place, ask
+        self._asked, self._one_by_one = 0, Lock()
         self.ending: LoopThread | None = None
         """The loop of the case before, which may still be writing to the same project."""
 
@@ -116,13 +119,29 @@ class Opening(QObject):
     def _images(self) -> list[Image]:
         return [layer for layer in self.viewer.layers if isinstance(layer, Image)]
 
+    def cancel(self) -> None:
+        """Open nothing of what was asked for."""
+        self._asked += 1
+
     def _in_thread(self, work: Callable[..., Match | Missing], *of: object) -> None:
-        worker = create_worker(self._work, partial(work, *of), _ignore_errors=True)
-        worker.returned.connect(self._worked)
-        worker.errored.connect(self.failed)
+        self._asked += 1
+        number = self._asked
+        worker = create_worker(self._work, number, partial(work, *of), _ignore_errors=True)
+        worker.returned.connect(partial(self._worked, number))
+        worker.errored.connect(partial(self._failed, number))
         worker.start()
 
-    def _work(self, work: Callable[[], Match | Missing]) -> Found | Missing:
+    def _work(self, number: int, work: Callable[[], Match | Missing]) -> Found | Missing | None:
+        with self._one_by_one:  # or the one before might still hold the same project
+            if number != self._asked:
+                return None
+            found = self._find(work)
+            if number == self._asked:
+                return found
+            _let_go(found)
+            return None
+
+    def _find(self, work: Callable[[], Match | Missing]) -> Found | Missing:
         if self.ending is not None:
             self.ending.wait(PATIENCE)
         match = work()
@@ -146,12 +165,21 @@ class Opening(QObject):
         view = read_view(project.path) if project is not None else None
         return Found(session, match.layers, match.files, view, match.from_project, notes)
 
-    def _worked(self, found: Found | Missing) -> None:
+    def _failed(self, number: int, error: Exception) -> None:
+        if number == self._asked:
+            self.failed.emit(error)
+
+    def _worked(self, number: int, found: Found | Missing | None) -> None:
+        if found is None or number != self._asked:
+            _let_go(found)
+            return
         if isinstance(found, Missing):
             self._ask(found)
             return
         layers = found.layers or self._show(found)
         if layers[0] in self.viewer.layers:
+            for layer in layers:
+                self._measure(layer, found.session.volume)
             self.found.emit(replace(found, layers=self._straight(layers, found.session.volume)))
         else:
             found.session.close()
@@ -176,6 +204,17 @@ class Opening(QObject):
             self.viewer.layers.append(layer if is_straight(layer) else straight(layer, image))
         return tuple(self.viewer.layers[-len(found.files) :])
 
+    def _measure(self, layer: Image, volume: Volume) -> None:
+        """Give a layer the size of its voxels, if its reader did not know it."""
+        lead = layer.ndim - 3
+        if tuple(layer.scale[lead:]) == PLAIN != volume.spacing:
+            layer.scale = (*layer.scale[:lead], *volume.spacing)
+            if volume.unit:
+                layer.units = (*layer.units[:lead], *[volume.unit] * 3)
+            self.viewer.reset_view()
+            size = " × ".join(f"{each:g}" for each in volume.spacing)
+            show_info(f"“{layer.name}” is shown with the voxels that its file names: {size}.")
+
     def _straight(self, layers: tuple[Image, ...], volume: Volume) -> tuple[Image, ...]:
         """The layers; for a first one at an angle, one beside it that can be painted on."""
         layer, role = layers[0], ("straight", layers[0].unique_id, None)
@@ -192,3 +231,11 @@ class Opening(QObject):
                 "Paint there; what you export lies where the image was taken."
             )
         return (made[0], *layers[1:])
+
+
+def _let_go(found: Found | Missing | None) -> None:
+    """Close what was opened and is not wanted any more."""
+    if isinstance(found, Missing):
+        found.project.close()
+    elif found is not None:
+        found.session.close()

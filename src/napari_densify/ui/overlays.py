@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_densify.ui.layers import Copies, PredictionBond, layer_like
+from napari_densify.ui.picked import ROLE
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class Overlay(QObject):
         """Show it as it is now, or hide it; what is painted on stays what it was."""
         if on and self.layer not in self.viewer.layers:
             active = self.viewer.layers.selection.active
+            for other in [each for each in self.viewer.layers if self._is_of_earlier(each)]:
+                self.viewer.layers.remove(other)
             self.viewer.layers.append(self.layer)
             self.viewer.layers.selection.active = active
         self.layer.visible = on
@@ -53,6 +56,10 @@ class Overlay(QObject):
         """Let go of the viewer; the layer stays."""
         self.layer.events.visible.disconnect(self._say)
         self.viewer.layers.events.removed.disconnect(self._removed)
+
+    def _is_of_earlier(self, layer: Layer) -> bool:
+        """Whether an earlier session on this image left that layer behind."""
+        return layer is not self.layer and layer.metadata.get(ROLE) == self.layer.metadata[ROLE]
 
     def _say(self, event: Any = None) -> None:
         self.toggled.emit(self.shown)

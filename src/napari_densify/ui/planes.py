@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from napari_densify.cases.plane import ORIENTATIONS, Plane
 from napari_densify.ui.shortcuts import tip
+from napari_densify.ui.side_by_side import hide_side_by_side
 
 if TYPE_CHECKING:
     import napari
@@ -26,6 +27,7 @@ class PlaneButtons(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._case: CaseView | None = None
+        self._viewer: napari.Viewer | None = None
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self._group = QButtonGroup(self)
@@ -49,13 +51,16 @@ class PlaneButtons(QWidget):
         self.orthogonal.toggled.connect(self._show_orthogonal)
         layout.addWidget(self.orthogonal)
         self.setValue("xy")
+        self.follow(None)
 
     def follow(self, case: CaseView | None) -> None:
         """Open further views of a running case from now on; None: of none."""
         if self._case is not None:
             self._case.obliqueToggled.disconnect(self.oblique.setChecked)
         self._case = case
+        self._enable()
         if case is not None:
+            self._viewer = case.viewer
             case.obliqueToggled.connect(self.oblique.setChecked)
             if self.orthogonal.isChecked():
                 # Canvases older than its layers have copies of them that we do not draw.
@@ -82,6 +87,14 @@ class PlaneButtons(QWidget):
     def _show_orthogonal(self, on: bool) -> None:
         if self._case is not None:
             self._case.show_orthogonal(on)
+        elif self._viewer is not None and not on:
+            hide_side_by_side(self._viewer)
+        self._enable()
+
+    def _enable(self) -> None:
+        """Without a case there is nothing to open, but what is open can be closed."""
+        self.oblique.setEnabled(self._case is not None)
+        self.orthogonal.setEnabled(self._case is not None or self.orthogonal.isChecked())
 
 
 def orientation_of(viewer: napari.Viewer) -> str:

@@ -120,7 +120,7 @@ class ProjectBar(QWidget):
     def _save_as(self) -> None:
         if self._case is None or self._case.session.project is None:
             return
-        start = str(self._case.session.project.path)
+        start = str(self._case.session.project.home)  # its further cases go along
         name, _ = QFileDialog.getSaveFileName(
             self, "Give the project another name or place", start, f"Projects (*{SUFFIX})"
         )

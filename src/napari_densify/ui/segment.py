@@ -132,6 +132,8 @@ class SegmentWidget(DockedWidget):
 
     def start(self) -> None:
         """Begin on the chosen image: read it, make the layers, start the worker."""
+        if not self.choice.isEnabled():
+            return  # a case runs, or is being read
         try:
             picked = self.choice.picked()
         except Problem as problem:
@@ -185,7 +187,9 @@ class SegmentWidget(DockedWidget):
             self.case.close(why)
 
     def undocked(self) -> None:
-        """End the session."""
+        """End the session, or what is being read for one."""
+        self.opening.cancel()
+        self._rest("Stopped.")
         self.close_case()
 
     def _lay_out(self) -> None:

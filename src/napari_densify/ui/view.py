@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.view import Pose, View
@@ -27,7 +28,7 @@ def view_of(viewer: napari.viewer.Viewer, label: int, training: bool, oblique: P
         centre=tuple(float(c) for c in camera.center),
         angles=tuple(float(a) for a in camera.angles),
         zoom=float(camera.zoom),
-        label=max(label, 1),
+        label=min(max(label, 1), LAST_LABEL),
         training=training,
         oblique=oblique,
     )

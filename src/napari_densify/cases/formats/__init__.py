@@ -26,6 +26,8 @@ _FORMATS: dict[str, ModuleType] = {
     suffix: module for module in (medical, tiff, ome_zarr, arrays) for suffix in module.SUFFIXES
 }
 SUFFIXES = tuple(_FORMATS)
+PLAIN = (1.0, 1.0, 1.0)
+"""Voxel size of what nobody has measured."""
 _DAMAGED = (
     *(OSError, RuntimeError, ValueError, EOFError, LookupError, TypeError, MemoryError),
     *(ArithmeticError, AssertionError, AttributeError, SyntaxError, struct.error, zlib.error),
@@ -49,6 +51,18 @@ def read_volume(path: Path) -> Volume:
     volume = read_any(path)
     check_image(volume.data, path.name)
     return volume
+
+
+def measured(volume: Volume, path: Path) -> Volume:
+    """A volume that was read without the size of its voxels, with what its TIFF says of that."""
+    if volume.spacing != PLAIN or volume.unit or ending_of(path, tiff.SUFFIXES) == "":
+        return volume
+    try:
+        with quiet():
+            spacing, unit = tiff.voxel_size(path)
+    except _DAMAGED:
+        return volume  # whoever read it knows better
+    return replace(volume, spacing=spacing, unit=unit)
 
 
 def read_part(path: Path, image: ImageReference) -> Volume:

@@ -53,10 +53,16 @@ def read(path: Path) -> Volume:
         data = series.asarray()
         if series.axes == "ZCYX":
             data = np.moveaxis(data, 1, 0)
-        spacing, unit = _ome(file) if file.ome_metadata else _imagej(file)
+        spacing, unit = _size(file)
         volume = Volume(data, spacing, name=path.name, unit=unit)
         affine = (file.imagej_metadata or {}).get("Info", "").partition(f"{AFFINE} = ")[2]
         return volume.placed(np.array(json.loads(affine.splitlines()[0]))) if affine else volume
+
+
+def voxel_size(path: Path) -> tuple[Triple, str]:
+    """Size of the voxels along z, y, x, and its unit; ones and "" where the file names none."""
+    with tifffile.TiffFile(path) as file:
+        return _size(file)
 
 
 def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
@@ -102,6 +108,10 @@ def _write_ome(
     tifffile.imwrite(
         path, data, ome=True, photometric="minisblack", metadata=metadata, compression="zlib"
     )
+
+
+def _size(file: tifffile.TiffFile) -> tuple[Triple, str]:
+    return _ome(file) if file.ome_metadata else _imagej(file)
 
 
 def _ome(file: tifffile.TiffFile) -> tuple[Triple, str]:
