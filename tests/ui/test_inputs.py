@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 import dask.array as da
@@ -49,26 +50,23 @@ def test_nothing_is_asked_of_a_plain_volume(viewer, open_dock):
     assert not dock.choice.inputs.isVisibleTo(dock)
 
 
-def test_a_tiff_has_the_voxels_that_it_names_though_its_reader_did_not_ask(
+def test_voxels_that_a_tiff_names_and_its_reader_overlooked_are_told(
     viewer: Viewer, open_dock: Callable[[], SegmentWidget], qtbot, tmp_path
 ):
     file, size = tmp_path / "cells.tif", (2.0, 0.5, 0.5)
     write_volume(file, Volume(phantom()[0], size, unit="micrometer"))
+    viewer.open(str(file), plugin="napari")
     dock = open_dock()
-    for _ in range(2):
-        viewer.open(str(file), plugin="napari")
-        assert tuple(viewer.layers["cells"].scale) == (1, 1, 1)
-        annotate(dock, qtbot)
-        assert dock.case.session.volume.spacing == pytest.approx(size)
-        assert tuple(viewer.layers["cells"].scale) == pytest.approx(size)
-        assert tuple(dock.case.annotation.scale) == pytest.approx(size)
-        dock.case.annotation.data_setitem(tuple(np.array([[3], [4], [5]])), 2)
-        qtbot.waitUntil(agrees(dock.case), timeout=LONG)
-        close(dock)
-        clear(viewer)
-    viewer.open(str(file), plugin="napari", scale=(3, 1, 1))
     annotate(dock, qtbot)
-    assert dock.case.session.volume.spacing == (3, 1, 1), "what somebody has said holds"
+    told = str(notification_manager.records[-1].message)
+    assert "scale = (2, 0.5, 0.5)" in told
+    with qtbot.waitSignal(dock.caseClosed, timeout=LONG):
+        dock.project.close_case.trigger()
+    exec(re.search(r"viewer\.layers.* = \([^)]*\)", told)[0], {"viewer": viewer})
+    before = len(notification_manager.records)
+    annotate(dock, qtbot)
+    assert dock.case.session.volume.spacing == size
+    assert not any("names other" in str(r.message) for r in notification_manager.records[before:])
 
 
 def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(

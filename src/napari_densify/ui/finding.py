@@ -12,7 +12,6 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.formats import PLAIN, measured
 from napari_densify.cases.place import case_with, images_beside, place_in
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import (
@@ -59,8 +58,6 @@ def of_layers(
     volume, source = picked.read(), source_of(picked.layer)
     content = content_hash(volume)
     path = place(volume, source, content)
-    if source is not None and not _is_painted_as_plain(path):
-        volume = measured(volume, source)
     if path is None:
         return Match(volume, None, picked.layers)
     stack = []
@@ -167,12 +164,6 @@ def find_image(layers: Sequence[Image], home: Path, kept: ImageReference) -> Vol
     read = (image for each in files for image in read_images(each))
     found = (_is_of(kept, image) for image in itertools.chain(shown, read))
     return next((volume for volume in found if volume is not None), None)
-
-
-def _is_painted_as_plain(path: Path | None) -> bool:
-    """Whether a project is there already in which nobody has measured the voxels."""
-    there = path is not None and (path / "project.json").exists()
-    return there and path is not None and Project.read(path).image.spacing == PLAIN
 
 
 def _is_of_other_channels(path: Path, about: ImageReference) -> bool:

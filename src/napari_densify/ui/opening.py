@@ -17,7 +17,6 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_densify.cases.export import stem_of
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.formats import PLAIN
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.view import View, read_view
@@ -38,7 +37,7 @@ from napari_densify.ui.finding import (
 )
 from napari_densify.ui.geometry import is_straight, place_of_volume, straight
 from napari_densify.ui.loop import PATIENCE, LoopThread
-from napari_densify.ui.picked import ROLE, Picked
+from napari_densify.ui.picked import ROLE, Picked, notes_on_size
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -148,6 +147,7 @@ class Opening(QObject):
         if isinstance(match, Missing):
             return match
         project, notes = match.project, notes_on_values(match.volume)
+        notes += [note for layer in match.layers[:1] for note in notes_on_size(layer)]
         others: list[Replay] = []
         try:
             if project is not None and project.exists:
@@ -178,8 +178,6 @@ class Opening(QObject):
             return
         layers = found.layers or self._show(found)
         if layers[0] in self.viewer.layers:
-            for layer in layers:
-                self._measure(layer, found.session.volume)
             self.found.emit(replace(found, layers=self._straight(layers, found.session.volume)))
         else:
             found.session.close()
@@ -203,17 +201,6 @@ class Opening(QObject):
                 layer = Image(image.data, name=stem_of(file), rgb=colours, **place)
             self.viewer.layers.append(layer if is_straight(layer) else straight(layer, image))
         return tuple(self.viewer.layers[-len(found.files) :])
-
-    def _measure(self, layer: Image, volume: Volume) -> None:
-        """Give a layer the size of its voxels, if its reader did not know it."""
-        lead = layer.ndim - 3
-        if tuple(layer.scale[lead:]) == PLAIN != volume.spacing:
-            layer.scale = (*layer.scale[:lead], *volume.spacing)
-            if volume.unit:
-                layer.units = (*layer.units[:lead], *[volume.unit] * 3)
-            self.viewer.reset_view()
-            size = " × ".join(f"{each:g}" for each in volume.spacing)
-            show_info(f"“{layer.name}” is shown with the voxels that its file names: {size}.")
 
     def _straight(self, layers: tuple[Image, ...], volume: Volume) -> tuple[Image, ...]:
         """The layers; for a first one at an angle, one beside it that can be painted on."""

@@ -11,6 +11,7 @@ import numpy as np
 from napari.layers import Image, Layer
 
 from napari_densify.cases.choice import WHOLE, Axes, Choice
+from napari_densify.cases.formats import PLAIN, voxel_size
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference
 from napari_densify.cases.volume import Volume, as_volume
@@ -68,6 +69,22 @@ def source_of(layer: Image) -> Path | None:
     """The file or folder that a layer was opened from, if it still is there."""
     path = Path(layer.source.path) if layer.source.path else None
     return path if path is not None and path.exists() else None
+
+
+def notes_on_size(layer: Image) -> list[str]:
+    """What to say of a layer whose reader overlooked how large the voxels are in its file."""
+    source, lead = source_of(layer), layer.ndim - 3
+    if source is None or tuple(layer.scale[lead:]) != PLAIN:
+        return []
+    size = voxel_size(source)
+    if size == PLAIN:
+        return []
+    scale = ", ".join(f"{each:g}" for each in (*layer.scale[:lead], *size))
+    return [
+        f"{source.name} names other voxels than the layer has, and other programs will take it at "
+        "its word. To learn with those: Project > Close, type "
+        f"viewer.layers[{layer.name!r}].scale = ({scale}) in napari's console, and press Annotate."
+    ]
 
 
 def shown_frame(axes: Axes, layer: Image, point: Sequence[float]) -> int:

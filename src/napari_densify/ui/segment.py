@@ -248,8 +248,8 @@ class SegmentWidget(DockedWidget):
         session, project, layer = found.session, found.session.project, found.layer
         self.choice.setValue(layer)
         if project is not None and (project.exists or found.from_project):
-            kept = project.description.classes
-            self.classes.setValue([ClassRow.of(each) for each in kept])
+            kept = [ClassRow.of(each) for each in project.description.classes]
+            self.classes.setValue(kept or self.classes.value())
         rows = self.classes.value()
         session.orders.require(row.label for row in rows)
         case = self.case = CaseView(

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.labels import check_labels
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, is_dicom
-from napari_densify.cases.volume import Volume, check_image
+from napari_densify.cases.volume import Triple, Volume, check_image
 
 from . import arrays, dicom, medical, ome_zarr, tiff
 from .quiet import quiet
@@ -53,16 +53,18 @@ def read_volume(path: Path) -> Volume:
     return volume
 
 
-def measured(volume: Volume, path: Path) -> Volume:
-    """A volume that was read without the size of its voxels, with what its TIFF says of that."""
-    if volume.spacing != PLAIN or volume.unit or ending_of(path, tiff.SUFFIXES) == "":
-        return volume
-    try:
-        with quiet():
-            spacing, unit = tiff.voxel_size(path)
-    except _DAMAGED:
-        return volume  # whoever read it knows better
-    return replace(volume, spacing=spacing, unit=unit)
+def voxel_size(path: Path) -> Triple:
+    """Size of the voxels that a TIFF names, of which other programs take no notice.
+
+    Ones where it names none, and for all other files.
+    """
+    if ending_of(path, tiff.SUFFIXES):
+        try:
+            with quiet():
+                return tiff.voxel_size(path)
+        except _DAMAGED:
+            pass  # whoever could read it knows better
+    return PLAIN
 
 
 def read_part(path: Path, image: ImageReference) -> Volume:

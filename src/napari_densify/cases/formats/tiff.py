@@ -59,10 +59,10 @@ def read(path: Path) -> Volume:
         return volume.placed(np.array(json.loads(affine.splitlines()[0]))) if affine else volume
 
 
-def voxel_size(path: Path) -> tuple[Triple, str]:
-    """Size of the voxels along z, y, x, and its unit; ones and "" where the file names none."""
+def voxel_size(path: Path) -> Triple:
+    """Size of the voxels along z, y, x; ones where the file names none."""
     with tifffile.TiffFile(path) as file:
-        return _size(file)
+        return _size(file)[0]
 
 
 def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
