@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
+from napari_densify.learn.cells import Cells, Slices
 from napari_densify.learn.pages import Pages
 
 SCALES = (0.7, 1.5, 3.0, 6.0)
@@ -111,35 +112,31 @@ class FeatureBank:
         # voxel lies together, as trees and convolutions want it, and patches that are warped.
         self._pages = Pages((*self.shape, self.channels), np.float16)
         self._values = self._pages.array
-        self._known = np.zeros([-(-n // TILE) for n in self.shape], bool)
+        self._tiles = Cells(self.shape, TILE)
 
     def read(self, box: Box) -> NDArray[np.float16]:
         """(z, y, x, channels) responses in a box inside the volume, a view."""
-        grid = tuple(
-            slice(a // TILE, -(-b // TILE)) for a, b in zip(box.start, box.stop, strict=True)
-        )
-        for offset in np.argwhere(~self._known[grid]):
-            corner = [(o + g.start) * TILE for o, g in zip(offset, grid, strict=True)]
-            self._fill(Box.cut(corner, [TILE] * 3, self.shape))
+        self._fill(self._tiles.touched(box))
         return self._values[box.slices]
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.float16]:
         """(n, channels) responses of voxels at flat indices (C order), a copy."""
-        if not self._known.all():
-            asked = np.zeros(self._known.shape, bool)
-            asked[tuple(along // TILE for along in np.unravel_index(where, self.shape))] = True
-            for each in np.argwhere(asked & ~self._known):
-                self._fill(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
+        if not self._tiles.flags.all():
+            self._fill(self._tiles.of(where))
         return self._values.reshape(-1, self.channels).take(where, axis=0)
 
     def forget(self, stop: int) -> None:
         """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
-        rows = max(stop, 0) // TILE
-        self._known[:rows] = False
-        self._pages.give_back(rows * TILE)
+        self._pages.give_back(self._tiles.forget(stop))
+
+    def _fill(self, asked: Slices | tuple[NDArray[np.int64], ...]) -> None:
+        """Compute those of the tiles that are asked for and not known yet."""
+        for each in np.argwhere(self._tiles.unknown(asked)):
+            self._compute(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
+        self._tiles.flags[asked] = True
 
     @torch.no_grad()
-    def _fill(self, tile: Box) -> None:
+    def _compute(self, tile: Box) -> None:
         responses = [torch.from_numpy(self.image[:, *tile.slices])]
         for scale in self.scales:
             responses += scale.responses(self.image, tile, self.device)
@@ -150,7 +147,6 @@ class FeatureBank:
         along = [p[part] for p, part in zip(self._position, tile.slices, strict=True)]
         for axis, position in enumerate(np.meshgrid(*along, indexing="ij", sparse=True)):
             values[..., self.filters + axis] = torch.from_numpy(position)
-        self._known[tuple(a // TILE for a in tile.start)] = True
 
 
 class Scale:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_densify.cases.box import Box
+from napari_densify.learn.cells import Cells, Slices
 from napari_densify.learn.features import FeatureBank
 from napari_densify.learn.forests import Forests
 from napari_densify.learn.pages import Pages
@@ -50,42 +51,34 @@ class ForestMap:
             self._coarse_pages = Pages((*(-(-n // 2) for n in shape), self._classes), np.float16)
             self._logits = self._pages.array
             self._coarse = self._coarse_pages.array
-        self._known, self._coarsely_known = np.zeros((2, *(-(-n // CELL) for n in shape)), bool)
+        self._cells, self._coarse_cells = Cells(shape, CELL), Cells(shape, CELL)
 
     def read(self, box: Box) -> NDArray[np.float16]:
         """(z, y, x, classes) logits of a box inside the volume, a view."""
-        asked = np.zeros(self._known.shape, bool)
-        ends = zip(box.start, box.stop, strict=True)
-        z, y, x = (slice(a // CELL, -(-b // CELL)) for a, b in ends)
-        asked[z, y, x] = True
-        self._fill(asked)
+        self._fill(self._cells.touched(box))
         return self._logits[box.slices]
 
     def at(self, where: Where) -> NDArray[np.float16]:
         """(n, classes) logits of voxels at flat indices, a copy."""
-        asked = np.zeros(self._known.shape, bool)
-        asked[tuple(along // CELL for along in np.unravel_index(where, self.bank.shape))] = True
-        self._fill(asked)
+        self._fill(self._cells.of(where))
         return self._logits.reshape(-1, self._classes).take(where, axis=0)
 
     def forget(self, stop: int) -> None:
         """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
-        rows = max(stop, 0) // CELL
-        self._known[:rows] = self._coarsely_known[:rows] = False
-        self._pages.give_back(rows * CELL)
-        self._coarse_pages.give_back(rows * CELL // 2)
+        self._pages.give_back(self._cells.forget(stop))
+        self._coarse_pages.give_back(self._coarse_cells.forget(stop) // 2)
 
-    def _fill(self, asked: NDArray[np.bool_]) -> None:
+    def _fill(self, asked: Slices | tuple[Where, ...]) -> None:
         """Compute those of the cells that are asked for and not known yet."""
         if self._forest is not self._forests[self._number] or (
             self._classes != self._forests.classes
         ):
             self._begin()
-        unknown = asked & ~self._known
+        unknown = self._cells.unknown(asked)
         if not unknown.any():
             return
         around = ndimage.binary_dilation(unknown, np.ones((3, 3, 3)))
-        self._fill_coarse(around & ~self._coarsely_known)
+        self._fill_coarse(around & ~self._coarse_cells.flags)
         zyx = self._voxels(unknown, 1)
         group = [along // 2 for along in zyx]
         logits = self._coarse[tuple(group)]
@@ -93,13 +86,13 @@ class ForestMap:
         asked_of = np.flatnonzero(~self._sure(unknown, group) & ~first)
         logits[asked_of] = self._ask([along[asked_of] for along in zyx])
         self._logits[tuple(zyx)] = logits
-        self._known |= unknown
+        self._cells.flags |= unknown
 
     def _fill_coarse(self, cells: NDArray[np.bool_]) -> None:
         """The first voxel of each group of 2³."""
         zyx = self._voxels(cells, 2)
         self._coarse[tuple(along // 2 for along in zyx)] = self._ask(zyx)
-        self._coarsely_known |= cells
+        self._coarse_cells.flags |= cells
 
     def _sure(self, cells: NDArray[np.bool_], group: list[Where]) -> NDArray[np.bool_]:
         """Whether voxels of these groups are as sure as the first one of their group."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
+from napari_densify.learn.cells import Cells
 from napari_densify.learn.first_guess import FirstGuess
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.pages import Pages
@@ -48,27 +49,27 @@ class RefinedMap:
             self._refiner = refiner
             # Only touched pages of this become memory.
             self._pages = Pages((*shape, refiner.classes), np.float16)
-            self._known, self._current = np.zeros((2, *(-(-n // CELL) for n in shape)), bool)
+            self._known, self._current = Cells(shape, CELL), Cells(shape, CELL)
         if self._guess.forests[SHOWN] is not self._forest:
             self._forest = self._guess.forests[SHOWN]
-            self._current[:] = False
+            self._current.flags[:] = False
 
     def painted(self, box: Box) -> None:
         """Something was painted in a box."""
         if self._refiner is not None:
-            self._current[:] = False
-            self._known[_touched(box.grow([NEAR] * 3, self._guess.bank.shape))] = False
+            self._current.flags[:] = False
+            around = box.grow([NEAR] * 3, self._guess.bank.shape)
+            self._known.flags[self._known.touched(around)] = False
 
     def forget(self, stop: int) -> None:
         """Give back the memory of slices before `stop`."""
         if self._refiner is not None:
-            rows = max(stop, 0) // CELL
-            self._known[:rows] = self._current[:rows] = False
-            self._pages.give_back(rows * CELL)
+            self._current.forget(stop)
+            self._pages.give_back(self._known.forget(stop))
 
     def current(self, box: Box) -> bool:
         """Whether all of a box is what it would be if the refiner were asked now."""
-        return bool(self._current[_touched(box)].all())
+        return bool(self._current.flags[self._current.touched(box)].all())
 
     def read(self, box: Box) -> Tensor:
         """(classes, z, y, x) probabilities of a box."""
@@ -77,28 +78,14 @@ class RefinedMap:
     def write(self, box: Box, probability: Tensor) -> None:
         """Keep what the (classes, z, y, x) probabilities of a box are now."""
         self._pages.array[box.slices] = probability.movedim(0, -1).half().numpy()
-        whole = []
-        for start, stop, length in zip(box.start, box.stop, self._guess.bank.shape, strict=True):
-            last = -(-stop // CELL) if stop == length else stop // CELL
-            whole.append(slice(-(-start // CELL), last))
-        z, y, x = whole
-        self._known[z, y, x] = self._current[z, y, x] = True
+        whole = self._known.covered(box)
+        self._known.flags[whole] = self._current.flags[whole] = True
 
     def knows(self, where: NDArray[np.int64]) -> bool:
         """Whether all of some voxels, at flat indices, are known."""
-        if self._known.all():
-            return True
-        zyx = np.unravel_index(where, self._guess.bank.shape)
-        return bool(self._known[tuple(along // CELL for along in zyx)].all())
+        return bool(self._known.flags.all() or self._known.flags[self._known.of(where)].all())
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.float16]:
         """(n, classes) probabilities of known voxels at flat indices, a copy."""
         flat: NDArray[np.float16] = self._pages.array.reshape(-1, self._pages.array.shape[-1])
         return flat.take(where, axis=0)
-
-
-def _touched(box: Box) -> tuple[slice, slice, slice]:
-    """The cells that a box touches."""
-    ends = zip(box.start, box.stop, strict=True)
-    z, y, x = (slice(a // CELL, -(-b // CELL)) for a, b in ends)
-    return z, y, x
