@@ -152,3 +152,9 @@ def test_a_project_of_the_version_before_is_read_and_written_as_the_present_one(
     project.close()
     assert json.loads(file.read_text())["schema_version"] == 3
     assert Project.read(home).learning.strength == 0.25
+
+
+def test_a_project_of_any_name_is_the_home_of_its_cases(home: Path, other: ImageReference) -> None:
+    plain = home.rename(home.with_name("plain"))
+    path = place_in(plain, Path("/data/next.nii.gz"), "0" * 64)
+    assert home_of(path) == plain

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_densify.cases import place
+from napari_densify.cases import kept, place
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
@@ -298,6 +298,27 @@ def test_a_closed_project_takes_no_strokes(path: Path, image: ImageReference) ->
         folder.commit(change(folder.annotation, 600, 4))
     again = ProjectFolder(path)
     assert not again.read_only
+    again.close()
+
+
+def test_a_fold_that_fails_in_whatever_way_keeps_what_was_painted(
+    path: Path, image: ImageReference, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+
+    def fail(*_: object) -> None:
+        raise Problem("annotation.zarr is damaged")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(kept, "write_marks", fail)
+        with pytest.raises(Problem):
+            folder.fold()
+    folder.commit(change(folder.annotation, 600, 4))
+    folder.fold()
+    folder.close()
+    again = ProjectFolder(path)
+    assert_same(again.annotation, folder.annotation)
     again.close()
 
 

@@ -295,6 +295,24 @@ def test_tiffs_measure_in_a_unit_that_they_have(
     np.testing.assert_allclose(volume.spacing, np.multiply(image.spacing, factor), rtol=1e-4)
 
 
+def test_axes_of_a_tiff_in_any_order_are_those_of_the_image(tmp_path: Path) -> None:
+    hyperstack = np.arange(2 * 5 * 3 * 6 * 7, dtype=np.uint16).reshape(2, 5, 3, 6, 7)
+    tifffile.imwrite(tmp_path / "a.tif", hyperstack, imagej=True, metadata={"axes": "TZCYX"})
+    np.testing.assert_array_equal(read_any(tmp_path / "a.tif").data, hyperstack.swapaxes(1, 2))
+
+
+def test_axes_that_are_measured_in_other_units_are_brought_to_one(tmp_path: Path) -> None:
+    sizes = {"PhysicalSizeZ": 1, "PhysicalSizeY": 200, "PhysicalSizeX": 200}
+    units = {"PhysicalSizeZUnit": "µm", "PhysicalSizeYUnit": "nm", "PhysicalSizeXUnit": "nm"}
+    tifffile.imwrite(
+        tmp_path / "a.ome.tif", values("uint8"), ome=True, photometric="minisblack",
+        metadata={"axes": "ZYX", **sizes, **units},
+    )  # fmt: skip
+    volume = read_any(tmp_path / "a.ome.tif")
+    assert volume.spacing == pytest.approx((1000, 200, 200))
+    assert volume.unit == "nanometer"
+
+
 @pytest.mark.parametrize("place", PLACES)
 def test_our_own_tiffs_know_where_they_lie(tmp_path: Path, place: str) -> None:
     labels = scan(place).like((values("uint8") % 3).astype(np.uint8))

@@ -9,6 +9,7 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.learn import trainer
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device, precision
 from napari_densify.learn.folds import FOLDS
@@ -90,9 +91,9 @@ def test_a_restored_learner_predicts_and_goes_on_the_same(
     trained: bytes, learner: Learner, phantom: Volume, truth: NDArray[np.uint8]
 ) -> None:
     restored = make(phantom.data)
+    restored.apply(learner.annotation.everything())  # the guess counts where something is painted
     unpack(trained, restored)
     assert (restored.steps, restored.classes) == (90, [1, 2, 3])
-    restored.apply(learner.annotation.everything())  # the guess counts where something is painted
     np.testing.assert_array_equal(everywhere(restored), everywhere(learner))
     assert pack(restored) == trained
     assert restored.trainer.optimiser.state_dict()["state"].keys() == (
@@ -372,3 +373,20 @@ def test_a_state_can_be_loaded_that_was_taken_while_the_guess_knew_fewer_classes
     again.load(learner.state())
     box = Box((0, 0, 0), (8, 8, 8))
     np.testing.assert_allclose(again.predict(box), learner.predict(box), atol=1e-3)
+
+
+def test_what_was_learned_is_still_learned_when_it_is_loaded_unless_more_is_painted(
+    phantom: Volume, truth: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer, "RESTS", 0.05)
+    learner = make(phantom.data)
+    for plane in PLANES:
+        paint(learner, plane, truth)
+    train(learner, 4)
+    assert learner.learned
+    for more, expected in ((False, True), (True, False)):
+        again = make(phantom.data)
+        for plane in [*PLANES, *([Plane(0, 3)] if more else [])]:
+            paint(again, plane, truth)
+        again.load(learner.state())
+        assert again.learned is expected

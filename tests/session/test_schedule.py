@@ -483,3 +483,80 @@ def test_the_block_around_a_stroke_waits_for_the_step_that_learns_from_it() -> N
     assert isinstance(task, Predict)
     assert np.prod(task.box.shape) <= 8 * 32 * 32
     assert task.box.meet(STROKE) == STROKE
+
+
+def test_a_stroke_does_not_wait_until_all_of_a_large_volume_was_looked_at_once() -> None:
+    schedule = training((256, 256, 256))
+    seen = 0
+    while seen < 2:
+        task = work(schedule)
+        seen += isinstance(task, Predict) and not task.viewed
+    schedule.edited(Box((130, 4, 5), (131, 9, 11)))
+    tasks = [work(schedule) for _ in range(4)]
+    assert any(isinstance(task, Predict) and task.viewed for task in tasks)
+
+
+def test_after_many_corrections_the_rest_is_still_predicted_again_now_and_then() -> None:
+    schedule = training()
+    until_complete(schedule)
+    for _ in range(15):
+        schedule.edited(STROKE)
+        until_complete(schedule)
+        for _ in range(20):
+            work(schedule)
+    learned = 0.0
+    while True:
+        task = work(schedule)
+        learned += 0.1 * isinstance(task, Learn)
+        if isinstance(task, Predict) and not task.viewed:
+            break
+        assert learned < 2 * AGE
+
+
+def test_a_project_that_learned_for_hours_has_no_more_time_for_the_rest_than_a_new_one() -> None:
+    shares = []
+    for seconds in (0.0, 10_000.0):
+        schedule = training((256, 256, 256))
+        if seconds:
+            schedule.resume(seconds)
+        until_complete(schedule)
+        spent = {Learn: 0.0, Predict: 0.0}
+        for _ in range(3000):
+            task = schedule.next()
+            if isinstance(task, Predict):
+                schedule.predicted(task, 0.2, 0.5)
+                spent[Predict] += 0.2 * (not task.viewed)
+            elif isinstance(task, Learn):
+                schedule.learned(0.2)
+                spent[Learn] += 0.2
+            elif isinstance(task, Guess):
+                schedule.guessed(0.01, shown=False, done=True)
+        shares.append(spent[Predict] / spent[Learn])
+    assert shares[0] == pytest.approx(shares[1], rel=0.2)
+    assert shares[0] < 0.4
+
+
+def test_the_next_slice_of_the_same_slab_is_there_already() -> None:
+    schedule = training()
+    schedule.look(Plane(0, 8))
+    until_complete(schedule)
+    schedule.look(Plane(0, 9))
+    task = schedule.next()
+    assert not (isinstance(task, Predict) and task.viewed)
+
+
+def test_a_large_viewed_slice_leaves_most_of_the_time_to_training() -> None:
+    schedule = training((64, 512, 512))
+    until_complete(schedule)
+    spent = {True: 0.0, False: 0.0}
+    for _ in range(4000):
+        task = schedule.next()
+        if isinstance(task, Predict):
+            schedule.predicted(task, 0.05, 0.5)
+            spent[True] += 0.05 * task.viewed
+        elif isinstance(task, Learn):
+            schedule.learned(0.2)
+            spent[False] += 0.2
+        elif isinstance(task, Guess):
+            schedule.guessed(0.01, shown=False, done=True)
+    assert spent[True] < 0.4 * spent[False]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import describe
+from napari_densify.cases.project import Label, describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
@@ -151,3 +151,20 @@ def test_what_is_folded_goes_where_it_should(seed: int, folded: dict[int, int]) 
         assert not after[classes.index(label)].any()
     if folded == {3: 4}:
         np.testing.assert_allclose(after[3], before[2] + before[3], rtol=1e-5)
+
+
+def test_what_is_brought_up_to_merged_classes_keeps_round_and_weight(
+    painted: Session, tmp_path: Path, phantom: Volume, tiny: Settings
+) -> None:
+    project = ProjectFolder(tmp_path / "a.densify", describe(phantom, None))
+    project.commit(painted.annotation.everything())
+    table = tuple(Label(label=k, name=str(k)) for k in (1, 2))
+    learning = project.description.learning.model_copy(update={"folded": {3: 2}})
+    project.describe(classes=table, learning=learning)
+    project.close()
+    before = painted.annotation.marks
+    session = Session(phantom, settings=tiny, project=ProjectFolder(tmp_path / "a.densify"))
+    before["label"][before["label"] == 3] = 2
+    np.testing.assert_array_equal(session.annotation.marks, before)
+    assert session.annotation.round == 0
+    session.close()

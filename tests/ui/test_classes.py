@@ -199,3 +199,26 @@ def test_a_class_that_was_taken_away_comes_back_as_it_was(table):
     table.remove(3)
     table.add()
     assert table.value()[2] == default_class(3)
+
+
+def test_the_brush_follows_the_row_that_is_shown_as_picked(open_case):
+    case = open_case()
+    table = case.dock.classes
+    table.add()
+    table.pick(2)
+    assert case.annotation.selected_label == 2
+    table.remove(2)
+    assert table.current() == case.annotation.selected_label == 3
+    case.annotation.selected_label = 0
+    table.pickRow(1)
+    assert case.annotation.selected_label == 3
+
+
+def test_a_new_class_is_no_earlier_one_come_back(qtbot):
+    table = ClassTable()
+    qtbot.addWidget(table)
+    table.add()
+    table.remove(3)
+    table.spared = frozenset({4})
+    table.add()
+    assert [row.label for row in table.value()] == [1, 2, 5]

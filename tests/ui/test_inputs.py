@@ -50,6 +50,26 @@ def test_nothing_is_asked_of_a_plain_volume(viewer, open_dock):
     assert not dock.choice.inputs.isVisibleTo(dock)
 
 
+def test_another_image_on_the_same_grid_is_no_channel_unless_that_is_said(viewer, open_dock):
+    for name in "ab":
+        viewer.add_image(phantom()[0], name=name)
+    dock = open_dock()
+    for name in "bab":
+        dock.choice.image.value = viewer.layers[name]
+        assert [layer.name for layer in dock.choice.picked().layers] == [name]
+
+
+def test_channels_stay_as_they_were_chosen_when_a_layer_is_renamed(viewer, open_dock):
+    viewer.add_image(np.stack([phantom()[0]] * 3), name="three")
+    other = viewer.add_image(phantom()[0], name="other")
+    dock = open_dock()
+    dock.choice.image.value = viewer.layers["three"]
+    check_channel(dock, 2, False)
+    assert dock.choice.picked().choice.channels == (0, 1)
+    other.name = "renamed"
+    assert dock.choice.picked().choice.channels == (0, 1)
+
+
 def test_voxels_that_a_tiff_names_and_its_reader_overlooked_are_told(
     viewer: Viewer, open_dock: Callable[[], SegmentWidget], qtbot, tmp_path
 ):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
@@ -236,3 +237,41 @@ def test_with_a_label_that_is_no_class_picked_it_closes_as_ever(open_case, qtbot
     with qtbot.waitSignal(case.ended, timeout=LONG):
         case.dock.close_case()
     assert case.dock.choice.isEnabled()
+
+
+def test_keys_on_a_layer_that_stayed_behind_leave_the_open_case_alone(viewer, open_case, qtbot):
+    case = open_case()
+    dock, left = case.dock, case.annotation
+    row(case, 3)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    dock.close_case()
+    viewer.add_image(phantom()[0] + 1, name="another")
+    dock.choice.image.value = viewer.layers["another"]
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    row(dock.case, 3)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    viewer.layers.selection.active = left
+    viewer.dims.set_current_step(0, 3)
+    canvas = viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, Qt.Key.Key_D)
+    assert dock.case.session.annotation.annotated == 10
+    assert "belongs to a case that is closed" in str(notification_manager.records[-1].message)
+
+
+def test_layers_that_the_user_duplicated_stay_the_users(viewer, open_case, qtbot):
+    case = open_case()
+    dock = case.dock
+    row(case, 3)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    for name in ("annotation", "prediction"):
+        layer = viewer.layers[f"phantom {name}"]
+        viewer.layers.append(Labels.create(*layer.as_layer_data_tuple()))
+        viewer.layers[-1].name = f"my {name}"
+    dock.close_case()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    names = [layer.name for layer in viewer.layers]
+    assert {"my annotation", "my prediction"} <= set(names)
+    assert names.count("phantom annotation") == names.count("phantom prediction") == 1
+    assert dock.case.annotation is viewer.layers["phantom annotation"]

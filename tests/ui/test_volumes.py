@@ -20,7 +20,8 @@ def test_it_follows_the_prediction_and_can_be_copied(open_case, qtbot):
     qtbot.waitUntil(lambda: panel.table.rowCount() > 0, timeout=LONG)
     voxels = 10 * 28 * 32
     assert panel.table.item(0, 1).text() == f"{voxels * 2 / 1000:.3f} ml"
-    panel.copy.click()
+    with qtbot.waitSignal(panel.copied, timeout=LONG):
+        panel.copy.click()
     first = QGuiApplication.clipboard().text().splitlines()[1].split("\t")
     assert first[:3] == ["structure 1", f"{voxels * 2 / 1000:.3f} ml", f"{voxels:,}"]
     paint_slice(case, Plane(0, 12), phantom()[1])
@@ -46,3 +47,24 @@ def test_volumes_are_said_in_the_units_of_the_field(size, unit, text):
     from napari_densify.ui.volumes import volume_text
 
     assert volume_text(size, pint.get_application_registry().Unit(unit)) == text
+
+
+def test_a_panel_says_nothing_of_another_case_nor_of_a_round_it_did_not_see(open_case, qtbot):
+    case = open_case()
+    panel, session = case.dock.volumes, case.session
+    session.prediction[:10] = 2
+    panel.expand(animate=False)
+    qtbot.waitUntil(lambda: panel.table.rowCount() > 0, timeout=LONG)
+    panel._begin_round(session.annotation.round + 1)
+    assert panel._before
+    panel._begin_round(session.annotation.round + 2)
+    assert not panel._before
+    case.dock.close_case()
+    with qtbot.waitSignal(case.dock.caseOpened, timeout=LONG):
+        case.dock.choice.annotate.click()
+    assert panel.text().count("\n") == 0
+
+
+def test_volumes_are_in_the_unit_of_what_was_painted_on(open_case):
+    case = open_case(units=("mm", "um", "um"), scale=(0.002, 1, 1))
+    assert case.dock.volumes._volume(10) == "20 µm³"

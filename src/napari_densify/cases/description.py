@@ -78,6 +78,8 @@ class Description:
         """Note where the image is now; whether that is new."""
         update = {"image": beside(image, self.home)}
         before, self.value = self.value, self.value.model_copy(update=update)
+        if self.home == self.folder and not self.value.learning.spacing:
+            self.spacing = self.value.image.spacing  # somebody may have measured the voxels since
         return self.value != before
 
     def check(self, image: ImageReference) -> None:

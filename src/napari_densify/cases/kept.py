@@ -156,7 +156,7 @@ class KeptAnnotation:
                 if self._journal is not None:
                     self._journal.rewrite(kept)
                     self._folded_at = self._journal.length
-        except OSError:
+        except BaseException:  # whatever it was, the journal must not be written without them
             with self.guard:
                 self._unfolded = edits + self._unfolded
             raise

@@ -47,11 +47,17 @@ def measure(labels: NDArray[np.uint8], classes: Sequence[int]) -> list[Measure]:
     list of Measure
         In the order of `classes`.
     """
+    counts = count(labels)
+    return [Measure(k, int(counts[k]), _largest(labels, k, int(counts[k]))) for k in classes]
+
+
+def count(labels: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """(256,) how many voxels there are of each label."""
     flat = labels.reshape(-1)
     counts = np.zeros(256, np.int64)
     for start in range(0, flat.size, SLAB):
         counts += np.bincount(flat[start : start + SLAB], minlength=256)
-    return [Measure(k, int(counts[k]), _largest(labels, k, int(counts[k]))) for k in classes]
+    return counts
 
 
 def _largest(labels: NDArray[np.uint8], label: int, voxels: int) -> int | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -66,6 +67,25 @@ def write_dataset(
     Problem
         If a file cannot be written, or the images differ in their channels.
     """
+    partial = folder.with_name(f".partial-{folder.name}")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        names = _write_parts(partial, classes, cases)
+        partial.rename(folder)
+    except OSError as error:
+        raise Problem(
+            f"Cannot write {folder} ({error.strerror}); choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return names
+
+
+def _write_parts(
+    folder: Path,
+    classes: Sequence[Label],
+    cases: Iterable[tuple[str, Volume, NDArray[np.uint8]]],
+) -> list[str]:
     numbers = numbers_of(classes)
     ignore = len(numbers)
     table = np.full(256, ignore, np.uint8)
@@ -89,13 +109,8 @@ def write_dataset(
         "numTraining": len(names),
         "file_ending": ENDING,
     }
-    try:
-        text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
-        disk.replace(folder / "dataset.json", text.encode())
-    except OSError as error:
-        raise Problem(
-            f"Cannot write {folder} ({error.strerror}); choose another folder."
-        ) from error
+    text = json.dumps(described, indent=2, ensure_ascii=False) + "\n"
+    disk.replace(folder / "dataset.json", text.encode())
     return names
 
 

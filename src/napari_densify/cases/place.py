@@ -70,8 +70,9 @@ def home_of(folder: Path) -> Path:
     Further cases lie in ``NAME.densify/cases/``, each a folder like a project's.
     """
     above = folder.absolute().parent
-    inside = above.name == CASES and above.parent.suffix == SUFFIX
-    return above.parent if inside else folder
+    home = above.parent
+    inside = above.name == CASES and (home.suffix == SUFFIX or (home / "project.json").is_file())
+    return home if inside else folder
 
 
 def cases_of(home: Path) -> list[Path]:

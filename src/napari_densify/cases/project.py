@@ -264,7 +264,7 @@ def beside(image: ImageReference, project: Path) -> ImageReference:
 
     def short(kept: str) -> str:
         path = Path(kept)
-        near = path.absolute().parent == project.absolute().parent
+        near = os.path.dirname(os.path.abspath(path)) == os.path.dirname(os.path.abspath(project))
         return path.name if kept and near else kept
 
     stack = tuple(c.model_copy(update={"path": short(c.path)}) for c in image.stack)
@@ -285,7 +285,7 @@ def _found(kept: str, project: Path) -> Path | None:
 
 
 def _kept(path: Path | None) -> str:
-    return str(path.absolute()) if path and not is_dicom(path) else ""
+    return os.path.abspath(path) if path and not is_dicom(path) else ""
 
 
 def _looks_dicom(path: Path) -> bool:

@@ -20,6 +20,8 @@ from napari_densify.cases.volume import Shape
 
 AUTOMATIC = 20
 """Snapshots made by themselves that are kept; the user's own are kept until thrown away."""
+LONGEST = 200
+"""Characters of a name that are kept."""
 
 
 class Snapshot(BaseModel):
@@ -42,7 +44,7 @@ class Snapshot(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     number: int = Field(ge=1)
-    name: str = Field("", max_length=200)
+    name: str = Field("", max_length=LONGEST)
     time: str = Field(max_length=40)
     edits: int = Field(0, ge=0)
     voxels: int = Field(0, ge=0)
@@ -93,7 +95,7 @@ class Snapshots:
         taken = [int(p.stem) for p in self.folder.glob("*.*") if p.stem.isdecimal()]
         snapshot = Snapshot(
             number=1 + max(taken, default=0),
-            name=name.strip(),
+            name=name.strip()[:LONGEST],
             time=now(),
             edits=edits,
             voxels=everything.where.size,

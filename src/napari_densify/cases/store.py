@@ -8,6 +8,7 @@ its description can turn one volume into another.
 from __future__ import annotations
 
 import asyncio
+import errno
 import itertools
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -37,6 +38,8 @@ LARGEST = 2 * CHUNK**3
 """Bytes of a file at most: a chunk that cannot be compressed takes little more than its voxels."""
 _DAMAGE = (OSError, ValueError, KeyError, TypeError, RuntimeError, MemoryError, IndexError)
 """What zarr and its codecs raise at files that are not what they were."""
+_PASSING = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.EAGAIN, errno.ETIMEDOUT, errno.ESTALE)
+"""What says nothing about a file: it may be read later."""
 
 MARKS = {"labels": "uint8", "rounds": "uint8", "wrong": "bool"}
 """What an annotation's store holds; as in `cases.edit.MARK`."""
@@ -174,6 +177,8 @@ class LabelStore:
                 store = _LastingStore(self.path)
                 found = {k: zarr.open_array(store, path=k, mode="r+") for k in self.fields}
             except _DAMAGE as error:
+                if isinstance(error, OSError) and error.errno in _PASSING:
+                    raise
                 raise self._damaged() from error
             wanted = _create(MemoryStore(), self.shape, self.fields)
             if any(found[k].metadata != wanted[k].metadata for k in self.fields):

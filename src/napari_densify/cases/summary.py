@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from napari_densify.cases import disk
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.checked import read_checked
+from napari_densify.cases.measure import count
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, Project
@@ -76,7 +77,7 @@ def summarise(annotation: Annotation, prediction: NDArray[np.uint8], mark: Mark)
         What is shown: painted voxels as they were painted.
     mark : str
     """
-    counts = np.bincount(prediction.reshape(-1), minlength=256)
+    counts = count(prediction)
     volumes = {int(k): int(counts[k]) for k in np.flatnonzero(counts) if k > 1}
     return Summary(mark=mark, painted=annotation.annotated, volumes=volumes)
 

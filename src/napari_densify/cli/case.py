@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -85,10 +86,14 @@ def find_image(
         first, place = parts[0]
         return replace(first, data=np.stack([volume.data for volume, _ in parts])), place
     place = named or kept.find(home)
-    for path in [place] if place else [] if kept.path else images_beside(home):
-        volume = _known(kept, path, kept.content)
-        if volume is not None:
-            return volume, path
+    if place is not None:
+        volume = _known(kept, place, kept.content)
+        return None if volume is None else (volume, place)
+    for path in () if kept.path else images_beside(home):
+        with suppress(Problem):  # what else lies there may be anything
+            volume = _known(kept, path, kept.content)
+            if volume is not None:
+                return volume, path
     return None
 
 

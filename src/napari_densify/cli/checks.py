@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from napari_densify.cases.problem import Problem
@@ -13,6 +14,14 @@ def check_device(name: str) -> None:
     from napari_densify.learn.device import pick_device
 
     pick_device(name)
+
+
+def check_spares(targets: Iterable[Path], images: Iterable[Path]) -> None:
+    """Refuse to write where an image lies that is read, however it is named."""
+    known = [image for image in images if image.exists()]
+    for target in targets:
+        if target.exists() and any(target.samefile(image) for image in known):
+            raise Problem(f"{target} is an image itself; choose another name for the results.")
 
 
 def check_file_target(path: Path) -> None:

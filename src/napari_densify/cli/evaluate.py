@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from napari_densify.cases.export import stem_of, write_table
-from napari_densify.cases.formats import read_segmentation
+from napari_densify.cases.formats import APART, distance, read_segmentation
 from napari_densify.cases.problem import Problem
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.images import find_images, name_of
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 KINDS = ("image", "truth", "label", "labels", "seg", "segmentation", "prediction", "pred", "gt")
 """Last words of names that say what of a case a file is: ``x_image`` and ``x_truth`` are of x."""
-APART = 0.1
-"""Voxels by which prediction and truth may lie apart: NIfTI rounds."""
 COLUMNS = (
     "file", "label", "dice", "surface dice", "hausdorff 95", "voxels", "true voxels",
     "volume difference",
@@ -86,8 +84,7 @@ def _compare(
     if mine.shape != true.shape:
         have, want = (" × ".join(map(str, v.shape)) for v in (mine, true))
         raise Problem(f"{prediction.name} is {have} voxels but its truth is {want}.")
-    ends = np.array([[0, 0, 0, 1], [*(n - 1 for n in true.shape), 1]]).T
-    apart = np.abs((mine.affine - true.affine) @ ends)[:3].max()
+    apart = distance(mine, true)
     if apart > APART * min(true.spacing):
         raise Problem(
             f"{prediction.name} and its truth lie {apart:.3g} apart; their voxels are not the same."

@@ -17,9 +17,10 @@ from napari_densify.cases.learned import Learned
 from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import Volume
 from napari_densify.cli.case import CaseImage, CaseName, case_folder, image_of
-from napari_densify.cli.checks import check_file_target
+from napari_densify.cli.checks import check_file_target, check_spares
 from napari_densify.cli.shared import Device, ProjectPath, progress, say
 from napari_densify.session.batch import Network, segment
+from napari_densify.session.folding import renamed
 from napari_densify.session.provenance import whole_provenance
 
 
@@ -54,10 +55,13 @@ def export_command(
     export.check_ending(out)
     check_file_target(out)
     volume, source = image_of(about, image)
+    spared = [out, *(export.beside(out, what) for what in ("provenance", "probabilities"))]
+    check_spares(spared, [source])
     annotation, _ = read_annotation(folder, volume.shape)
     labels = np.zeros(volume.shape, np.uint8)
     Learned(folder, volume.shape).read_prediction(labels)
     annotation.draw(labels)
+    labels = renamed(about.value.became)[labels]
     classes = sorted(about.value.classes, key=lambda each: each.label)
     result = Segmentation(
         volume.like(as_structures(labels)), structures_of(classes), volume, source

@@ -10,6 +10,7 @@ from napari_densify.cases.export import stem_of
 from napari_densify.cases.formats import is_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import is_dicom
+from napari_densify.cli.checks import check_spares
 
 
 def find_images(named: Iterable[Path]) -> list[Path]:
@@ -46,9 +47,7 @@ def targets_for(images: list[Path], out: Path, ending: str) -> dict[Path, Path]:
                     "predict them into two folders."
                 )
         targets[image] = target
-    for target in targets.values():
-        if target.absolute() in {image.absolute() for image in images}:
-            raise Problem(f"{target} is an image itself; choose another folder for the results.")
+    check_spares(targets.values(), images)
     return targets
 
 

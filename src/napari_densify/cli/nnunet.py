@@ -19,6 +19,7 @@ from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import Volume
 from napari_densify.cli.case import image_of
 from napari_densify.cli.shared import ProjectPath, say
+from napari_densify.session.folding import renamed
 
 
 def nnunet_command(
@@ -44,5 +45,7 @@ def _annotation(folder: Path) -> Annotation:
 
 
 def _read(folder: Path) -> tuple[str, Volume, NDArray[np.uint8]]:
-    image, _ = image_of(Description.read(folder), None)
-    return folder.name.removesuffix(SUFFIX), image, _annotation(folder).labels
+    about = Description.read(folder)
+    image, _ = image_of(about, None)
+    labels = renamed(about.value.became)[_annotation(folder).labels]
+    return folder.name.removesuffix(SUFFIX), image, labels

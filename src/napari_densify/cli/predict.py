@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +18,7 @@ from napari_densify.cases import export
 from napari_densify.cases.export import Segmentation, as_structures, structures_of
 from napari_densify.cases.formats import SUFFIXES, read_segmentation, read_volume, write_volume
 from napari_densify.cases.problem import Problem
-from napari_densify.cli.checks import check_device, check_file_target
+from napari_densify.cli.checks import check_device, check_file_target, check_spares
 from napari_densify.cli.images import find_images, name_of, targets_for
 from napari_densify.cli.shared import Device, progress, say
 from napari_densify.session.batch import Network, segment
@@ -64,6 +64,7 @@ def predict_command(
         if len(found) == 1 and out.suffix != "" and (not out.is_dir() or out.suffix == ".zarr"):
             export.check_ending(out)
             check_file_target(out)
+            check_spares([out, export.beside(out, "probabilities")], found)
             try:
                 run.one(found[0], out, bar)
             except FAILURES as error:
@@ -162,9 +163,11 @@ def _again(image: Path, target: Path, network: Network) -> Segmentation | None:
     """What was segmented before, for the table; None of formats that cannot be read back."""
     if not target.name.lower().endswith(SUFFIXES):
         return None
-    # Some formats count in millimetres only, also for an image that has no unit.
-    labels = replace(read_segmentation(target), unit=read_volume(image).unit)
-    return Segmentation(labels, structures_of(network.classes), None, image)
+    # Not every format keeps where its voxels lie, or in which unit.
+    volume, labels = network.part(read_volume(image)), read_segmentation(target)
+    if labels.shape != volume.shape:
+        raise Problem(f"{target} is not of this image; remove it, and it is predicted anew.")
+    return Segmentation(volume.like(labels.data), structures_of(network.classes), None, image)
 
 
 def _sentence(error: BaseException) -> str:

@@ -98,9 +98,15 @@ def _subsample(
 def _telling_folds(
     where: NDArray[np.int64], index: NDArray[np.intp], shape: tuple[int, ...]
 ) -> Folds:
-    """Folds by planes if without each of them two classes are left, else by blocks."""
+    """Folds by planes if without each of them all classes are left, else by blocks.
+
+    A class that was painted on one plane only would be denied by the guess that has not seen it,
+    and the network learn to add it against that. Dice of such a class on five hippocampi after 90
+    steps .680, with folds by planes .651, of the guess .655.
+    """
     folds = Folds(where, shape)
     fold = folds.at(where)
-    if all(np.unique(index[fold != f]).size > 1 for f in range(FOLDS)):
+    classes = np.unique(index).size
+    if all(np.unique(index[fold != f]).size == classes for f in range(FOLDS)):
         return folds
     return folds.by_block()

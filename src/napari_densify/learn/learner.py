@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -164,6 +165,12 @@ class Learner:
         for case in self.cases:
             case.supervision.weigh(table)
 
+    @property
+    def _painted(self) -> int:
+        """Tells whether a state has seen what is annotated now: a checksum of its extent."""
+        counts = np.sum([case.annotation.counts for case in self.cases], axis=0)
+        return zlib.crc32(counts.sum(axis=(1, 2)).tobytes())
+
     def guess_anew(self, interrupt: Callable[[], bool] | None = None) -> Stage:
         """Fit the first guess to the annotation as it is now, or go on with that.
 
@@ -290,6 +297,7 @@ class Learner:
             **self.trainer.state(),
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
+            "painted": torch.tensor(self._painted),
             "balance": torch.from_numpy(self.case.supervision.balance),
             **{f"known.{k}": v for k, v in self.mixture.known.items()},
         }
@@ -308,7 +316,8 @@ class Learner:
                 raise RuntimeError(f"classes {classes}")
             known = self.classes
             self._tell_apart(classes)
-            self.trainer.load(state)
+            same = "painted" in state and int(state["painted"]) == self._painted
+            self.trainer.load(state, edited=not same)
             self._fit = None
             self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})
             self.case.supervision.balance = state["balance"].numpy()

@@ -44,6 +44,9 @@ weights had 1.16 there and cost .013 of Dice. See docs/model-card.md."""
 JUDGED = 4
 """Steps between two in which what was learned beforehand is compared with the guess: it has to be
 asked for that, which takes a third of the time of a step."""
+WEAK = 0.01
+"""Held less strongly than that, the network is not held at all: what is expected would have to be
+asked for at each step."""
 
 
 class Mixture:
@@ -120,8 +123,10 @@ class Mixture:
         """
         if self.refiner is None:
             return None
-        case.refined.follow(self.refiner)
         held, where = self.held(case), batch.where.ravel()
+        if held < WEAK and self._trainer.steps % JUDGED:
+            return None
+        case.refined.follow(self.refiner)
         if not case.refined.knows(where):
             unseen = self._unseen(case, batch, self.refiner)
             return Expected(unseen, held, unseen)

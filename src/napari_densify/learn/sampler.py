@@ -98,11 +98,11 @@ class Sampler:
     def _sort(self) -> None:
         """Sort what was noticed by class, once for all edits between two steps.
 
-        It takes the longer the more is painted: 0.03 s for 100,000 voxels.
+        It takes the longer the more is painted: 0.1 s for a million voxels.
         """
         if not self._noticed:
             return
-        where = np.unique(np.concatenate([*self._noticed, *self._where.values()]))
+        where = _each_once(np.concatenate([*self._noticed, *self._where.values()]))
         self._noticed = []
         marks = self.annotation.at(where)
         self._where = _by_class(where, marks["label"])
@@ -215,6 +215,14 @@ def _patch(axis: int, shape: Sequence[int], stride: Sequence[int], voxels: int) 
         whole = -(-length // step) * step
         size.append(min(max(round(want / step) * step, step), whole))
     return size
+
+
+def _each_once(where: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Sorted, each once. `np.unique` takes a second for a million, as it looks them up by hash."""
+    ordered = np.sort(where, kind="stable")
+    new = np.ones(ordered.size, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]
 
 
 def _among(some: NDArray[np.int64], where: NDArray[np.int64]) -> NDArray[np.bool_]:

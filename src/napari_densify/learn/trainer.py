@@ -229,13 +229,20 @@ class Trainer:
             **{f"averaged.{k}": v for k, v in self.averaged.state_dict().items()},
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
+            "since_edit": torch.tensor(self.steps - self._last_edit),
             "losses": torch.tensor(
                 [self.loss, self.guess_loss, self.expected_loss, self.compared_loss]
             ),
         }
 
-    def load(self, state: dict[str, Tensor]) -> None:
+    def load(self, state: dict[str, Tensor], *, edited: bool = True) -> None:
         """Go on from a state of a network of the same levels, channels and classes.
+
+        Parameters
+        ----------
+        state : dict of tensors
+        edited : bool
+            Whether there is something new to learn; else the rate is as low as it was.
 
         Raises
         ------
@@ -250,7 +257,8 @@ class Trainer:
             slots.setdefault(int(index), {})[key] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
-        self.steps = self._last_edit = int(state["steps"])
+        self.steps = int(state["steps"])
+        self._last_edit = self.steps - (0 if edited else int(state["since_edit"]))
         losses = state.get("losses", torch.empty(0)).tolist()
         # Older models do not have all of them, or had both compared at each step.
         losses += losses[1:2] if len(losses) == 3 else [float("nan")] * 4

@@ -63,16 +63,18 @@ class Drive:
         Raises
         ------
         WorkerLost
-            If one worker after the other dies before it has done anything.
+            If one worker after the other dies before it has learned anything.
         """
-        in_vain = 0
+        in_vain, steps = 0, None
         try:
             yield Status(Phase.STARTING)
             link = self._connect()
             while not self._stopped.is_set():
                 try:
                     for news in link.turn():
-                        in_vain = 0
+                        if isinstance(news, Status):
+                            steps = news.steps if steps is None else steps
+                            in_vain = 0 if news.steps > steps else in_vain
                         yield news
                     yield None
                 except WorkerLost as error:
@@ -85,7 +87,7 @@ class Drive:
                     log.warning("%s", error)
                     yield Lost(str(error))
                     yield Status(Phase.STARTING)
-                    link = self._connect()
+                    link, steps = self._connect(), None
             yield from self._take_model_home(link)
         finally:
             self._disconnect()

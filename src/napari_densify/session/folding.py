@@ -37,13 +37,18 @@ def fold(
     return probability
 
 
-def present(painted: Edit, became: dict[int, int]) -> Edit:
-    """What is painted, in the classes that there are: others were merged or deleted meanwhile."""
+def renamed(became: Mapping[int, int]) -> NDArray[np.uint8]:
+    """(256,) what each label is now, see `Project.became`."""
     label_of = np.arange(256, dtype=np.uint8)
     for label, now in became.items():
         label_of[label] = now
+    return label_of
+
+
+def present(painted: Edit, became: dict[int, int]) -> Edit:
+    """What is painted, in the classes that there are: others were merged or deleted meanwhile."""
     after = painted.after.copy()
-    after["label"] = label_of[after["label"]]
+    after["label"] = renamed(became)[after["label"]]
     kept = after["label"] > 0
     return replace(
         painted, where=painted.where[kept], before=painted.before[kept], after=after[kept]

@@ -148,19 +148,21 @@ class Keeping:
         Once the main thread has ended, zarr has no threads to write with any more; the edits are
         in the journal, and that is enough.
         """
-        if self.project.writable and threading.main_thread().is_alive():
-            yield from self._try(self._save_checked)
-            yield from self._try(self._save)
-            yield from self._try(self._summarise)
-            yield from self._try(self.project.fold)
-        self.project.close()
+        try:
+            if self.project.writable and threading.main_thread().is_alive():
+                yield from self._try(self._save_checked)
+                yield from self._try(self._save)
+                yield from self._try(self._summarise)
+                yield from self._try(self.project.fold)
+        finally:
+            self.project.close()
 
     def _save_checked(self) -> None:
         checked, self._checked = self._checked, None
         if checked is not None:
             try:
                 write_checked(self.project.path, checked)
-            except OSError:
+            except (OSError, Problem):
                 self._checked = self._checked or checked
                 raise
 
@@ -173,7 +175,7 @@ class Keeping:
                 write_view(self.project.path, view)
             self.project.learned.save_prediction(self.prediction, boxes)
             self.project.learned.add_history(entries)
-        except OSError:
+        except (OSError, Problem):
             self._view = self._view or view
             self._changed.extend(boxes)
             self._entries.extendleft(reversed(entries))
@@ -208,9 +210,10 @@ class Keeping:
         try:
             write()
             self._said = ""
-        except (OSError, Problem) as error:
+        except (OSError, Problem, MemoryError) as error:
             log.warning("%s", error)
-            reason = error.strerror if isinstance(error, OSError) else str(error)
+            full = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
+            reason = error.strerror if isinstance(error, OSError) else full
             sentence = (
                 f"{self.project.path.name} cannot be written ({reason}); make room there. What "
                 "you painted is safe, what was learned since may have to be learned again."

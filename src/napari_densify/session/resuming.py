@@ -41,8 +41,5 @@ def resume(session: Session, project: ProjectFolder) -> None:
 def _bring_up_to_classes(session: Session, project: ProjectFolder) -> None:
     """Repaint what was merged or deleted while another case of the project was open."""
     became = project.description.became
-    gone = set(session.annotation.classes) & became.keys()
-    if gone:
-        painted = session.annotation.everything()
-        for label in gone:
-            session.paint(painted.where[painted.after["label"] == label], became[label])
+    for label in set(session.annotation.classes) & became.keys():
+        session.commit(session.annotation.relabel(label, became[label]))

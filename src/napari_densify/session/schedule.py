@@ -26,7 +26,8 @@ EVERY = 2.0
 AGE = 4.0
 """Training after which a block of the rest is worth predicting again."""
 SHARE = 0.25
-"""Most of the worker's time that goes to predicting the rest while it trains."""
+"""Most of the worker's time that goes to predicting the rest again while it trains, counted since
+all of it has seen the last edit, and about as much to the viewed slice."""
 BEHIND = 4.0
 """After an edit, until everything was predicted once more, so many times as much goes to that as to
 learning. All of a brain of 8.7 million voxels was new 10.1 and 6.5 s after two strokes, with 1.0
@@ -87,7 +88,7 @@ class Schedule:
         self.shape, self.spacing = shape, spacing
         self.training, self.ready = False, True
         self.trained = 0.0
-        self._edited = 0.0
+        self._edited = self._shared_from = 0.0
         self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
         self._able = self._teachable = self._fitting = self._of_another = False
         self._learned = False
@@ -99,6 +100,8 @@ class Schedule:
         self._rest_at = np.full(len(self._rest), -np.inf)
         self._guess_only = np.zeros(len(self._rest), bool)
         self._doubt = np.ones(len(self._rest))
+        self._view: dict[Box, float] = {}
+        self._view_cost = 0.0
         self.look(Plane(0, shape[0] // 2))
 
     def look(self, plane: Plane | ObliquePlane) -> None:
@@ -117,7 +120,8 @@ class Schedule:
         slab = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
         corner = slab.start
         boxes = tiles(slab.shape, size)
-        self._view = {box.shift([-c for c in corner]): -np.inf for box in boxes}
+        shifted = [box.shift([-c for c in corner]) for box in boxes]
+        self._view = {box: self._view.get(box, -np.inf) for box in shifted}
         self._slab, self._first = slab, None
 
     def _look_at_oblique(self, plane: ObliquePlane) -> None:
@@ -148,7 +152,7 @@ class Schedule:
 
     def forget(self) -> None:
         """Learning starts anew."""
-        self.trained = self._edited = 0.0
+        self.trained = self._edited = self._shared_from = 0.0
         self._spent_on_rest = self._spent_on_guesses = self._spent_since_edit = 0.0
         self._forget_guess()
         self._learned = False
@@ -168,7 +172,7 @@ class Schedule:
             nothing is to be trained, between a first look at the viewed slice and the rest.
         """
         # A second at least: they have something to say at once.
-        self.trained = max(seconds, 1.0)
+        self.trained = self._shared_from = max(seconds, 1.0)
         self._forget_guess()
         self._able = self._learned = True
         self._of_another = elsewhere
@@ -228,17 +232,21 @@ class Schedule:
     def predicted(self, task: Predict, seconds: float, doubt: float) -> None:
         """A block is done; `doubt` is its mean uncertainty in [0, 1]."""
         if task.viewed:
+            self._view_cost += (seconds - self._view_cost) / 4
             if task.box == self._first:
                 self._first = None
             if task.box in self._view:
                 self._view[task.box] = self.trained
             return
         index = self._rest.index(task.box)
-        if self._rest_at[index] > -np.inf:
+        if not self._outdated[index]:
             self._spent_on_rest += seconds
+        elif self._rest_at[index] > -np.inf:
             self._spent_since_edit += seconds
         self._rest_at[index] = self.trained
         self._guess_only[index] = task.guess_only
+        if self._outdated.any():
+            self._spent_on_rest, self._shared_from = 0.0, self.trained
         self._doubt[index] = doubt
 
     @property
@@ -266,15 +274,18 @@ class Schedule:
             return True
         if at <= self._edited:
             return self.trained - self._edited >= FRESH
-        return self.trained - at >= EVERY
+        # Of a large slice no more than a share of the time either.
+        return self.trained - at >= max(EVERY, self._view_cost * len(self._view) / SHARE)
 
     def _enough_of_the_rest(self) -> bool:
         """Whether it is time to learn again before more of the rest is predicted."""
         if (self._rest_at == -np.inf).any():
-            return False  # with a guess that costs little, and there is nothing to see otherwise
+            # With a guess that costs little, and there is nothing to see otherwise; but a stroke on
+            # what is seen already does not wait for it.
+            return -np.inf < min(self._view.values(), default=np.inf) <= self._edited
         if self._outdated.any():
             return self._spent_since_edit > BEHIND * (self.trained - self._edited)
-        return self._spent_on_rest > SHARE * self.trained
+        return self._spent_on_rest > SHARE * (self.trained - self._shared_from)
 
     def _first_look(self, index: int) -> bool:
         """Whether nothing stands in a block yet, and there are so many that half the time matters.

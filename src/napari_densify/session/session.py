@@ -183,7 +183,8 @@ class Session:
             else:
                 self.annotation.apply(edit)
             self.orders.edited(edit)
-        self.up_to_date = False
+        # A round whose first stroke was taken back begins with the next one.
+        self.up_to_date = edit.undoes and edit.round_after < edit.round_before
         self._show.follow(edit)
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:

@@ -197,6 +197,13 @@ class CaseView(QObject):
             return
         self.show_edit(edit)
 
+    def shows(self, layer: Labels) -> bool:
+        """Whether a layer is one of this case's that are painted on, in whichever canvas."""
+        mine = [*self.layers.annotation_copies, *self.layers.prediction_copies]
+        if self.oblique is not None:
+            mine += [self.oblique.annotation, self.oblique.prediction]
+        return any(layer is each for each in mine)
+
     def act(self, action: SliceAction, layer: Labels | None = None) -> None:
         """Do something to the slice that a copy of a layer shows, by default the main canvas's.
 

@@ -11,8 +11,15 @@ from qtpy.QtCore import QObject
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.frames import time_of
-from napari_densify.ui.layers import NAMES, Copies, colours, labels_like, remember
-from napari_densify.ui.picked import ROLE
+from napari_densify.ui.layers import (
+    NAMES,
+    Copies,
+    colours,
+    is_ours,
+    labels_like,
+    remember,
+    sign,
+)
 
 if TYPE_CHECKING:
     import napari
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 FAINTER = 0.1
 """What a key press takes from the prediction's opacity, and the least that is left of it."""
 LEFT_AT = "napari-densify left at"
-"""Key in an annotation layer's metadata: number of the newest edit when its session ended."""
+"""Key in an annotation layer's metadata: which state of its project it showed at the end."""
 
 
 class CaseLayers(QObject):
@@ -60,6 +67,7 @@ class CaseLayers(QObject):
             image, session.volume.choice, session.prediction, "prediction"
         )
         self.prediction.opacity = 0.5
+        sign(self.prediction)
         earlier = self._find("prediction")
         if earlier is not None:
             viewer.layers.remove(earlier)
@@ -84,8 +92,8 @@ class CaseLayers(QObject):
             setattr(self.prediction, tool, getattr(self.annotation, tool))
 
     def leave_behind(self) -> None:
-        """Note which state of the project the annotation layer shows."""
-        self.annotation.metadata[LEFT_AT] = self._number
+        """Note which state of which project the annotation layer shows."""
+        self.annotation.metadata[LEFT_AT] = self._state
 
     def put_aside(self) -> None:
         """Hide them and their image, until they are taken up again."""
@@ -131,20 +139,21 @@ class CaseLayers(QObject):
         for layer in self._viewer.layers:
             if (
                 isinstance(layer, Labels)
-                and layer.metadata.get(ROLE) == made
+                and is_ours(layer, made)
                 and layer.data.shape == self._session.volume.shape
             ):
                 return layer
         return None
 
     @property
-    def _number(self) -> int | None:
-        """Of the newest edit in the project."""
-        return None if self._session.project is None else self._session.project.number
+    def _state(self) -> tuple[str, int] | None:
+        """The project, and the number of the newest edit in it."""
+        project = self._session.project
+        return None if project is None else (str(project.path), project.number)
 
     def _left_behind(self) -> Labels | None:
         layer = self._find("annotation")
-        if layer is not None and layer.metadata.get(LEFT_AT) != self._number:
+        if layer is not None and layer.metadata.get(LEFT_AT) != self._state:
             self._viewer.layers.remove(layer)
             return None
         return layer
@@ -152,6 +161,7 @@ class CaseLayers(QObject):
     def _new_annotation(self) -> Labels:
         volume, annotation = self._session.volume, self._session.annotation
         layer = labels_like(self._image, volume.choice, annotation.labels, "annotation")
+        sign(layer)
         remember(layer, annotation.done)
         layer.selected_label = 2
         layer.brush_size = max(3, sorted(volume.shape)[1] // 20)  # it may be a single slice

@@ -97,6 +97,7 @@ class ClassTable(QWidget):
         super().__init__(parent)
         self._rows: list[ClassRow] = []
         self._gone: dict[int, ClassRow] = {}
+        self.spared: frozenset[int] = frozenset()
         self._table = QTableWidget(0, len(_HEADER))
         self._table.setHorizontalHeaderLabels(_HEADER)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
@@ -175,18 +176,22 @@ class ClassTable(QWidget):
         """Pick a class by its label; unknown ones are ignored."""
         for i, row in enumerate(self._rows):
             if row.label == label:
-                self._table.selectRow(i)
+                self.pickRow(i)
 
     def pickRow(self, row: int) -> None:
         """Pick the class in a row, counted from 0; none if there is no such row."""
         if row < len(self._rows):
             self._table.selectRow(row)
+            # The table says nothing if that row was picked before, be it of another class.
+            self.picked.emit(self.current())
 
     def add(self) -> None:
-        """Add a class with the lowest free label and pick it."""
+        """Add a class with the lowest label that none has or had, and pick it."""
         taken = {row.label for row in self._rows}
-        label = next((k for k in range(1, LAST_LABEL + 1) if k not in taken), None)
-        if label is not None:
+        free = [k for k in range(1, LAST_LABEL + 1) if k not in taken]
+        if free:
+            # What was a class before, other cases may still hold.
+            label = next((k for k in free if k not in self._gone and k not in self.spared), free[0])
             self._gone.pop(label, None)
             self.setValue([*self._rows, default_class(label)])
             self.pick(label)

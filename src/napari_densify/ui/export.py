@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import numpy as np
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
 from numpy.typing import NDArray
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -79,8 +80,11 @@ class ExportDialog(QDialog):
 
     written = Signal(list)
 
-    def __init__(self, case: CaseView, classes: list[Label], parent: QWidget | None = None) -> None:
+    def __init__(
+        self, case: CaseView, classes: Callable[[], list[Label]], parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowTitle("Export the segmentation")
         self.case, self.classes = case, classes
         self.source = source_of(case.image)
@@ -149,7 +153,8 @@ class ExportDialog(QDialog):
 
     def _format_changed(self, text: str) -> None:
         path = Path(self.path.text())
-        self.path.setText(str(path.with_name(stem_of(path) + FORMATS[text])))
+        if path.name:
+            self.path.setText(str(path.with_name(stem_of(path) + FORMATS[text])))
 
     def _choose(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Export to", self.path.text())
@@ -163,7 +168,7 @@ class ExportDialog(QDialog):
         painted = session.annotation if self.provenance.isChecked() else None
         segmentation = Segmentation(
             session.volume.like(as_structures(labels)),
-            structures_of(self.classes),
+            structures_of(self.classes()),
             session.volume,
             self.source,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -161,9 +162,15 @@ def find_image(layers: Sequence[Image], home: Path, kept: ImageReference) -> Vol
     file = kept.find(home)
     shown = (_as_it_lies(layer) for layer, _ in _alike(layers, kept, file))
     files = [file] if file is not None else [] if kept.path else images_beside(home)
-    read = (image for each in files for image in read_images(each))
+    read = (image for each in files for image in _images_in(each))
     found = (_is_of(kept, image) for image in itertools.chain(shown, read))
     return next((volume for volume in found if volume is not None), None)
+
+
+def _images_in(file: Path) -> Iterator[Volume]:
+    """What can be read of a file that may hold an image: what lies beside may be anything."""
+    with suppress(Problem):
+        yield from read_images(file)
 
 
 def _is_of_other_channels(path: Path, about: ImageReference) -> bool:
@@ -188,8 +195,13 @@ def _part(kept: ImageReference, image: Volume) -> Volume:
     """
     data = kept.choice.take(image.data, image.name)
     check_image(data, image.name)
-    # As it was painted: another reader may think otherwise of the voxels' size.
-    return replace(image, data=data, spacing=kept.spacing, choice=kept.choice)
+    return replace(_as_painted(kept, image), data=data, choice=kept.choice)
+
+
+def _as_painted(kept: ImageReference, image: Volume) -> Volume:
+    """With voxels as they were painted on: another reader may think otherwise of their size."""
+    unit = image.unit if np.allclose(image.spacing, kept.spacing) else ""
+    return replace(image, spacing=kept.spacing, unit=unit)
 
 
 def _is_of(kept: ImageReference, image: Volume) -> Volume | None:
@@ -234,7 +246,7 @@ def _of_stack(kept: ImageReference, home: Path, layers: Sequence[Image]) -> Matc
 
 def _stacked(kept: ImageReference, parts: Sequence[NDArray[np.generic]], first: Volume) -> Volume:
     """Several images as the channels of one volume that lies where the first does."""
-    return replace(first, data=np.stack(parts), spacing=kept.spacing, choice=kept.choice)
+    return replace(_as_painted(kept, first), data=np.stack(parts), choice=kept.choice)
 
 
 def _image_of(kept: ImageReference, file: Path | None, content: str) -> tuple[Path, Volume] | None:

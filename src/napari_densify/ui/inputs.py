@@ -42,6 +42,7 @@ class InputPicker(QWidget):
         super().__init__(parent)
         self.viewer = viewer
         self._layer: Image | None = None
+        self._offered_of: tuple[Image | None, str] = (None, "")
         self._offered: list[Any] = []
         self.axes = QComboBox()
         self.axes.setToolTip("What the axes before z, y and x of this image are")
@@ -86,6 +87,10 @@ class InputPicker(QWidget):
             self._offer_channels()
             return
         self._layer = layer
+        if not same:
+            # What was chosen beside another image says nothing about this one.
+            self._offered = []
+            self.channels.clear()
         self.axes.blockSignals(True)
         self.axes.clear()
         for axes in possible:
@@ -101,6 +106,9 @@ class InputPicker(QWidget):
     def _offer_channels(self, _: int = 0) -> None:
         layer, axes = self._layer, self._axes()
         kept = {id(o) for i, o in enumerate(self._offered) if self._is_checked(i)}
+        before = [self._is_checked(i) for i in range(self.channels.count())]
+        before = before if self._offered_of == (layer, axes) else []
+        self._offered_of = (layer, axes)
         self.channels.clear()
         if layer is None or not self.axes.count():
             self._offered = []
@@ -109,7 +117,8 @@ class InputPicker(QWidget):
             count = array_of(layer).shape[axes.index("c")]
             for i in range(count):
                 colour = layer.rgb and i < len(COLOURS)
-                self._add(COLOURS[i] if colour else f"channel {i}", not colour or i < 3)
+                wanted = before[i] if i < len(before) else not colour or i < 3
+                self._add(COLOURS[i] if colour else f"channel {i}", wanted)
         else:
             self._offered = alike(layer, self.viewer.layers)
             for other in self._offered:

@@ -28,6 +28,8 @@ from napari_densify.ui.strokes import spare, touched
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+ITSELF = "napari-densify itself"
+"""Key in a layer's metadata: its own id. One that the user duplicated has it from another."""
 NAMES = "napari-densify names"
 """Key in a layer's metadata: the names of its labels."""
 NOWHERE = Box((0, 0, 0), (0, 0, 0))
@@ -81,6 +83,17 @@ def place_of(image: Image) -> dict[str, Any]:
         "affine": image.affine.set_slice(range(image.ndim)[last]),
         "units": image.units[last],
     }
+
+
+def sign(layer: Layer) -> None:
+    """Note that we made a layer, so that it is known again, see `is_ours`."""
+    layer.metadata[ITSELF] = str(layer.unique_id)
+
+
+def is_ours(layer: Layer, role: tuple[Any, ...]) -> bool:
+    """Whether we made a layer, for that role; the user's duplicates of it are the user's."""
+    metadata = layer.metadata
+    return metadata.get(ROLE) == role and metadata.get(ITSELF) == str(layer.unique_id)
 
 
 def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+import pint
 from napari.layers import Labels
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_info
@@ -194,5 +195,5 @@ class CheckedBars(QWidget):
 
 def unit_of(case: CaseView) -> str:
     """The unit of a case's spacing, as it is written behind a number."""
-    unit: Any = case.image.units[-1]
-    return "voxels" if str(unit) == "pixel" else f"{unit:~}"
+    unit = case.session.volume.unit
+    return f"{pint.Unit(unit):~}" if unit else "voxels"

@@ -174,7 +174,7 @@ class Opening(QObject):
             _let_go(found)
             return
         if isinstance(found, Missing):
-            self._ask(found)
+            self._ask(number, found)
             return
         layers = found.layers or self._show(found)
         if layers[0] in self.viewer.layers:
@@ -183,8 +183,11 @@ class Opening(QObject):
             found.session.close()
             self.failed.emit(Problem(f"“{found.layer.name}” was removed; choose another image."))
 
-    def _ask(self, missing: Missing) -> None:
+    def _ask(self, number: int, missing: Missing) -> None:
         file = self.ask(missing.sentence)
+        if number != self._asked:
+            missing.project.close()
+            return
         if file is None:
             missing.project.close()
             self.failed.emit(Problem(missing.sentence))

@@ -8,7 +8,7 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_densify.ui.layers import Copies, PredictionBond, layer_like
+from napari_densify.ui.layers import Copies, PredictionBond, is_ours, layer_like, sign
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.shortcuts import tip
 
@@ -33,6 +33,7 @@ class Overlay(QObject):
         super().__init__(case)
         self.viewer, self.session, self.layer = case.viewer, case.session, layer
         self.copies = Copies(layer, self)
+        sign(layer)
         layer.visible = False
         layer.events.visible.connect(self._say)
         self.viewer.layers.events.removed.connect(self._removed)
@@ -59,7 +60,7 @@ class Overlay(QObject):
 
     def _is_of_earlier(self, layer: Layer) -> bool:
         """Whether an earlier session on this image left that layer behind."""
-        return layer is not self.layer and layer.metadata.get(ROLE) == self.layer.metadata[ROLE]
+        return layer is not self.layer and is_ours(layer, self.layer.metadata[ROLE])
 
     def _say(self, event: Any = None) -> None:
         self.toggled.emit(self.shown)

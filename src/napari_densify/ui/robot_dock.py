@@ -23,7 +23,6 @@ from qtpy.QtWidgets import (
     QSizePolicy,
     QSpinBox,
     QVBoxLayout,
-    QWidget,
 )
 
 from napari_densify.cases import disk
@@ -34,6 +33,7 @@ from napari_densify.session.score import dice
 from napari_densify.session.simulate import Round
 from napari_densify.ui.classes import palette
 from napari_densify.ui.commands import open_dock
+from napari_densify.ui.docked import DockedWidget
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.robot import STROKE_MS, WindowRobot
 
@@ -48,7 +48,7 @@ FRAME_MS = 700
 """How long the GIF shows a picture."""
 
 
-class RobotDock(QWidget):
+class RobotDock(DockedWidget):
     """Drives the main dock of the same viewer as a user would; nothing of it is kept on disk.
 
     Parameters
@@ -109,6 +109,7 @@ class RobotDock(QWidget):
         robot.painted.connect(self._picture)
         robot.finished.connect(lambda run: self._end("Done: save what came of it."))
         dock.caseClosed.connect(self._case_closed)
+        dock.opening.failed.connect(self._not_readable)
         self._dock = dock
         self._set_pace(self.pace.value())
         self._say_running(True)
@@ -135,6 +136,10 @@ class RobotDock(QWidget):
         import imageio.v3
 
         imageio.v3.imwrite(folder / "run.gif", _alike(self._pictures), duration=FRAME_MS, loop=0)
+
+    def undocked(self) -> None:
+        """The robot rests: nobody could stop it any more."""
+        self._end("Stopped: its dock was closed.")
 
     def _lay_out(self) -> None:
         form = QFormLayout(self)
@@ -168,6 +173,8 @@ class RobotDock(QWidget):
         dock = open_dock(self.viewer)
         if dock is None:
             raise Problem("Open the Segment dock first: the robot works in it.")
+        if dock.case is None and not dock.choice.isEnabled():
+            raise Problem("An image is being read; wait until it is there, or close it.")
         if self.truth.value is None:
             raise Problem("Open labels that are true everywhere, and choose them here.")
         image = dock.choice.picked().layer
@@ -204,12 +211,16 @@ class RobotDock(QWidget):
         assert self.robot is not None
         assert self._dock is not None
         self._dock.caseClosed.disconnect(self._case_closed)
+        self._dock.opening.failed.disconnect(self._not_readable)
         self.robot.stop()
         self._say_running(False)
         self.note.setText(sentence)
 
     def _case_closed(self, why: str) -> None:
         self._end("The case was closed; what came of it until then is here.")
+
+    def _not_readable(self, error: Exception) -> None:
+        self._end("The image cannot be read; choose another one.")
 
     def _say_running(self, running: bool) -> None:
         self.begin.setEnabled(not running)

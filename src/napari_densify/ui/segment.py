@@ -153,7 +153,7 @@ class SegmentWidget(DockedWidget):
         """Ask what of the present case to write for other programs, and where."""
         if self.case is None:
             return None
-        dialog = ExportDialog(self.case, [row.keep() for row in self.classes.value()], self)
+        dialog = ExportDialog(self.case, lambda: [row.keep() for row in self.classes.value()], self)
         dialog.show()
         return dialog
 
@@ -250,6 +250,7 @@ class SegmentWidget(DockedWidget):
         if project is not None and (project.exists or found.from_project):
             kept = [ClassRow.of(each) for each in project.description.classes]
             self.classes.setValue(kept or self.classes.value())
+            self.classes.spared = frozenset(project.description.learning.folded)
         rows = self.classes.value()
         session.orders.require(row.label for row in rows)
         case = self.case = CaseView(
@@ -303,7 +304,9 @@ class SegmentWidget(DockedWidget):
         self.project.button.setEnabled(True)
 
     def _worker_lost(self, reason: str) -> None:
-        show_warning("The worker process died; another one goes on from the last saved state.")
+        show_warning(
+            f"The worker process died ({reason}); another one goes on from the last saved state."
+        )
 
     def _strength_changed(self, strength: float) -> None:
         self._settings = replace(self._settings, strength=strength)

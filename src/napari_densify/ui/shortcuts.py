@@ -281,18 +281,30 @@ def bind_keys(dock: SegmentWidget, layer: Labels) -> None:
 
 def _once(dock: SegmentWidget, what: Action) -> Callable[[Labels], None]:
     def press(layer: Labels) -> None:
-        what.run(dock, layer)
+        if _is_meant(dock, layer):
+            what.run(dock, layer)
 
     return press
 
 
 def _held(dock: SegmentWidget, what: Action) -> Callable[[Labels], Iterator[None]]:
     def press(layer: Labels) -> Iterator[None]:
-        what.run(dock, layer)
+        meant = _is_meant(dock, layer)
+        if meant:
+            what.run(dock, layer)
         yield
-        what.run(dock, layer)
+        if meant:
+            what.run(dock, layer)
 
     return press
+
+
+def _is_meant(dock: SegmentWidget, layer: Labels) -> bool:
+    """Whether a key was pressed on a layer of the running case, not on one that stayed behind."""
+    if dock.case is None or dock.case.shows(layer):
+        return True
+    show_info(f"“{layer.name}” belongs to a case that is closed; pick a layer of the open one.")
+    return False
 
 
 def key_table() -> str:

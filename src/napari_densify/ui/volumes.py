@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pint
+from napari.qt.threading import create_worker
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QPushButton, QTableWidget, QTableWidgetItem, QWidget
 
@@ -24,6 +26,8 @@ COLUMNS = ("class", "volume", "voxels", "largest piece", "since last round")
 class VolumesPanel(LivePanel):
     """A table of the classes' sizes."""
 
+    copied = Signal()
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Volumes", EVERY_MS, parent)
         self.table = QTableWidget(0, len(COLUMNS))
@@ -32,10 +36,11 @@ class VolumesPanel(LivePanel):
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setFixedHeight(120)
         self.copy = QPushButton("Copy as text")
-        self.copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self.text()))
+        self.copy.clicked.connect(self._copy)
         self.addWidget(self.table)
         self.addWidget(self.copy)
         self._measures: list[Measure] = []
+        self._measured_in = 0
         self._before: dict[int, int] = {}
 
     def follow(self, case: CaseView | None) -> None:
@@ -45,6 +50,7 @@ class VolumesPanel(LivePanel):
         super().follow(case)
         if case is not None:
             self._before = {}
+            self.setValue([])
             case.session.round_changed.connect(self._begin_round)
 
     def look(self, session: Session) -> list[Measure]:
@@ -55,6 +61,7 @@ class VolumesPanel(LivePanel):
     def setValue(self, seen: list[Measure]) -> None:
         """Show these sizes."""
         self._measures = seen
+        self._measured_in = self.case.session.annotation.round if self.case is not None else 0
         self.table.setRowCount(len(seen))
         for i, each in enumerate(seen):
             for j, text in enumerate(self._row(each)):
@@ -66,8 +73,25 @@ class VolumesPanel(LivePanel):
         rows = [COLUMNS, *(self._row(m) for m in self._measures)]
         return "\n".join("\t".join(row) for row in rows)
 
+    def _copy(self) -> None:
+        """Measure once more, for the panel may be folded, and take the table along."""
+        case = self.case
+
+        def copy(seen: list[Measure]) -> None:
+            if self.case is case:
+                self.setValue(seen)
+            QGuiApplication.clipboard().setText(self.text())
+            self.copied.emit()
+
+        if case is not None:
+            worker = create_worker(self.look, case.session)
+            worker.returned.connect(copy)
+            worker.start()
+
     def _begin_round(self, number: int) -> None:
-        self._before = {m.label: m.voxels for m in self._measures}
+        # Of a panel that was folded then, nobody knows.
+        known = self._measures if self._measured_in == number - 1 else []
+        self._before = {m.label: m.voxels for m in known}
 
     def _row(self, m: Measure) -> tuple[str, ...]:
         before = self._before.get(m.label)
@@ -79,7 +103,8 @@ class VolumesPanel(LivePanel):
         if self.case is None:
             return ""
         z, y, x = self.case.session.volume.spacing
-        return volume_text(voxels * z * y * x, self.case.image.units[-1])
+        unit = pint.Unit(self.case.session.volume.unit or "pixel")
+        return volume_text(voxels * z * y * x, unit)
 
 
 def volume_text(size: float, unit: pint.Unit) -> str:

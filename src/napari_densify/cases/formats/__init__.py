@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -26,6 +27,8 @@ _FORMATS: dict[str, ModuleType] = {
     suffix: module for module in (medical, tiff, ome_zarr, arrays) for suffix in module.SUFFIXES
 }
 SUFFIXES = tuple(_FORMATS)
+APART = 0.1
+"""Share of a voxel by which volumes on one grid may lie apart: NIfTI rounds."""
 PLAIN = (1.0, 1.0, 1.0)
 """Voxel size of what nobody has measured."""
 _DAMAGED = (
@@ -87,9 +90,34 @@ def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
     Raises
     ------
     Problem
-        If there is no such file, or its labels do not fit; see `check_labels`.
+        If there is no such file, its labels do not fit (see `check_labels`), or lie elsewhere.
     """
-    return check_labels(read_any(path).data, volume.shape, path.name)
+    labels = read_any(path)
+    data = check_labels(labels.data, volume.shape, path.name)
+    placed = labels.unit != "" or not np.array_equal(labels.affine, np.eye(4))
+    if placed and volume.unit and distance(labels, volume) > APART * min(volume.spacing):
+        raise Problem(
+            f"{path.name} lies elsewhere than {volume.name}: their voxels are not the same. "
+            "`napari-densify import` brings labels to an image's voxels."
+        )
+    return data
+
+
+def check_slices(labels: Volume) -> None:
+    """Refuse labels that are no volume.
+
+    Raises
+    ------
+    Problem
+    """
+    if labels.data.ndim != 3:
+        raise Problem(f"{labels.name} has {labels.data.ndim} axes; labels of a volume have three.")
+
+
+def distance(one: Volume, other: Volume) -> float:
+    """How far two volumes of one shape lie apart, at the corner where that is most."""
+    ends = np.array(list(product(*((0, n - 1) for n in one.shape), [1]))).T
+    return float(np.abs((one.affine - other.affine) @ ends)[:3].max())
 
 
 def read_segmentation(path: Path) -> Volume:
@@ -106,6 +134,7 @@ def read_segmentation(path: Path) -> Volume:
         If there is no such file, or it holds no labels; see `check_labels`.
     """
     volume = read_any(ome_zarr.label_image(path) if path.is_dir() else path)
+    check_slices(volume)
     return volume.like(check_labels(volume.data, volume.data.shape, path.name))
 
 

@@ -41,6 +41,7 @@ def from_image(image: sitk.Image, name: str) -> Volume:
     """A volume from SimpleITK's image."""
     data = sitk.GetArrayFromImage(image)
     colour = data.dtype == np.uint8 and image.GetNumberOfComponentsPerPixel() in (3, 4)
+    colour &= not name.lower().endswith(".seg.nrrd")  # those are layers of segments
     if image.GetNumberOfComponentsPerPixel() > 1 and not colour:
         data = np.moveaxis(data, -1, 0)
     dimension = image.GetDimension()

@@ -14,6 +14,7 @@ from yaozarrs import v04, v05
 from yaozarrs.write.v05 import write_image
 
 from napari_densify.cases.formats.room import check_room
+from napari_densify.cases.formats.units import in_one
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
@@ -48,10 +49,12 @@ def read(path: Path) -> Volume:
     many = [i for i, n in enumerate(data.shape) if i not in kept and n > 1]
     data = data.transpose(*many, *(i for i in range(data.ndim) if i not in (*many, *kept)), *kept)
     data = data.reshape(*(array.shape[i] for i in (*many, *kept)))
-    units = {getattr(multiscale.axes[i], "unit", None) for i in kept}
-    volume = Volume(data, name=path.name, unit=(units.pop() or "") if len(units) == 1 else "")
+    factors, unit = in_one([getattr(multiscale.axes[i], "unit", None) or "" for i in kept])
+    volume = Volume(data, name=path.name, unit=unit)
     if len(kept) != 3:
         return volume
+    scale[kept] *= factors
+    shift[kept] *= factors
     affine = np.eye(4)
     affine[:3, :3] = np.diag(scale[kept])
     affine[:3, 3] = shift[kept]

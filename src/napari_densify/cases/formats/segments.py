@@ -9,8 +9,9 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
 from numpy.typing import NDArray
 
-from napari_densify.cases.formats import read_any
+from napari_densify.cases.formats import check_slices, read_any
 from napari_densify.cases.labels import LAST_LABEL
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
@@ -41,8 +42,18 @@ def read_segments(path: Path) -> tuple[Volume, list[Label]]:
     """
     labels = read_any(path)
     if not path.name.lower().endswith(".seg.nrrd"):
+        check_slices(labels)
         return labels, []
-    said = _metadata(path)
+    try:
+        return _told(labels, _metadata(path))
+    except (IndexError, ValueError, KeyError) as error:
+        raise Problem(
+            f"What {path.name} says of its segments does not fit its voxels; save it anew in 3D "
+            "Slicer."
+        ) from error
+
+
+def _told(labels: Volume, said: dict[str, str]) -> tuple[Volume, list[Label]]:
     segments, data = [], np.zeros(labels.shape, np.uint8)
     layers: NDArray[np.generic] = labels.channels
     numbers = sorted(int(m[1]) for key in said if (m := _KEY.fullmatch(key)))

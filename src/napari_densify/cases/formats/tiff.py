@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_densify.cases.formats.room import check_room
+from napari_densify.cases.formats.units import in_one
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Triple, Volume
@@ -35,6 +36,8 @@ SHORT = {
 }
 """The unit in which a length is written, and how many of them one of these is."""
 NO_UNIT = ("pixel", 1.0)
+ORDER = "TCZYX"
+"""Of the axes here; files have them in any."""
 AFFINE = "napari-densify affine"
 """Key in ImageJ's notes under which our files keep where they lie: TIFF has no place for it."""
 
@@ -51,8 +54,8 @@ def read(path: Path) -> Volume:
         packed = file.pages.first.compression != 1
         check_room(path.name, series.shape, series.dtype.itemsize, path.stat().st_size, packed)
         data = series.asarray()
-        if series.axes == "ZCYX":
-            data = np.moveaxis(data, 1, 0)
+        if "Z" in series.axes and set(series.axes) <= set(ORDER):
+            data = data.transpose([series.axes.index(a) for a in ORDER if a in series.axes])
         spacing, unit = _size(file)
         volume = Volume(data, spacing, name=path.name, unit=unit)
         affine = (file.imagej_metadata or {}).get("Info", "").partition(f"{AFFINE} = ")[2]
@@ -117,10 +120,13 @@ def _size(file: tifffile.TiffFile) -> tuple[Triple, str]:
 def _ome(file: tifffile.TiffFile) -> tuple[Triple, str]:
     pixels = ElementTree.fromstring(file.ome_metadata or "").find("{*}Image/{*}Pixels")
     said = {} if pixels is None else pixels.attrib
-    z, y, x = (float(said.get(f"PhysicalSize{axis}", 1.0)) or 1.0 for axis in "ZYX")
+    sizes = [float(said.get(f"PhysicalSize{axis}", 1.0)) or 1.0 for axis in "ZYX"]
     # OME's own default where a size comes without a unit.
-    unit = said.get("PhysicalSizeXUnit", "µm" if "PhysicalSizeX" in said else "")
-    return (z, y, x), UNITS.get(unit, "")
+    default = "µm" if "PhysicalSizeX" in said else ""
+    named = (said.get(f"PhysicalSize{axis}Unit", default) for axis in "ZYX")
+    factors, unit = in_one([UNITS.get(each, "") for each in named])
+    z, y, x = (size * factor for size, factor in zip(sizes, factors, strict=True))
+    return (z, y, x), unit
 
 
 def _imagej(file: tifffile.TiffFile) -> tuple[Triple, str]:

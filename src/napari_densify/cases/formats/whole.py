@@ -19,7 +19,7 @@ def whole(path: Path) -> Iterator[Path]:
     Problem
         If it cannot be written; nothing is left of it then, and what was there stays.
     """
-    partial = path.with_name(f".partial-{path.name}")
+    partial = path.with_name(f".partial-{path.name.lower()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove(partial)
