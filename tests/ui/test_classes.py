@@ -198,7 +198,7 @@ def test_a_class_that_was_taken_away_comes_back_as_it_was(table):
     assert table.value()[2] == ClassRow(3, "cyst", "#123456")
     table.remove(3)
     table.add()
-    assert table.value()[2] == default_class(3)
+    assert table.value()[2] == default_class(4), "another case may still hold the 3"
 
 
 def test_the_brush_follows_the_row_that_is_shown_as_picked(open_case):
