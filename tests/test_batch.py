@@ -404,6 +404,26 @@ def test_an_image_that_takes_more_memory_than_there_is_ends_in_a_sentence(
         app(["predict", str(project), str(image), "--out", str(out)], standalone_mode=False)
 
 
+def test_one_channel_that_has_an_axis_of_its_own_is_a_volume(
+    tmp_path: Path, phantom: Volume, truth: NDArray[np.uint8], densify: Run
+) -> None:
+    np.save(tmp_path / "one.npy", phantom.data[None])
+    painted = np.zeros(truth.shape, np.uint8)
+    painted[9] = truth[9] + 1
+    np.save(tmp_path / "painted.npy", painted)
+    home = tmp_path / "one.densify"
+    files = (tmp_path / "one.npy", tmp_path / "painted.npy")
+    assert densify("train", *files, "--out", home, "--seconds", 0.2)[0] == 0
+    assert densify("export", home, "--out", tmp_path / "x.npy")[0] == 0
+    assert np.load(tmp_path / "x.npy").shape == truth.shape
+
+
+def test_the_frame_that_was_learned_from_goes_in(project: Path) -> None:
+    network = replace(Network.read(project), choice=Choice("tzyx", (), 1))
+    series = Volume(np.arange(3 * 4 * 5 * 6).reshape(3, 4, 5, 6))
+    np.testing.assert_array_equal(network.part(series).data, series.data[1])
+
+
 def test_an_image_is_never_written_over(project: Path, tmp_path: Path) -> None:
     shutil.copy(project.with_name("ct.nii.gz"), tmp_path / "a.nii.gz")
     shutil.copytree(project, tmp_path / "ct.densify")

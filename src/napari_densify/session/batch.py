@@ -70,11 +70,12 @@ class Network:
         return cls(model, classes, became, widths, about.spacing, choice, about.home)
 
     def part(self, image: Volume) -> Volume:
-        """Those channels of an image that the network has learned from.
+        """What of an image the network has learned from: those channels, or that frame.
 
-        An image that has no such channels is left as it is: maybe it has just those.
+        An image that has no such part is left as it is: maybe it is just that.
         """
-        if not self.choice.channels or not self.choice.fits(image.data.shape):
+        whole = self.choice.axes in ("zyx", "czyx") and not self.choice.channels
+        if whole or not self.choice.fits(image.data.shape):
             return image
         return image.like(self.choice.take(image.data, image.name))
 

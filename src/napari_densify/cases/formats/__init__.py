@@ -51,7 +51,7 @@ def read_volume(path: Path) -> Volume:
     Problem
         If there is no such file, it is no image, or not one to learn from.
     """
-    volume = read_any(path)
+    volume = _without_single(read_any(path))
     check_image(volume.data, path.name)
     return volume
 
@@ -79,6 +79,8 @@ def read_part(path: Path, image: ImageReference) -> Volume:
         If there is no such file, or it has not that frame and these channels.
     """
     whole_image = read_any(path)
+    if image.choice.axes == "zyx":
+        whole_image = _without_single(whole_image)
     data = image.choice.take(whole_image.data, path.name)
     check_image(data, path.name)
     return replace(whole_image, data=data, choice=image.choice)
@@ -213,6 +215,12 @@ def is_volume(path: Path) -> bool:
     if path.is_dir():
         return _is_zarr(path) or is_dicom(path)
     return path.name.lower().endswith(SUFFIXES) or is_dicom(path)
+
+
+def _without_single(volume: Volume) -> Volume:
+    """An image without a first axis that is one long: some programs write one channel so."""
+    single = volume.data.ndim == 4 and len(volume.data) == 1
+    return volume.like(volume.data[0]) if single else volume
 
 
 def _is_zarr(path: Path) -> bool:
