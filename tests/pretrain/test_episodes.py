@@ -41,8 +41,9 @@ def test_images_are_numbers_on_the_grid_of_their_labels(seed: int) -> None:
     grey, labels, spacing = images.volume(np.random.default_rng(seed), SIZE)
     assert grey.shape == labels.shape
     assert np.isfinite(grey).all()
-    extent = [n * d for n, d in zip(labels.shape, spacing, strict=True)]
-    assert extent == pytest.approx(SIZE)
+    assert all(d in (1, 2, 3, 4) for d in spacing)
+    for count, step, size in zip(labels.shape, spacing, SIZE, strict=True):
+        assert (count - 1) * step < size <= (count + 1) * step, "the last voxel may be cut off"
 
 
 @pytest.fixture(scope="module")
