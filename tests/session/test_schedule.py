@@ -513,6 +513,22 @@ def test_after_many_corrections_the_rest_is_still_predicted_again_now_and_then()
         assert learned < 2 * AGE
 
 
+def share(schedule: Schedule, turns: int, *, block: float, viewed: bool) -> float:
+    """Time for blocks of the viewed slice, or of the rest, over that for learning."""
+    predicting = learning = 0.0
+    for _ in range(turns):
+        task = schedule.next()
+        if isinstance(task, Predict):
+            schedule.predicted(task, block, 0.5)
+            predicting += block * (task.viewed == viewed)
+        elif isinstance(task, Learn):
+            schedule.learned(0.2)
+            learning += 0.2
+        elif isinstance(task, Guess):
+            schedule.guessed(0.01, shown=False, done=True)
+    return predicting / learning
+
+
 def test_a_project_that_learned_for_hours_has_no_more_time_for_the_rest_than_a_new_one() -> None:
     shares = []
     for seconds in (0.0, 10_000.0):
@@ -520,18 +536,7 @@ def test_a_project_that_learned_for_hours_has_no_more_time_for_the_rest_than_a_n
         if seconds:
             schedule.resume(seconds)
         until_complete(schedule)
-        spent = {Learn: 0.0, Predict: 0.0}
-        for _ in range(3000):
-            task = schedule.next()
-            if isinstance(task, Predict):
-                schedule.predicted(task, 0.2, 0.5)
-                spent[Predict] += 0.2 * (not task.viewed)
-            elif isinstance(task, Learn):
-                schedule.learned(0.2)
-                spent[Learn] += 0.2
-            elif isinstance(task, Guess):
-                schedule.guessed(0.01, shown=False, done=True)
-        shares.append(spent[Predict] / spent[Learn])
+        shares.append(share(schedule, 3000, block=0.2, viewed=False))
     assert shares[0] == pytest.approx(shares[1], rel=0.2)
     assert shares[0] < 0.4
 
@@ -548,15 +553,4 @@ def test_the_next_slice_of_the_same_slab_is_there_already() -> None:
 def test_a_large_viewed_slice_leaves_most_of_the_time_to_training() -> None:
     schedule = training((64, 512, 512))
     until_complete(schedule)
-    spent = {True: 0.0, False: 0.0}
-    for _ in range(4000):
-        task = schedule.next()
-        if isinstance(task, Predict):
-            schedule.predicted(task, 0.05, 0.5)
-            spent[True] += 0.05 * task.viewed
-        elif isinstance(task, Learn):
-            schedule.learned(0.2)
-            spent[False] += 0.2
-        elif isinstance(task, Guess):
-            schedule.guessed(0.01, shown=False, done=True)
-    assert spent[True] < 0.4 * spent[False]
+    assert share(schedule, 4000, block=0.05, viewed=True) < 0.4

@@ -55,9 +55,7 @@ def echoes(annotation: Annotation, labels: NDArray[np.uint8]) -> list[Edit]:
 def _explained(voxels: NDArray[np.int64], edits: list[Edit]) -> bool:
     """Whether each of some voxels is touched by one of the edits still to come."""
     for edit in edits:
-        if edit.where.size and voxels.size:
-            at = np.minimum(np.searchsorted(edit.where, voxels), edit.where.size - 1)
-            voxels = voxels[edit.where[at] != voxels]
+        voxels = voxels[~edit.touches(voxels)]
     return not voxels.size
 
 

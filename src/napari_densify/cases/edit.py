@@ -45,6 +45,14 @@ class Edit:
         """The edit that takes this one back."""
         return Edit(self.where, self.after, self.before, self.round_after, self.round_before, True)
 
+    def touches(self, voxels: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which of some flat voxel indices it changes."""
+        if not self.where.size:
+            return np.zeros(voxels.shape, bool)
+        at = np.minimum(np.searchsorted(self.where, voxels), self.where.size - 1)
+        found: NDArray[np.bool_] = self.where[at] == voxels
+        return found
+
     def box(self, shape: Shape) -> Box:
         """The smallest box around it in a volume of that shape."""
         zyx = np.unravel_index(self.where, shape)

@@ -93,12 +93,11 @@ def _match(
 
 def _on_grid(data: NDArray[np.uint8], labels: Volume, image: Volume) -> NDArray[np.uint8]:
     """The nearest label at each of the image's voxels, 0 beyond the labels."""
-    unplaced = not labels.unit and np.array_equal(labels.affine, np.eye(4))
     if data.shape == image.shape and (
-        unplaced or np.allclose(labels.affine, image.affine, atol=1e-3 * min(image.spacing))
+        labels.unplaced or np.allclose(labels.affine, image.affine, atol=1e-3 * min(image.spacing))
     ):
         return data
-    if unplaced:
+    if labels.unplaced:
         have, want = (" × ".join(map(str, s)) for s in (data.shape, image.shape))
         raise Problem(
             f"“{labels.name}” is {have} voxels without a place and the image is {want}; use labels "

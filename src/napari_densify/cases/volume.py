@@ -90,6 +90,11 @@ class Volume:
         return replace(self, spacing=(z, y, x), origin=(oz, oy, ox), direction=direction)
 
     @property
+    def unplaced(self) -> bool:
+        """Whether nothing is known of where it lies, nor of the size of its voxels."""
+        return not self.unit and np.array_equal(self.affine, np.eye(4))
+
+    @property
     def upright(self) -> bool:
         """Whether the array's axes z, y, x are the world's, though perhaps flipped."""
         return bool(np.allclose(np.abs(self.direction), np.eye(3), atol=1e-6))

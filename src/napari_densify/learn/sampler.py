@@ -91,8 +91,7 @@ class Sampler:
             return
         across = self._orientation(edit.where)
         # Many strokes may come as one, as when a project is opened again.
-        several = self._slices(edit.where) + np.uint8(1) if across == ANY else None
-        self._plane.put(edit.where, 1 + across if several is None else several)
+        self._plane.put(edit.where, 1 + (self._slices(edit) if across == ANY else across))
         self._noticed.append(edit.where)
 
     def _sort(self) -> None:
@@ -124,14 +123,17 @@ class Sampler:
             return [self._tilted(v, normal, sizes) for v in voxels]
         return [Patch(self._around(v, sizes[axis]), v) for v in voxels]
 
-    def _slices(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The axis across the slice that each of many voxels lies on, or ANY.
+    def _slices(self, edit: Edit) -> NDArray[np.uint8]:
+        """The axis across the slice that each of an edit's voxels lies on, or ANY.
 
         It is the one along which a voxel has no neighbours among them.
         """
         _, y, x = self.annotation.shape
-        alone = np.stack(
-            [~_among(where + step, where) & ~_among(where - step, where) for step in (y * x, x, 1)]
+        alone = ~np.stack(
+            [
+                edit.touches(edit.where + step) | edit.touches(edit.where - step)
+                for step in (y * x, x, 1)
+            ]
         )
         across: NDArray[np.uint8] = np.where(alone.sum(0) == 1, alone.argmax(0), ANY)
         return across.astype(np.uint8)
@@ -223,10 +225,3 @@ def _each_once(where: NDArray[np.int64]) -> NDArray[np.int64]:
     new = np.ones(ordered.size, bool)
     np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
     return ordered[new]
-
-
-def _among(some: NDArray[np.int64], where: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which of some flat indices are among sorted ones."""
-    at = np.minimum(np.searchsorted(where, some), where.size - 1)
-    found: NDArray[np.bool_] = where[at] == some
-    return found

@@ -212,8 +212,8 @@ class Keeping:
             self._said = ""
         except (OSError, Problem, MemoryError) as error:
             log.warning("%s", error)
-            full = "there is not enough memory" if isinstance(error, MemoryError) else str(error)
-            reason = error.strerror if isinstance(error, OSError) else full
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            reason = said or "there is not enough memory"
             sentence = (
                 f"{self.project.path.name} cannot be written ({reason}); make room there. What "
                 "you painted is safe, what was learned since may have to be learned again."

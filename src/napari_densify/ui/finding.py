@@ -161,8 +161,8 @@ def find_image(layers: Sequence[Image], home: Path, kept: ImageReference) -> Vol
         return stacked.volume if stacked is not None else None
     file = kept.find(home)
     shown = (_as_it_lies(layer) for layer, _ in _alike(layers, kept, file))
-    files = [file] if file is not None else [] if kept.path else images_beside(home)
-    read = (image for each in files for image in _images_in(each))
+    beside = [] if kept.path else images_beside(home)
+    read = read_images(file) if file is not None else itertools.chain(*map(_images_in, beside))
     found = (_is_of(kept, image) for image in itertools.chain(shown, read))
     return next((volume for volume in found if volume is not None), None)
 

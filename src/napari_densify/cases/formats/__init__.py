@@ -96,8 +96,8 @@ def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
     """
     labels = read_any(path)
     data = check_labels(labels.data, volume.shape, path.name)
-    placed = labels.unit != "" or not np.array_equal(labels.affine, np.eye(4))
-    if placed and volume.unit and distance(labels, volume) > APART * min(volume.spacing):
+    known = not labels.unplaced and volume.unit
+    if known and distance(labels, volume) > APART * min(volume.spacing):
         raise Problem(
             f"{path.name} lies elsewhere than {volume.name}: their voxels are not the same. "
             "`napari-densify import` brings labels to an image's voxels."
