@@ -29,6 +29,8 @@ from pretrain.shapes import Field, Labels, Random
 
 NEVER = -30.0
 """Logit of classes that there are not."""
+SIDES = 40, 88
+"""Voxels along an axis, at least and at most."""
 RAREST = 0.004
 """Least share of the volume that a class must have to be asked for."""
 STROKE = 1.0, 6.0
@@ -65,12 +67,17 @@ class Episode:
     balance: Tensor
     spacing: tuple[float, float, float]
 
+    def to(self, device: torch.device) -> Episode:
+        """The same, there."""
+        tensors = (self.values, self.target, self.free, self.balance)
+        return Episode(*(each.to(device) for each in tensors), self.spacing)
+
 
 def episode(seed: int, number: int) -> Episode:
     """The episode of that number; always the same one."""
     random = np.random.default_rng((seed, number))
     while True:
-        z, y, x = (int(n) for n in random.integers(44, 65, 3))
+        z, y, x = (int(n) for n in random.integers(SIDES[0], SIDES[1] + 1, 3))
         grey, labels, spacing = volume(random, (z, y, x))
         truth = _classes(random, labels)
         if truth is None:

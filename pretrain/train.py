@@ -5,6 +5,7 @@
 
 Goes on from RUN where it was stopped. Writes RUN/log.csv and, whenever it looks at episodes that
 take no part, RUN/state.pt and RUN/pretrained.safetensors, which is what belongs into the package.
+Episodes lie where the network is: on a card, all that is done to their patches is done there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import math
 import time
 import tomllib
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -32,7 +34,7 @@ from napari_densify.learn.device import half_precision, pick_device
 from napari_densify.learn.loss import masked_dice, weighted_cross_entropy
 from napari_densify.learn.pretrained import FILTERS, GUESS, POSITION, SLOTS, fitted, untrained
 from napari_densify.learn.unet import COMPACT, UNet3D, fit_spacing
-from pretrain.episodes import NEVER, Episode, Episodes, dice, episode
+from pretrain.episodes import NEVER, Episode, Episodes, dice
 
 HELD_OUT = 16
 """Episodes that take no part; their seed is another one."""
@@ -65,10 +67,10 @@ class Training:
         average = get_ema_multi_avg_fn(config["average"])
         self.averaged = AveragedModel(net, multi_avg_fn=average, use_buffers=True)
         self.optimiser = torch.optim.AdamW(
-            net.parameters(), config["rate"], weight_decay=config["weight_decay"]
+            net.parameters(), config["rate"], weight_decay=config["weight_decay"], fused=True
         )
         self.random = np.random.default_rng(config["seed"])
-        self.noise = torch.Generator().manual_seed(config["seed"])
+        self.noise = torch.Generator(device).manual_seed(config["seed"])
         self.steps = 0
         self._nets: dict[object, UNet3D] = {}
 
@@ -120,7 +122,7 @@ class Training:
         self.optimiser.step()
         self.averaged.update_parameters(self.net)
         self.steps += 1
-        guess = values[:, GUESS].to(self.device) + absent
+        guess = values[:, GUESS] + absent
         return entropy.item(), float(weighted_cross_entropy(guess, target, weight))
 
     def _take_mean_statistics(self) -> None:
@@ -133,32 +135,40 @@ class Training:
             self.net.get_buffer(name).copy_(value)
 
     def _patches(self, drawn: Sequence[Episode]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        stride = self.stride(drawn[0].spacing)
+        stride = np.array(self.stride(drawn[0].spacing))
         shapes = np.array([each.target.shape for each in drawn])
-        size = np.minimum(shapes.min(axis=0), self.config["patch"]) // stride * stride
+        size = np.minimum(shapes.max(axis=0), self.config["patch"]) // stride * stride
         parts = [self._patch(each, size) for each in drawn]
         values, target, weight = (torch.stack(each) for each in zip(*parts, strict=True))
         values = augment.recolour(values, FILTERS, self.noise)
         balance = torch.stack([each.balance for each in drawn])
         absent = torch.where(balance > 0, 0.0, NEVER)[:, :, None, None, None]
-        moved = (each.to(self.device) for each in (target, weight, absent))
-        return values, *moved  # type: ignore[return-value]
+        return values, target, weight, absent
 
     def _patch(self, drawn: Episode, size: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
-        """Somewhere around a voxel of a class drawn at random, mirrored and turned."""
-        target = drawn.target.numpy()
-        k = self.random.choice(np.flatnonzero(drawn.balance.numpy() > 0))
-        inside = np.flatnonzero(target == k)
-        centre = np.unravel_index(self.random.choice(inside), target.shape)
+        """Somewhere around a voxel of a class drawn at random, mirrored and turned.
+
+        Where the volume ends, its last voxels repeat and nothing is asked.
+        """
+        shape = drawn.target.shape
+        k = self.random.choice(np.flatnonzero(drawn.balance.cpu().numpy() > 0))
+        inside = (drawn.target == int(k)).nonzero()
+        centre = inside[int(self.random.integers(len(inside)))].tolist()
         corner = [
-            int(np.clip(c - self.random.integers(n), 0, whole - n))
-            for c, n, whole in zip(centre, size, target.shape, strict=True)
+            int(np.clip(c - self.random.integers(n), 0, max(whole - n, 0)))
+            for c, n, whole in zip(centre, size, shape, strict=True)
         ]
         cut = tuple(slice(a, a + int(n)) for a, n in zip(corner, size, strict=True))
         values = seen(drawn, cut, self.random.random() >= self.config["unpainted"])
         index = drawn.target[cut].long()
-        asked = torch.rand(index.shape, generator=self.noise) < self.config["share"]
-        weight = drawn.balance[index] * (drawn.free[cut] & asked)
+        noise = self.noise
+        asked = torch.rand(index.shape, generator=noise, device=noise.device)
+        weight = drawn.balance[index] * (drawn.free[cut] & (asked < self.config["share"]))
+        beyond = [int(n) - there for n, there in zip(size, index.shape, strict=True)]
+        if any(beyond):
+            ends = [n for after in reversed(beyond) for n in (0, after)]
+            values = pad(values[None], ends, "replicate")[0]
+            index, weight = pad(index, ends), pad(weight, ends)
         mirrored = [axis for axis in range(3) if self.random.random() < 0.5]
         values[[FILTERS + axis for axis in mirrored]] *= -1
         turn = self._turn(drawn.spacing, size)
@@ -190,7 +200,7 @@ class Training:
         beyond = [-n % step for n, step in zip((z, y, x), self.stride(drawn.spacing), strict=True)]
         padded = pad(values, [n for after in reversed(beyond) for n in (0, after)], "replicate")
         absent = torch.where(drawn.balance > 0, 0.0, NEVER)[:, None, None, None]
-        logits = self.logits(self.averaged.module, padded, drawn.spacing)[0].cpu()
+        logits = self.logits(self.averaged.module, padded, drawn.spacing)[0]
         network = (logits[:, :z, :y, :x] + absent).softmax(0)
         guess = (values[0, GUESS] + absent).softmax(0)
         answers = {"guess": guess, "network": network, "mean": network + guess}
@@ -244,9 +254,9 @@ def seen(drawn: Episode, cut: tuple[slice, ...], painted: bool = True) -> Tensor
 def batches(training: Training, stream: Iterator[Episode]) -> Iterator[list[Episode]]:
     """Episodes to draw a step's patches from, of the same kind of voxels."""
     config, random = training.config, training.random
-    pool: list[Episode] = []
+    pool = [each.to(training.device) for each in islice(stream, config["batch"] - 1)]
     while True:
-        pool = [*pool[-config["pool"] + 1 :], next(stream)]
+        pool = [*pool[-config["pool"] + 1 :], next(stream).to(training.device)]
         for _ in range(config["reuse"]):
             first = pool[int(random.integers(len(pool)))]
             levels = fit_spacing(COMPACT, first.spacing)
@@ -261,7 +271,9 @@ def run(training: Training, out: Path, workers: int = 1) -> None:
     if (out / "state.pt").exists():
         training.load(out)
     config = training.config
-    held_out = [episode(config["seed"] + 1_000_000, n) for n in range(HELD_OUT)]
+    apart = Episodes(config["seed"] + 1_000_000)
+    held_out = list(islice(DataLoader(apart, batch_size=None, num_workers=workers), HELD_OUT))
+    held_out = [each.to(training.device) for each in held_out]
     episodes = Episodes(config["seed"], training.steps // config["reuse"])
     loader = DataLoader(episodes, batch_size=None, num_workers=workers)
     start, losses = time.monotonic(), []

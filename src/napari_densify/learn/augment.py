@@ -72,18 +72,21 @@ def recolour(values: Tensor, filters: int, generator: torch.Generator) -> Tensor
     filters : int
         How many channels are filter responses; those behind them, the position, are only shifted.
     generator : torch.Generator
-        Source of randomness, on the CPU.
+        Source of randomness.
     """
     n, c, *size = values.shape
-    one = (n, 1, 1, 1, 1)
-    gain = 1 + GAIN * torch.randn(one, generator=generator).expand(n, filters, 1, 1, 1)
-    gain = torch.cat([gain, torch.ones(n, c - filters, 1, 1, 1)], dim=1)
-    shift = SHIFT * torch.randn((n, c, 1, 1, 1), generator=generator)
+
+    def chance(*shape: int) -> Tensor:
+        return torch.randn(shape, generator=generator, device=generator.device)
+
+    gain = 1 + GAIN * chance(n, 1, 1, 1, 1).expand(n, filters, 1, 1, 1)
+    gain = torch.cat([gain, torch.ones_like(gain[:, :1]).expand(n, c - filters, 1, 1, 1)], dim=1)
+    shift = SHIFT * chance(n, c, 1, 1, 1)
     values.mul_(gain.to(values)).add_(shift.to(values))
     # One field of noise, in each channel as strong as chance has it: a field for each takes as
     # long as everything else that is done to a patch.
-    strength = NOISE * torch.randn((n, filters, 1, 1, 1), generator=generator)
-    noise = torch.randn((n, 1, *size), generator=generator)
+    strength = NOISE * chance(n, filters, 1, 1, 1)
+    noise = chance(n, 1, *size)
     values[:, :filters].addcmul_(strength.to(values), noise.to(values))
     return values
 
