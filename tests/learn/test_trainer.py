@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from napari_densify.cases.volume import Volume
@@ -70,3 +71,20 @@ def test_slices_of_all_cases_count(learner: Learner, phantom: Volume) -> None:
     learner.replay(phantom.data[None], phantom.spacing, learner.annotation.everything())
     learner.guess_anew()
     assert learner.trainer.slices == 6
+
+
+def test_a_restored_one_takes_the_very_same_steps(trainer: Trainer) -> None:
+    for _ in range(5):
+        moved(trainer)
+    torch.manual_seed(1)
+    restored = Trainer(6, 2, compact((16, 16)), torch.device("cpu"))
+    kept = safetensors.torch.load(
+        safetensors.torch.save({k: v.contiguous() for k, v in trainer.state().items()})
+    )
+    restored.load(kept, edited=False)
+    for each in (trainer, restored):
+        torch.manual_seed(2)
+        for _ in range(2):
+            moved(each)
+    for expected, found in zip(trainer.net.parameters(), restored.net.parameters(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)

@@ -257,6 +257,11 @@ class Trainer:
             slots.setdefault(int(index), {})[key] = value
         groups = self.optimiser.state_dict()["param_groups"]
         self.optimiser.load_state_dict({"state": slots, "param_groups": groups})
+        for weights, kept in self.optimiser.state.items():
+            for moment in ("exp_avg", "exp_avg_sq"):
+                # A file has lost which channels lie together, and the fused step does not look: on
+                # a CPU it would pair moments with other weights, on a card it fails.
+                kept[moment] = torch.empty_like(weights).copy_(kept[moment])
         self.steps = int(state["steps"])
         self._last_edit = self.steps - (0 if edited else int(state["since_edit"]))
         losses = state.get("losses", torch.empty(0)).tolist()
