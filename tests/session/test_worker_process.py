@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import psutil
 import pytest
+from distributed import LocalCluster
 from numpy.typing import NDArray
 
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session import process
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Lost, Phase
-from napari_densify.session.process import WorkerProcess
+from napari_densify.session.news import Lost, Message, Phase
+from napari_densify.session.process import WorkerActor, WorkerProcess
 from napari_densify.session.session import Session
 
 from .conftest import PLANES, Drive, paint
@@ -81,6 +84,32 @@ def test_edits_arrive_in_order_while_it_trains(session: Session, learning: Drive
     np.testing.assert_array_equal(session.drive.link.labels(), session.annotation.labels)
 
 
+def test_what_was_learned_comes_home_although_messages_take_long(
+    phantom: Volume,
+    tiny: Settings,
+    truth: NDArray[np.uint8],
+    drive: MakeDrive,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    post = WorkerActor.post
+
+    async def slowly(self: WorkerActor, number: int, message: Message) -> None:
+        await asyncio.sleep(0.3)
+        await post(self, number, message)
+
+    monkeypatch.setattr(WorkerActor, "post", slowly)
+    with LocalCluster(n_workers=1, processes=False, dashboard_address=":0") as cluster:
+        here = partial(WorkerProcess, address=cluster.scheduler_address)
+        session = Session(phantom, settings=tiny, open_worker=here)
+        go = drive(session)
+        paint(session, PLANES[0], truth)
+        session.train()
+        go(lambda: session.status.steps > 2)
+        assert session.model is None
+        go.end()
+        assert session.model is not None
+
+
 def test_a_killed_worker_costs_no_edit(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
 ) -> None:
@@ -131,7 +160,7 @@ def test_the_worker_ends_when_its_owner_is_killed() -> None:
     script = (
         "import numpy as np, time\n"
         "from napari_densify.cases.volume import Volume\n"
-        "from napari_densify.session.process import WorkerProcess\n"
+        "from napari_densify.session.process import WorkerActor, WorkerProcess\n"
         "from napari_densify.session.link import Settings\n"
         "volume = Volume(np.random.default_rng(0).random((16, 16, 16)))\n"
         "worker = WorkerProcess(volume, [1, 2], Settings(widths=(16, 32)))\n"
@@ -150,7 +179,7 @@ def test_this_side_never_imports_torch() -> None:
         "import sys, numpy as np\n"
         "from napari_densify.cases.volume import Volume\n"
         "from napari_densify.session.session import Session\n"
-        "from napari_densify.session.process import WorkerProcess\n"
+        "from napari_densify.session.process import WorkerActor, WorkerProcess\n"
         "from napari_densify.session.link import Settings\n"
         "volume = Volume(np.random.default_rng(0).random((16, 16, 16)))\n"
         "s = Session(volume, settings=Settings(widths=(16, 32)), open_worker=WorkerProcess)\n"

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from typing import Any
 
@@ -94,6 +95,7 @@ class WorkerProcess:
         self._client: Any = None
         self._process: subprocess.Popen[bytes] | None = None
         self._numbers = itertools.count()
+        self._posted: deque[Any] = deque()
         try:
             self._start(volume, classes, settings, address)
         except BaseException:
@@ -138,8 +140,8 @@ class WorkerProcess:
         return int(next(iter(self._client.run(os.getpid).values())))
 
     def deliver(self, message: Message) -> None:
-        """Hand a message over without waiting; lost with the worker if that is gone."""
-        self._post(next(self._numbers), message)
+        """Hand a message over without waiting; it is there before the next turn begins."""
+        self._posted.append(self._post(next(self._numbers), message))
 
     def turn(self) -> list[News]:
         """One piece of work over there.
@@ -150,27 +152,29 @@ class WorkerProcess:
             If its process died, or failed in what it did, as where memory runs out.
         """
         try:
-            turn = self._actor.turn
-        except RuntimeError as error:
-            raise WorkerLost(str(error)) from error
-        try:
-            pending = turn()
-            while True:
-                try:
-                    news: list[News] = pending.result(timeout=LOOK_UP)
-                    return news
-                except TimeoutError as error:
-                    if self._cluster is not None and not self._cluster.scheduler.workers:
-                        raise WorkerLost("it does not answer any more") from error
-                    # Large answers need Python's thread pools, which end with the main thread.
-                    if not pending.done() and not threading.main_thread().is_alive():
-                        raise WorkerLost("the program is ending") from error
+            # A turn could overtake them: dask does not keep the order of calls.
+            while self._posted:
+                self._answer(self._posted.popleft())
+            news: list[News] = self._answer(self._actor.turn())
         except WorkerLost:
             raise
         except OSError as error:
             raise WorkerLost(str(error)) from error
         except Exception as error:  # whatever it was, a new one may do better
             raise WorkerLost(f"{type(error).__name__}: {error}") from error
+        return news
+
+    def _answer(self, pending: Any) -> Any:
+        """What comes of a call over there."""
+        while True:
+            try:
+                return pending.result(timeout=LOOK_UP)
+            except TimeoutError as error:
+                if self._cluster is not None and not self._cluster.scheduler.workers:
+                    raise WorkerLost("it does not answer any more") from error
+                # Large answers need Python's thread pools, which end with the main thread.
+                if not pending.done() and not threading.main_thread().is_alive():
+                    raise WorkerLost("the program is ending") from error
 
     def labels(self) -> NDArray[np.uint8]:
         """The annotation's labels as the worker has them; waits for the present turn."""
