@@ -278,6 +278,24 @@ def test_the_device_is_picked_by_itself() -> None:
     assert pick_device("cpu").type == "cpu"
 
 
+@pytest.mark.parametrize("trouble", ["no kernel", "no room"])
+def test_a_card_that_cannot_be_computed_on_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
+) -> None:
+    def ones(*shape: int, device: str) -> torch.Tensor:
+        assert device == "cuda"
+        if trouble == "no kernel":
+            raise RuntimeError("no kernel image is available for execution on the device")
+        return torch.zeros(shape)
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1e8, 8e9))
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    monkeypatch.setattr(torch, "ones", ones)
+    assert pick_device("auto").type == "cpu"
+    assert "The graphics card is not used" in caplog.text
+
+
 @pytest.mark.parametrize("name", ["toaster", "cuda:99", "xla"])
 def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match=name):

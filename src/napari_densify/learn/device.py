@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 
@@ -14,10 +15,15 @@ AMPERE = (8, 0)
 without it."""
 MPS_FROM = (2, 8)
 """The first torch whose MPS has transposed convolutions of volumes."""
+ROOM = 1.5e9
+"""Free bytes that a card needs: learning from two patches takes 0.3 GB there (an H100, default
+network), a block of a prediction less than 0.5."""
+
+log = logging.getLogger(__name__)
 
 
 def pick_device(name: str) -> torch.device:
-    """The torch device of that name; "auto" is CUDA or MPS where present, else the CPU.
+    """The torch device of that name; "auto" is CUDA or MPS where that computes, else the CPU.
 
     Raises
     ------
@@ -30,11 +36,28 @@ def pick_device(name: str) -> torch.device:
         except (RuntimeError, AssertionError, NotImplementedError) as error:
             raise Problem(f"There is no device “{name}” here; choose auto or cpu.") from error
         return torch.device(name)
-    if torch.cuda.is_available():
+    if torch.cuda.is_available() and _card_computes():
         return torch.device("cuda")
     major, minor = torch.__version__.split(".")[:2]
     able = torch.backends.mps.is_available() and (int(major), int(minor)) >= MPS_FROM
     return torch.device("mps" if able else "cpu")
+
+
+def _card_computes() -> bool:
+    """Whether the card is one that this torch has been built for, and has room.
+
+    Torch says that it is there all the same, and fails once it is asked for something.
+    """
+    try:
+        one = torch.ones(1, 1, 3, 3, 3, device="cuda")
+        torch.nn.functional.conv3d(one, one).item()
+        free, _ = torch.cuda.mem_get_info()
+    except (RuntimeError, AssertionError) as error:
+        log.warning("The graphics card is not used: %s", error)
+        return False
+    if free < ROOM:
+        log.warning("The graphics card is not used: only %.1f GB are free there.", free / 1e9)
+    return free >= ROOM
 
 
 def precision(device: torch.device, training: bool = False) -> torch.dtype:
