@@ -369,6 +369,27 @@ def test_a_second_window_only_reads(path: Path, image: ImageReference) -> None:
     third.close()
 
 
+@pytest.mark.parametrize("closed", [False, True])
+def test_a_window_that_opened_it_before_it_was_made_takes_nothing_from_it(
+    path: Path, image: ImageReference, closed: bool
+) -> None:
+    second = ProjectFolder(path, image)
+    folder = ProjectFolder(path, image, CLASSES)
+    paint(folder)
+    if closed:
+        folder.close()
+    for _ in range(2):
+        with pytest.raises(Problem, match="another window"):
+            second.commit(change(second.annotation, 600, 4))
+    second.close()
+    folder.close()
+    third = ProjectFolder(path, image)
+    assert third.writable
+    assert list(third.description.classes) == list(CLASSES)
+    assert_same(third.annotation, folder.annotation)
+    third.close()
+
+
 def test_a_stale_lock_does_not_block(path: Path, image: ImageReference) -> None:
     painted(path, image)
     script = (

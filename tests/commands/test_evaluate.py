@@ -78,3 +78,14 @@ def test_what_lies_elsewhere_is_not_compared(tmp_path: Path, densify: Run) -> No
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "y.nrrd")
     with pytest.raises(Problem, match="There is no file"):
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "gone.nrrd")
+
+
+def test_the_truth_is_never_written_over(tmp_path: Path, densify: Run) -> None:
+    truth = tmp_path / "truth.nii.gz"
+    write_volume(truth, Volume(boxes(), name="truth"))
+    before = truth.read_bytes()
+    with pytest.raises(Problem, match="another name"):
+        densify("evaluate", truth, truth, "--csv", truth)
+    with pytest.raises(Problem, match="another name"):
+        densify("simulate", truth, truth, "--out", truth)
+    assert truth.read_bytes() == before

@@ -164,3 +164,12 @@ def test_surfaces_that_are_there_are_not_made_again(
     assert {file.name for file in written} == {"a-structure-1.stl", "a-structure-2.stl"}
     assert "1 of them before" in densify(*batch, "stl")[2]
     assert written == {file: file.stat().st_mtime_ns for file in (tmp_path / "out").iterdir()}
+
+
+@pytest.mark.parametrize("name", ["x.mhd", "x.nhdr"])
+def test_a_header_that_leaves_its_voxels_elsewhere_is_not_written(
+    project: Path, tmp_path: Path, densify: Run, name: str
+) -> None:
+    with pytest.raises(Problem, match=r"\.mha"):
+        densify("export", project, "--out", tmp_path / name)
+    assert not list(tmp_path.iterdir())

@@ -100,3 +100,11 @@ def test_checked_slices_are_there_again(project: ProjectFolder, phantom: Volume)
     assert Session(phantom, project=again).checked == Checked()
     assert "which slices were checked is not known" in again.notes[-1]
     again.close()
+
+
+def test_what_was_asked_for_is_done_although_no_turn_comes_any_more(project: ProjectFolder) -> None:
+    paint(project, 2)
+    keeping = Keeping(project, np.zeros(project.annotation.shape, np.uint8))
+    keeping.take_snapshot("before lunch")
+    assert not list(keeping.finish())
+    assert [each.name for each in project.snapshots.list()] == ["before lunch"]

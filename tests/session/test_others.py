@@ -193,6 +193,9 @@ def test_classes_that_were_merged_in_another_case_are_merged_in_all(
     before = project.annotation.labels
     session = Session(phantom, settings=tiny, project=project)
     np.testing.assert_array_equal(session.annotation.labels, np.where(before == 3, 2, before))
+    assert session.orders.folded == {3: 4, 4: 2}, "nor is it predicted here any more"
+    assert not (session.prediction == 3).any()
     assert session.undo() is not None
     np.testing.assert_array_equal(session.annotation.labels, before)
+    assert project.description.learning.folded == {4: 2}
     session.close()

@@ -14,7 +14,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.learn import trainer
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.link import Settings, WorkerLost
-from napari_densify.session.news import Block, News, Phase, Status
+from napari_densify.session.news import Block, Message, News, Phase, Status, Strength
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
 from napari_densify.session.worker import Worker
@@ -262,3 +262,25 @@ def test_asked_once_it_learns_a_little_predicts_all_and_rests(
     again = ProjectFolder(tmp_path / "a.densify")
     assert not Session(phantom, settings=tiny, project=again).live
     again.close()
+
+
+def test_a_strength_that_is_chosen_while_the_worker_starts_reaches_it(
+    phantom: Volume, tiny: Settings
+) -> None:
+    told: list[Message] = []
+
+    class Slow(Worker):
+        def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
+            session.set_strength(0.25)
+            super().__init__(volume, classes, settings)
+
+        def deliver(self, message: Message) -> None:
+            told.append(message)
+            super().deliver(message)
+
+    session = Session(phantom, settings=tiny, open_worker=Slow)
+    for news in session.run():
+        session.take(news)
+        if told:
+            session.stop()
+    assert Strength(0.25) in told

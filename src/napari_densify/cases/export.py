@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases import formats
-from napari_densify.cases.formats import dicom_seg, surface
+from napari_densify.cases.formats import dicom_seg, medical, surface
 from napari_densify.cases.formats.whole import whole
 from napari_densify.cases.measure import measure
 from napari_densify.cases.names import distinct
@@ -121,8 +121,8 @@ def check_ending(path: Path) -> str:
         If it is unknown.
     """
     ending = formats.ending_of(path, ENDINGS)
-    if not ending:
-        known = " ".join(ENDINGS)
+    if not ending or ending in medical.DETACHED:
+        known = " ".join(each for each in ENDINGS if each not in medical.DETACHED)
         raise Problem(f"{path.name} has no ending that can be written here; choose one of {known}.")
     return ending
 

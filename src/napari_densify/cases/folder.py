@@ -69,8 +69,8 @@ class ProjectFolder:
         self.notes: list[str] = []
         self._hold: Hold | None = None
         self._moving = self._closed = False
-        # A folder without any of these was never finished, and nothing in it ever counted.
-        if any((path / name).exists() for name in ("project.json", "journal", "annotation.zarr")):
+        self._made_here = False
+        if self._is_there:
             self._find(image)
         elif image is None:
             raise Problem(f"{path} is not a Densify project; choose a NAME{SUFFIX} folder.")
@@ -79,6 +79,12 @@ class ProjectFolder:
             self._kept = KeptAnnotation(path, image.shape)
             if self.home != path:
                 self._begin()
+
+    @property
+    def _is_there(self) -> bool:
+        """A folder without any of these was never finished, and nothing in it ever counted."""
+        names = ("project.json", "journal", "annotation.zarr")
+        return any((self.path / name).exists() for name in names)
 
     @property
     def home(self) -> Path:
@@ -297,20 +303,32 @@ class ProjectFolder:
         self.path = self._described.folder = self._kept.folder = path
 
     def _create(self) -> None:
+        """Make what was not there when this was opened."""
         try:
             disk.make_folder(self.path)
+            self._hold_it()
+            if self._is_there and not self._made_here:
+                self._release()
+                raise Problem(
+                    f"{self.path.name} was begun in another window meanwhile; press Annotate again."
+                )
+            self._made_here = True
             self.description.write(self.path)
+            self._kept.begin()
         except OSError as error:
+            self._release()
             raise Problem(f"Cannot make {self.path}; is there room, and may you write?") from error
-        self._take()
 
     def _take(self) -> None:
         """Hold the project and open the case's journal."""
+        self._hold_it()
+        self._kept.begin()
+
+    def _hold_it(self) -> None:
         self._hold = Hold(self.home)
         holder = self._hold.take()
         if holder:
             raise Problem(f"{self.home.name} {holder}.")
-        self._kept.begin()
 
     def _release(self) -> None:
         self._kept.close()

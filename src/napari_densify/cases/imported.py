@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ def as_annotation(
     image: Volume,
     classes: Sequence[Label],
     complete: bool = False,
+    spared: Collection[int] = (),
 ) -> tuple[NDArray[np.uint8], list[Label]]:
     """Labels of another program as annotation of an image.
 
@@ -38,6 +39,8 @@ def as_annotation(
         The class table.
     complete : bool
         Whether what is 0 was looked at and is background, as far as `labels` reach.
+    spared : collection of ints
+        Labels of classes that were merged or deleted: nothing new gets one of them.
 
     Returns
     -------
@@ -52,7 +55,7 @@ def as_annotation(
         If they are no labels, none of them lies in the image, or there are too many.
     """
     data = check_labels(labels.data, labels.shape, labels.name)
-    rows, label_of = _match(np.unique(data[data > 0]), segments, classes)
+    rows, label_of = _match(np.unique(data[data > 0]), segments, classes, spared)
     table = np.zeros(256, np.uint8)
     for number, label in label_of.items():
         table[number] = label
@@ -66,7 +69,10 @@ def as_annotation(
 
 
 def _match(
-    numbers: NDArray[np.uint8], segments: Sequence[Label], classes: Sequence[Label]
+    numbers: NDArray[np.uint8],
+    segments: Sequence[Label],
+    classes: Sequence[Label],
+    spared: Collection[int],
 ) -> tuple[list[Label], dict[int, int]]:
     """The class table with what is new, and which label each number becomes."""
     rows, label_of = list(classes), {}
@@ -75,12 +81,15 @@ def _match(
     for number in map(int, numbers):
         taken = {row.label for row in rows}
         segment = said.get(number)
+        unused = (k for k in range(2, LAST_LABEL + 1) if k not in taken and k not in spared)
+        free = next(unused, 0)
         if segment is None:
             label, name, colour = number + 1, f"structure {number}", ""
-            if label > LAST_LABEL:
+            if label in spared:
+                label = free
+            if not 0 < label <= LAST_LABEL:
                 raise Problem(f"Class {number} is one too many; there can be {LAST_LABEL - 1}.")
         else:
-            free = next((k for k in range(2, LAST_LABEL + 1) if k not in taken), 0)
             label = named.get(segment.name.casefold(), free)
             name, colour = segment.name, segment.colour
             if not label:

@@ -16,7 +16,7 @@ from rich.table import Table
 from napari_densify.cases.export import stem_of, write_table
 from napari_densify.cases.formats import APART, distance, read_segmentation
 from napari_densify.cases.problem import Problem
-from napari_densify.cli.checks import check_file_target
+from napari_densify.cli.checks import check_file_target, check_spares
 from napari_densify.cli.images import find_images, name_of
 from napari_densify.cli.shared import progress, say
 
@@ -57,6 +57,8 @@ def evaluate_command(
     if csv is not None:
         check_file_target(csv)
     pairs, alone = _pairs(prediction, truth)
+    if csv is not None:
+        check_spares([csv], [path for pair in pairs for path in pair])
     found: list[tuple[str, int, Agreement]] = []
     failed: dict[str, str] = {path.name: "There is no truth of that name." for path in alone}
     with progress() as bar:

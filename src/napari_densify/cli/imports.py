@@ -38,7 +38,8 @@ def import_command(
     kept = ProjectFolder(folder)
     try:
         classes = kept.description.classes
-        annotation, rows = as_annotation(drawn, segments, volume, classes, complete)
+        gone = kept.description.learning.folded
+        annotation, rows = as_annotation(drawn, segments, volume, classes, complete, gone)
         where = np.flatnonzero(annotation)
         edit = kept.annotation.change(where, annotation.reshape(-1)[where])
         if edit is None:

@@ -59,6 +59,8 @@ def predict_command(
     if csv is not None:
         check_file_target(csv)
     found = find_images(images)
+    if csv is not None:
+        check_spares([csv], found)
     run = _Run(network, probabilities, device, measured=csv is not None)
     with progress() as bar:
         if len(found) == 1 and out.suffix != "" and (not out.is_dir() or out.suffix == ".zarr"):

@@ -39,6 +39,7 @@ def simulate_command(
     volume = read_volume(image)
     labels = read_labels(truth, volume)
     check_file_target(out)
+    check_spares([out], [image, truth])
     if save_prediction:
         check_ending(save_prediction)
         check_file_target(save_prediction)

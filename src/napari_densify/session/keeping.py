@@ -149,6 +149,10 @@ class Keeping:
         in the journal, and that is enough.
         """
         try:
+            while self._asked and threading.main_thread().is_alive():
+                said = self._answer(self._asked.popleft())
+                if isinstance(said, Notice):
+                    yield said
             if self.project.writable and threading.main_thread().is_alive():
                 yield from self._try(self._save_checked)
                 yield from self._try(self._save)

@@ -24,6 +24,8 @@ def resume(session: Session, project: ProjectFolder) -> None:
     learned.read_prediction(session.prediction)
     session.annotation.draw(session.prediction)
     session.orders.resume(project.description.learning, project.spacing, learned.read_model())
+    if project.writable:
+        _bring_up_to_classes(session, project)
     for label in session.orders.folded:  # it was perhaps closed before all was redrawn
         for box, where in session.voxels(label):
             session.redraw(box, where, label)
@@ -34,12 +36,12 @@ def resume(session: Session, project: ProjectFolder) -> None:
         project.notes.append(str(problem))
     shown = [entry.edits for entry in session.past if entry.event == "shown"]
     session.up_to_date = bool(shown) and shown[-1] == project.number > 0
-    if project.writable:
-        _bring_up_to_classes(session, project)
 
 
 def _bring_up_to_classes(session: Session, project: ProjectFolder) -> None:
     """Repaint what was merged or deleted while another case of the project was open."""
-    became = project.description.became
+    became, folded = project.description.became, project.description.learning.folded
     for label in set(session.annotation.classes) & became.keys():
         session.commit(session.annotation.relabel(label, became[label]))
+        if label in folded:
+            session.orders.folded[label] = folded[label]

@@ -182,7 +182,10 @@ class Session:
                 self.project.commit(edit)  # on disk before it counts
             else:
                 self.annotation.apply(edit)
+            folded = len(self.orders.folded)
             self.orders.edited(edit)
+        if len(self.orders.folded) < folded:  # for the project's other cases too
+            self._keep_learning()
         # A round whose first stroke was taken back begins with the next one.
         self.up_to_date = edit.undoes and edit.round_after < edit.round_before
         self._show.follow(edit)
@@ -283,9 +286,10 @@ class Session:
         self.up_to_date = False
         with self.drive.lock:
             self.keeping.changed(Box((0, 0, 0), self.volume.shape))
+            # First: what the loop's thread is about to write is from before then, and goes too.
+            self.orders.forget()
             for notice in self.keeping.forget():
                 self.noticed.emit(notice.sentence)
-            self.orders.forget()
         self.train(self.training and self.live)  # what was asked for once is done with
         self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QInputDialog, QMessageBox
 
 from napari_densify.cases.edit import Edit
+from napari_densify.cases.names import distinct
 from napari_densify.cases.problem import Problem
 from napari_densify.session import surgery
 from napari_densify.session.session import Session
@@ -77,7 +78,7 @@ class ClassSurgery(QObject):
 
     def _ask_into(self, label: int, there: Extent) -> None:
         others = [row for row in self.table.value() if row.label != label]
-        names = [row.name for row in others]
+        names = distinct([row.name for row in others], joint=" ")
         question = f"{self._extent(label, there)}\nAll of that becomes:"
         name, agreed = QInputDialog.getItem(
             self.table, "Merge class", question, names, editable=False

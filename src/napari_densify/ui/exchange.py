@@ -107,7 +107,7 @@ class Exchange(QObject):
             return
         rows = [row.keep() for row in self._classes.value()]
         read: Callable[[], tuple[NDArray[np.uint8], list[Label]]] = partial(
-            _read, path, case.session.volume, rows, complete
+            _read, path, case.session.volume, rows, complete, set(case.session.orders.folded)
         )
         worker = create_worker(read, _ignore_errors=True)
         worker.returned.connect(partial(self._taken, case))
@@ -137,6 +137,6 @@ class Exchange(QObject):
 
 
 def _read(
-    path: Path, volume: Volume, rows: list[Label], complete: bool
+    path: Path, volume: Volume, rows: list[Label], complete: bool, spared: set[int]
 ) -> tuple[NDArray[np.uint8], list[Label]]:
-    return as_annotation(*read_segments(path), volume, rows, complete)
+    return as_annotation(*read_segments(path), volume, rows, complete, spared)

@@ -191,6 +191,7 @@ class SegmentWidget(DockedWidget):
         self.opening.cancel()
         self._rest("Stopped.")
         self.close_case()
+        self.planes.orthogonal.setChecked(False)
 
     def _lay_out(self) -> None:
         column = Column(
