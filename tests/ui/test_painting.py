@@ -275,3 +275,12 @@ def test_layers_that_the_user_duplicated_stay_the_users(viewer, open_case, qtbot
     assert {"my annotation", "my prediction"} <= set(names)
     assert names.count("phantom annotation") == names.count("phantom prediction") == 1
     assert dock.case.annotation is viewer.layers["phantom annotation"]
+
+
+def test_canvases_side_by_side_go_with_the_dock(viewer, open_case) -> None:
+    dock = open_case().dock
+    dock.planes.orthogonal.click()
+    manager = orthogonal_views(viewer)
+    assert manager.is_shown()
+    viewer.window.remove_dock_widget(dock.parentWidget())
+    assert not orthogonal_views(viewer).is_shown()
