@@ -276,6 +276,10 @@ def test_while_it_is_moved_strokes_are_refused_and_nobody_waits(
         other = threading.Thread(target=use)
         other.start()
         other.join(60)
+        if sys.platform != "win32":
+            window = ProjectFolder(source)
+            assert window.read_only
+            window.close()
         assert not other.is_alive()
         assert "being moved" in told[0]
         move(source, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -210,7 +211,9 @@ class ProjectFolder:
             image = self._described.image_as_found()
             started = self.writable
             lost = started and not self.path.exists()
-            self._release()
+            if lost or not started or sys.platform == "win32":  # there no open file is renamed
+                self._release()
+            self._kept.close()
             if lost:
                 self._go_to(target)
                 self._described.place(image)
@@ -231,6 +234,8 @@ class ProjectFolder:
         finally:
             with self._kept.guard:
                 self._moving = False
+                # Held until now: what another window painted in the old place would be lost.
+                self._release()
                 if started:
                     self._take()
         with self._kept.guard:

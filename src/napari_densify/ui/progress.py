@@ -193,11 +193,9 @@ def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
         other = "background (key 1)" if painted[0] != BACKGROUND else "the structure (key 2)"
         return f"Paint a second class to start learning: {other}."
     up_to_date = f"{status.done:.0%} of the volume is up to date"
-    if status.phase == Phase.PAUSED and status.done == 1:
+    if status.phase == Phase.PAUSED:  # while the rest is still predicted it is another phase
         go_on = "press Train to go on" if live else "paint over what is wrong and press Update once"
         return f"At rest: {up_to_date}; {go_on}."
-    if status.phase == Phase.PAUSED:
-        return f"At rest: {up_to_date}; the rest is still predicted."
     learned = status.phase == Phase.LEARNED
     says = f"{'It has learned what is painted' if learned else 'Learning'}: {up_to_date}."
     if status.done == 1:
