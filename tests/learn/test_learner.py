@@ -11,7 +11,6 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Volume
 from napari_densify.learn import trainer
 from napari_densify.learn.case import Case
-from napari_densify.learn.device import pick_device, precision
 from napari_densify.learn.folds import FOLDS
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.learner import BATCH, Learner
@@ -272,36 +271,6 @@ def test_a_model_that_does_not_fit_is_refused(trained: bytes, phantom: Volume, d
             unpack(trained, other)
 
 
-def test_the_device_is_picked_by_itself() -> None:
-    expected = "cuda" if torch.cuda.is_available() else None
-    assert expected is None or pick_device("auto").type == expected
-    assert pick_device("cpu").type == "cpu"
-
-
-@pytest.mark.parametrize("trouble", ["no kernel", "no room"])
-def test_a_card_that_cannot_be_computed_on_is_left_alone(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, trouble: str
-) -> None:
-    def ones(*shape: int, device: str) -> torch.Tensor:
-        assert device == "cuda"
-        if trouble == "no kernel":
-            raise RuntimeError("no kernel image is available for execution on the device")
-        return torch.zeros(shape)
-
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (1e8, 8e9))
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    monkeypatch.setattr(torch, "ones", ones)
-    assert pick_device("auto").type == "cpu"
-    assert "The graphics card is not used" in caplog.text
-
-
-@pytest.mark.parametrize("name", ["toaster", "cuda:99", "xla"])
-def test_a_device_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(ValueError, match=name):
-        pick_device(name)
-
-
 def test_corrections_are_learned_with_the_guess_that_knows_them(
     phantom: Volume, truth: NDArray[np.uint8]
 ) -> None:
@@ -322,25 +291,6 @@ def test_corrections_are_learned_with_the_guess_that_knows_them(
         else:
             assert counts.size
             assert not np.isin(wrong, counts).any()
-
-
-@pytest.mark.parametrize(("version", "name"), [("2.7.1", "cpu"), ("2.8.0+cpu", "mps")])
-def test_apples_gpu_is_taken_once_torch_can_use_it(
-    monkeypatch: pytest.MonkeyPatch, version: str, name: str
-) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
-    monkeypatch.setattr(torch, "__version__", version)
-    assert pick_device("auto").type == name
-
-
-@pytest.mark.parametrize(("capability", "half"), [((7, 5), False), ((8, 0), True), ((9, 0), True)])
-def test_cards_that_cannot_do_so_are_not_asked_in_half_precision(
-    monkeypatch: pytest.MonkeyPatch, capability: tuple[int, int], half: bool
-) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    chosen = precision(torch.device("cuda"), training=True)
-    assert chosen == (torch.bfloat16 if half else torch.float32)
 
 
 @pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])

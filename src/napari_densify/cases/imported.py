@@ -78,11 +78,12 @@ def _match(
     rows, label_of = list(classes), {}
     named = {row.name.casefold(): row.label for row in rows}
     said = {segment.label: segment for segment in segments}
+    # What has no name becomes one higher, so a new class must not take that before it.
+    kept_free = {*spared, *(int(number) + 1 for number in numbers if number not in said)}
     for number in map(int, numbers):
         taken = {row.label for row in rows}
         segment = said.get(number)
-        unused = (k for k in range(2, LAST_LABEL + 1) if k not in taken and k not in spared)
-        free = next(unused, 0)
+        free = next((k for k in range(2, LAST_LABEL + 1) if k not in taken | kept_free), 0)
         if segment is None:
             label, name, colour = number + 1, f"structure {number}", ""
             if label in spared:

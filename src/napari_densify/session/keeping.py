@@ -149,11 +149,12 @@ class Keeping:
         in the journal, and that is enough.
         """
         try:
-            while self._asked and threading.main_thread().is_alive():
+            alive = threading.main_thread().is_alive()
+            while alive and self._asked:
                 said = self._answer(self._asked.popleft())
                 if isinstance(said, Notice):
                     yield said
-            if self.project.writable and threading.main_thread().is_alive():
+            if alive and self.project.writable:
                 yield from self._try(self._save_checked)
                 yield from self._try(self._save)
                 yield from self._try(self._summarise)

@@ -80,7 +80,6 @@ class Orders:
         self._forgotten_at = 0
         self._rest_after: Status | None = None
         self._view: Plane | ObliquePlane | None = None
-        self._met_with = settings
 
     def resume(self, learning: Learning, spacing: Triple, model: bytes | None) -> None:
         """Go on as a project says; a model that was given to start from comes before its own."""
@@ -179,7 +178,6 @@ class Orders:
 
     def _meet(self) -> Link:
         """Start a worker; it is told of the other cases at once, as they do not change."""
-        self._met_with = self.settings
         link = self._open_worker(self._volume, self.classes, self.settings)
         for case in self.others:
             link.deliver(case)
@@ -187,8 +185,9 @@ class Orders:
 
     def _greet(self) -> Iterator[Message]:
         """What a new worker has to know, and from where edits are counted for it."""
-        if self.settings.strength != self._met_with.strength:
-            yield Strength(self.settings.strength)  # it was changed while the worker started
+        # It may have been changed while the worker started. Before a model, which says how long ago
+        # there was something new to learn.
+        yield Strength(self.settings.strength)
         if self._annotation.annotated:
             yield self._annotation.everything()
         for label, into in self.folded.items():
