@@ -124,8 +124,10 @@ def model_of(project: Path) -> tuple[ModelCard, bytes]:
         origin=f"napari-densify {__version__}, {date.today().isoformat()}",
         steps=int(tensors["steps"]),
     )
-    # Another project's training begins at the beginning, with the weights as they are.
-    kept = {k: v for k, v in tensors.items() if not k.startswith("optimiser.") and k != "seconds"}
+    # Another project's training begins at the beginning, with the weights as they are. The template
+    # is a picture of a patient, however small, and stays where the patient's image is.
+    left = ("optimiser.", "template.", "seconds")
+    kept = {k: v for k, v in tensors.items() if not k.startswith(left)}
     return card, safetensors.numpy.save(kept, card.metadata())
 
 

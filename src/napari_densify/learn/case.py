@@ -19,6 +19,7 @@ from napari_densify.learn.patches import Patches
 from napari_densify.learn.refined_map import RefinedMap
 from napari_densify.learn.sampler import Sampler
 from napari_densify.learn.supervision import Supervision
+from napari_densify.learn.template import Template
 
 PATCH = 40**3
 """Voxels a patch."""
@@ -62,6 +63,10 @@ class Case:
         spacing = self.grid.spacing
         self.sampler = Sampler(self.annotation, stride, PATCH, rng, spacing)
         self.patches = Patches(self.sampler, self.inputs, self.supervision, spacing, random)
+
+    def place(self, template: Template) -> None:
+        """Count positions as in a template, from the next fit of the forests on."""
+        self.bank.place(lambda: template.placement(self.bank.image, self.grid.spacing))
 
     def apply(self, edit: Edit) -> None:
         """Take over an edit of the image's voxels."""

@@ -7,6 +7,7 @@ is: see docs/method.md for what they gain.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 
 import numpy as np
 import torch
@@ -79,8 +80,8 @@ def _usual_range(values: NDArray[np.floating]) -> tuple[float, float]:
 class FeatureBank:
     """Filter responses of a volume, computed tile by tile where they are asked for.
 
-    Where in the volume a voxel lies comes behind them, as three more channels: texture repeats
-    itself, a structure seldom does.
+    Where a voxel lies comes behind them, as three more channels: texture repeats itself, a
+    structure seldom does.
 
     Parameters
     ----------
@@ -106,13 +107,18 @@ class FeatureBank:
         self.filters = image.shape[0] * (1 + PER_SCALE * len(SCALES))
         self.channels = self.filters + 3
         fine = min(spacing)
-        self._position = _position(self.shape, spacing)
+        self._middle = [
+            ((2 * np.arange(n) + 1 - n) * (d / 2)).astype(np.float32)
+            for n, d in zip(self.shape, spacing, strict=True)
+        ]
         self.scales = [Scale([s * fine / d for d in spacing], spacing, fine) for s in SCALES]
         # Only touched pages of this become memory: what is never asked for costs nothing. All of a
         # voxel lies together, as trees and convolutions want it, and patches that are warped.
         self._pages = Pages((*self.shape, self.channels), np.float16)
         self._values = self._pages.array
         self._tiles = Cells(self.shape, TILE)
+        size = [n * d for n, d in zip(self.shape, spacing, strict=True)]
+        self.place(lambda: own_placement(size))
 
     def read(self, box: Box) -> NDArray[np.float16]:
         """(z, y, x, channels) responses in a box inside the volume, a view."""
@@ -124,6 +130,19 @@ class FeatureBank:
         if not self._tiles.flags.all():
             self._fill(self._tiles.of(where))
         return self._values.reshape(-1, self.channels).take(where, axis=0)
+
+    def place(self, placement: Callable[[], NDArray[np.float64]]) -> None:
+        """Count positions otherwise; what was computed before is forgotten.
+
+        Parameters
+        ----------
+        placement : callable
+            Asked once, when something is computed. (3, 4) float64: from where a voxel lies (z, y,
+            x, 1), from the volume's middle in the unit of the spacing, to the three channels of its
+            position. At first that is `own_placement`.
+        """
+        self._placement = cache(placement)
+        self._tiles.flags[:] = False
 
     def forget(self, stop: int) -> None:
         """Give back the memory of slices before `stop`; asked for again, they are computed anew."""
@@ -144,9 +163,11 @@ class FeatureBank:
         # One by one: to bring all of them to their place at once takes five times as long.
         for number, response in enumerate(each for some in responses for each in some):
             values[..., number] = response
-        along = [p[part] for p, part in zip(self._position, tile.slices, strict=True)]
-        for axis, position in enumerate(np.meshgrid(*along, indexing="ij", sparse=True)):
-            values[..., self.filters + axis] = torch.from_numpy(position)
+        along = [m[part] for m, part in zip(self._middle, tile.slices, strict=True)]
+        z, y, x = np.meshgrid(*along, indexing="ij", sparse=True)
+        for channel, (by_z, by_y, by_x, shift) in enumerate(self._placement().astype(np.float32)):
+            position = by_z * z + by_y * y + (by_x * x + shift)
+            values[..., self.filters + channel] = torch.from_numpy(position)
 
 
 class Scale:
@@ -216,13 +237,20 @@ class Scale:
         return weights
 
 
-def _position(shape: Sequence[int], spacing: Sequence[float]) -> list[NDArray[np.float32]]:
-    """Position along each axis, from -POSITION to POSITION along the longest one."""
-    lengths = [n * d for n, d in zip(shape, spacing, strict=True)]
-    return [
-        ((2 * np.arange(n) + 1 - n) * (POSITION * d / max(lengths))).astype(np.float32)
-        for n, d in zip(shape, spacing, strict=True)
-    ]
+def own_placement(size: Sequence[float]) -> NDArray[np.float64]:
+    """Positions along each axis from -POSITION to POSITION along the longest one.
+
+    Parameters
+    ----------
+    size : (3,) floats
+        Length of the volume along z, y, x.
+
+    Returns
+    -------
+    (3, 4) float64
+        See `FeatureBank.place`.
+    """
+    return np.eye(3, 4) * (2 * POSITION / max(size))
 
 
 def _power_of_two(value: float) -> int:

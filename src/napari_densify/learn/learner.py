@@ -24,6 +24,7 @@ from napari_densify.learn.grid import Grid
 from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.prediction import guess_probability
 from napari_densify.learn.replay import Replay
+from napari_densify.learn.template import Template
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import Level, compact, fit_spacing
 
@@ -62,6 +63,8 @@ class Learner:
         What `apply` made of it, on the image's voxels.
     mixture : Mixture
         How guess and network become what is shown.
+    template : Template
+        The image whose positions all cases have: the one in which learning began.
     """
 
     def __init__(
@@ -90,6 +93,7 @@ class Learner:
         self.trainer = Trainer(self.case.bank.channels + count, count, levels, self.device)
         self.case.join(self.forests, self.trainer.net.stride, self.classes, seed)
         self.annotation = self.case.painted
+        self.template = Template.of(self.case.bank.image, self.case.grid.spacing)
         self._fit: Iterator[Stage] | None = None
         self.mixture = Mixture(self.trainer)
         self._weigh()
@@ -146,6 +150,7 @@ class Learner:
         case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
         seed = self.seed + len(self.cases)
         case.join(self.forests, self.trainer.net.stride, self.classes, seed)
+        case.place(self.template)
         marks = painted.after.copy()
         marks["round"] = 0
         case.apply(replace(painted, after=marks, round_after=0))
@@ -299,6 +304,7 @@ class Learner:
             "classes": torch.tensor(self.classes),
             "painted": torch.tensor(self._painted),
             "balance": torch.from_numpy(self.case.supervision.balance),
+            **{f"template.{k}": v for k, v in self.template.state().items()},
             **{f"known.{k}": v for k, v in self.mixture.known.items()},
         }
 
@@ -323,6 +329,11 @@ class Learner:
             self.case.supervision.balance = state["balance"].numpy()
             self.seconds = float(state.get("seconds", 0.0))
             self.mixture.know(part(state, "known."))
+            # Models from before there were templates go on as if this case were it.
+            if template := part(state, "template."):
+                self.template = Template.from_state(template)
+                for case in self.cases:
+                    case.place(self.template)
         except (KeyError, RuntimeError, ValueError) as error:
             raise Problem(
                 "The model belongs to another network; it needs an image with as many channels "
