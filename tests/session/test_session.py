@@ -96,6 +96,65 @@ def test_workers_that_die_at_once_are_not_replaced_for_ever(phantom: Volume) -> 
     assert Stillborn.made == ATTEMPTS
 
 
+class Sleeper(Stillborn):
+    """A worker that has nothing to do, and dies after a while."""
+
+    made = 0
+
+    def __init__(self, *about: object) -> None:
+        Sleeper.made += 1
+        self._statuses = [Status(Phase.LEARNED, steps=5)] * 2
+
+    def turn(self) -> list[News]:
+        return [self._statuses.pop()] if self._statuses else super().turn()
+
+
+def test_a_session_that_rests_outlives_any_number_of_workers(phantom: Volume) -> None:
+    session = Session(phantom, open_worker=Sleeper)
+    for _ in session.run():
+        if Sleeper.made > 2 * ATTEMPTS:
+            session.stop()
+    assert Sleeper.made > 2 * ATTEMPTS
+
+
+def test_an_update_that_is_asked_for_while_the_worker_starts_lasts_as_long_as_any(
+    session: Session,
+) -> None:
+    session.train_once(10)
+    session.take(Status(Phase.STARTING))
+    for seconds, steps in ((300, 50), (305, 50), (309, 80)):  # of a project that has learned before
+        session.take(Status(Phase.TRAINING, train_seconds=seconds, steps=steps))
+        assert session.training
+    session.take(Status(Phase.TRAINING, train_seconds=311, steps=90))
+    assert not session.training
+
+
+def test_an_update_after_forgetting_lasts_no_longer_than_any(session: Session) -> None:
+    session.take(Status(Phase.PAUSED, train_seconds=300, steps=50))
+    session.reset()
+    session.train_once(10)
+    session.take(Status(Phase.TRAINING, train_seconds=301, steps=51))  # has not heard of it yet
+    told = session.orders.given
+    session.take(Status(Phase.TRAINING, train_seconds=1, steps=0, edits=told))
+    assert session.training
+    session.take(Status(Phase.TRAINING, train_seconds=12, steps=9, edits=told))
+    assert not session.training
+
+
+def test_nothing_of_what_was_forgotten_comes_back_to_the_curve(
+    phantom: Volume, tmp_path: Path
+) -> None:
+    project = ProjectFolder(tmp_path / "a.densify", describe(phantom, None, "x"))
+    session = Session(phantom, project=project)
+    session.paint(np.arange(9), 2)
+    session.reset()
+    session.take(Status(Phase.TRAINING, train_seconds=300, steps=50, loss=0.1, edits=1))
+    new = Status(Phase.TRAINING, train_seconds=3, steps=1, loss=0.9, edits=session.orders.given)
+    session.take(new)
+    session.close()
+    assert [each.steps for each in ProjectFolder(project.path).learned.read_history()] == [1]
+
+
 @pytest.mark.usefixtures("impatient")
 def test_it_waits_for_a_second_class_and_then_goes_on(session: Session, drive: MakeDrive) -> None:
     go = drive(session)

@@ -20,6 +20,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.news import Phase
+from napari_densify.ui import opening
 
 from .conftest import LONG, paint_slice, phantom
 from .test_painting import agrees
@@ -119,6 +120,26 @@ def test_two_projects_asked_for_at_once_open_as_the_last_one(viewer, open_dock, 
         return not folder.read_only
 
     qtbot.waitUntil(is_free, timeout=LONG)
+
+
+def test_what_was_closed_while_its_worker_starts_opens_once_that_has_ended(
+    viewer, open_dock, qtbot, tmp_path, monkeypatch
+):
+    class Starting:
+        asked = 0
+
+        def wait(self, seconds):
+            self.asked += 1
+            return self.asked > 3
+
+    monkeypatch.setattr(opening, "LOOK_UP", 0.01)
+    tifffile.imwrite(tmp_path / "ct.tif", phantom()[0])
+    viewer.open(tmp_path / "ct.tif", plugin="napari")
+    dock = open_dock()
+    dock.opening.ending = ending = Starting()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    assert ending.asked == 4
 
 
 def test_what_is_being_read_does_not_open_in_a_dock_that_was_closed(

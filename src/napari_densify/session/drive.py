@@ -11,6 +11,8 @@ from napari_densify.session.news import Lost, Message, News, Phase, Save, Status
 
 ATTEMPTS = 3
 """Workers that may die one after the other without having done anything."""
+RESTING = (Phase.WAITING, Phase.LEARNED, Phase.PAUSED)
+"""Where there is nothing more to do for one."""
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +76,8 @@ class Drive:
                     for news in link.turn():
                         if isinstance(news, Status):
                             steps = news.steps if steps is None else steps
-                            in_vain = 0 if news.steps > steps else in_vain
+                            if news.steps > steps or news.phase in RESTING:
+                                in_vain = 0
                         yield news
                     yield None
                 except WorkerLost as error:

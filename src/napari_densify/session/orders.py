@@ -78,7 +78,8 @@ class Orders:
         self.training = False
         self.given = 0
         self._forgotten_at = 0
-        self._rest_after: Status | None = None
+        self._rest_after: float | None = None
+        self._since: Status | None = None
         self._view: Plane | ObliquePlane | None = None
 
     def resume(self, learning: Learning, spacing: Triple, model: bytes | None) -> None:
@@ -151,21 +152,24 @@ class Orders:
         self.training = on
         self.drive.post(Train(on))
 
-    def rest_after(self, status: Status) -> None:
-        """Train until the network has learned for longer than that."""
-        self._rest_after = status
+    def rest_after(self, seconds: float) -> None:
+        """Train until the network has learned for that long from all that it was told."""
+        self._rest_after, self._since = seconds, None
 
     def may_rest(self, now: Status) -> bool:
         """Whether it has learned for as long as it was to, or all there is to learn.
 
         Its steps come after the guess.
         """
-        then = self._rest_after
-        if then is None:
+        knows_all = now.phase != Phase.STARTING and now.edits >= self.given
+        if self._rest_after is None or not (self._since or knows_all):
             return False
-        if now.phase == Phase.LEARNED and now.edits >= self.given:
+        # Seconds of an earlier worker, or of what was forgotten meanwhile, do not count.
+        self._since = self._since or now
+        if now.phase == Phase.LEARNED and knows_all:
             return True
-        return now.train_seconds >= then.train_seconds and now.steps > then.steps
+        seconds = now.train_seconds - self._since.train_seconds
+        return seconds >= self._rest_after and now.steps > self._since.steps
 
     def stale(self, edits: int) -> bool:
         """Whether what comes from a worker that knew so many edits is from before `forget`."""

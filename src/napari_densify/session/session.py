@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -242,8 +241,7 @@ class Session:
     def train_once(self, seconds: float = ONCE) -> None:
         """Learn for that long from all that is painted, predict everything, and rest."""
         self.train()
-        now = self.status
-        self.orders.rest_after(replace(now, train_seconds=now.train_seconds + seconds))
+        self.orders.rest_after(seconds)
 
     def set_live(self, live: bool) -> None:
         """Learn by itself from now on, or only at a press; the project keeps which."""
@@ -337,7 +335,8 @@ class Session:
                 self._changed(news.box)
             case Status():
                 shown = self.orders.carried_out(news)
-                self.keeping.follow(news, shown and not self.up_to_date)
+                if not self.orders.stale(news.edits):
+                    self.keeping.follow(news, shown and not self.up_to_date)
                 self.up_to_date |= shown
                 self.status = news
                 if self.orders.may_rest(news):

@@ -36,13 +36,15 @@ from napari_densify.ui.finding import (
     of_project,
 )
 from napari_densify.ui.geometry import is_straight, place_of_volume, straight
-from napari_densify.ui.loop import PATIENCE, LoopThread
+from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.picked import ROLE, Picked, notes_on_size
 
 if TYPE_CHECKING:
     import napari.viewer
 
 Begin = Callable[[Volume, ProjectFolder | None, Sequence[Replay]], Session]
+LOOK_UP = 1.0
+"""Seconds after which a waiting opening sees whether it is still wanted."""
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,9 @@ class Opening(QObject):
 
     def _work(self, number: int, work: Callable[[], Match | Missing]) -> Found | Missing | None:
         with self._one_by_one:  # or the one before might still hold the same project
+            # A worker that is still starting, and so its loop, may take minutes to end.
+            while number == self._asked and self.ending and not self.ending.wait(LOOK_UP):
+                pass
             if number != self._asked:
                 return None
             found = self._find(work)
@@ -141,8 +146,6 @@ class Opening(QObject):
             return None
 
     def _find(self, work: Callable[[], Match | Missing]) -> Found | Missing:
-        if self.ending is not None:
-            self.ending.wait(PATIENCE)
         match = work()
         if isinstance(match, Missing):
             return match
