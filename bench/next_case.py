@@ -36,6 +36,9 @@ def next_case(
         int, typer.Option(help="Steps instead, which no other program on the machine changes.")
     ] = 0,
     seeds: Annotated[int, typer.Option(help="Runs.")] = 1,
+    first: Annotated[
+        int, typer.Option(min=0, max=5, help="Which of the six is case 1; the others follow.")
+    ] = 0,
 ) -> None:
     """Paint three slices in each of three hippocampi, go on to the others, look back at the first.
 
@@ -46,7 +49,7 @@ def next_case(
         Console().print(f"No shared volumes at {DATA}: no next case.")
         return
     effort = Effort(steps, "steps") if steps else Effort(seconds, "train_seconds")
-    runs = [run(effort, seed) for seed in range(seeds)]
+    runs = [run(effort, seed, first) for seed in range(seeds)]
     OUT.mkdir(exist_ok=True)
     (OUT / "next-case-runs.json").write_text(json.dumps(runs, indent=2) + "\n")
     Console().print_json(json.dumps(runs))
@@ -72,9 +75,9 @@ class Effort:
         return replace(self, amount=times * self.amount)
 
 
-def run(effort: Effort, seed: int) -> dict[str, float]:
+def run(effort: Effort, seed: int, first: int) -> dict[str, float]:
     """Mean Dice of the structures along the way; where nothing is annotated, if anything is."""
-    todo = list(tasks(HIPPOCAMPI, SLICES, Console()))
+    todo = list(tasks(HIPPOCAMPI[first:] + HIPPOCAMPI[:first], SLICES, Console()))
     scores: dict[str, float] = {}
 
     def note(what: str, score: float) -> None:
