@@ -20,8 +20,8 @@ from napari_densify.cases.alignment import align
 from napari_densify.learn.features import own_placement
 
 SIDE = 32
-"""Most voxels along an axis of what images are aligned by. True labels of hippocampi that are brought
-over overlap with .73 by copies of 24 voxels, .735 by 32, .736 by all; see `cases.alignment`."""
+"""Most voxels along an axis of what images are aligned by. True labels of hippocampi, brought over,
+overlap with .73 by copies of 24 voxels, .735 by 32, .736 by all; see `cases.alignment`."""
 
 
 class Template:
