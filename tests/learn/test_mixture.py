@@ -164,9 +164,9 @@ def test_it_is_believed_as_far_as_it_fits_what_it_has_not_seen(learner: Learner)
     assert learner.mixture.refined == REFINED
     lose(learner, 0.1)
     assert learner.mixture.refined == pytest.approx(REFINED / 2)
-    assert learner.mixture.held(learner.case) == pytest.approx(HELD / 2)
+    assert learner.mixture.held == pytest.approx(HELD / 2)
     lose(learner, 0.4)
-    assert learner.mixture.refined == learner.mixture.held(learner.case) == 0
+    assert learner.mixture.refined == learner.mixture.held == 0
 
 
 def test_a_few_steps_do_not_say_whether_to_believe_it(learner: Learner) -> None:
@@ -205,8 +205,13 @@ def test_it_is_compared_with_the_guess_on_the_same_patches(learner: Learner) -> 
 def test_the_more_slices_the_less_the_network_is_held_to_what_was_expected(
     learner: Learner, truth: NDArray[np.uint8]
 ) -> None:
-    assert learner.mixture.held(learner.case) == HELD
+    assert learner.mixture.held == HELD
     for position in (4, 8, 20):
         paint(learner, Plane(0, position), truth)
     learner.guess_anew()
-    assert learner.mixture.held(learner.case) == pytest.approx(HELD / 4)
+    assert learner.mixture.held == pytest.approx(HELD / 4)
+    # Those of the project's other cases teach the same network.
+    image, painted = learner.case.bank.image, learner.annotation.everything()
+    learner.replay(image, learner.wanted, painted)
+    learner.guess_anew()
+    assert learner.mixture.held == pytest.approx(HELD / 16)
