@@ -114,3 +114,19 @@ def test_the_dialog_writes_what_was_chosen(viewer, open_dock, tmp_path, qtbot):
     dialog.path.setText("/proc/x.nrrd")
     dialog.export.click()
     qtbot.waitUntil(lambda: "Cannot write" in dialog.said.text(), timeout=LONG)
+
+
+def test_the_dialog_closes_with_its_case_once_it_has_written(open_case, tmp_path, qtbot):
+    dock = open_case().dock
+    dialog = dock.export()
+    with qtbot.waitSignal(dialog.destroyed, timeout=LONG):
+        dock.close_case()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    dialog = dock.export()
+    dialog.path.setText(str(tmp_path / "seg.nrrd"))
+    with qtbot.waitSignal(dialog.written, timeout=LONG):
+        dialog.export.click()
+        dock.close_case()
+    assert dialog.said.text() == "Wrote seg.nrrd."
+    assert not dialog.export.isEnabled(), "another case may have other classes"

@@ -18,6 +18,7 @@ from napari_densify.cases.choice import Choice
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.plane import ORIENTATIONS, Plane
 from napari_densify.cases.volume import Volume
+from napari_densify.ui.picked import ROLE, alike
 from napari_densify.ui.segment import SegmentWidget
 
 from .conftest import LONG, drag, phantom
@@ -113,6 +114,7 @@ def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(
     check_channel(dock, 1, False)
     annotate(dock, qtbot)
     assert dock.case.session.volume.channels.shape[0] == 2
+    assert [layer.name for layer in dock.choice.picked().layers] == ["a", "b"]
     close(dock)
     clear(viewer)
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
@@ -121,6 +123,7 @@ def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(
     np.testing.assert_array_equal(again.volume.data, session.volume.data)
     assert [layer.name for layer in viewer.layers][1:3] == ["a", "b"]
     assert again.annotation.labels[3, 4, 5] == 2
+    assert [layer.name for layer in dock.choice.picked().layers] == ["a", "b"]
 
 
 def test_a_channel_axis_and_colours_offer_their_channels(viewer, open_dock, qtbot):
@@ -193,6 +196,44 @@ def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
     assert dock.case.session.annotation.annotated > 0
     assert dock.case.annotation.visible
     assert viewer.dims.current_step[0] == 4
+
+
+def test_which_channels_a_project_has_is_shown(viewer, open_dock, qtbot):
+    image = phantom()[0]
+    layer = viewer.add_image(np.stack([[image + t, -image, image * t] for t in range(4)]))
+    viewer.add_image(image, name="another")
+    dock = open_dock()
+    dock.choice.image.value = layer
+    check_channel(dock, 1, False)
+    annotate(dock, qtbot)
+    dock.case.annotation.data_setitem(tuple(np.array([[3], [4], [5]])), 2)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    folder = dock.case.session.project.path
+    chosen = dock.choice.picked()
+    close(dock)
+    dock.choice.image.value = viewer.layers["another"]
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(folder)
+    assert dock.choice.picked() == chosen
+
+
+def test_a_frame_that_was_a_volume_of_its_own_goes_on_in_its_series(viewer, open_dock, qtbot):
+    frames = np.stack([phantom()[0] + t for t in range(6)])
+    viewer.add_image(frames[3], name="alone")
+    dock = open_dock()
+    dock.opening.ask = lambda sentence: None
+    annotate(dock, qtbot)
+    dock.case.annotation.data_setitem(tuple(np.array([[3], [4], [5]])), 2)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    close(dock)
+    clear(viewer)
+    layer = viewer.add_image(frames, name="series")
+    viewer.dims.set_current_step(0, 3)
+    dock.choice.image.value = layer
+    annotate(dock, qtbot)
+    assert dock.case.image is layer
+    assert dock.case.session.volume.choice == Choice("tzyx", (), 3)
+    assert dock.case.session.annotation.labels[3, 4, 5] == 2
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "uint64", "float16"])
@@ -276,3 +317,11 @@ def test_a_few_slices_are_segmented_too(viewer, open_case, qtbot, slices):
     qtbot.waitUntil(lambda: case.session.status.steps > 3, timeout=LONG)
     qtbot.waitUntil(lambda: bool(case.session.prediction.all()), timeout=LONG)
     assert set(np.unique(case.session.prediction)) == {1, 2}
+
+
+def test_a_layer_of_ours_offers_itself_and_is_offered_to_no_other():
+    """What shows an oblique image straight is picked again once its case is closed."""
+    theirs, ours = (Image(np.zeros((4, 5, 6))) for _ in range(2))
+    ours.metadata[ROLE] = ("straight", theirs.unique_id, None)
+    assert alike(ours, [theirs, ours]) == [theirs, ours]
+    assert alike(theirs, [theirs, ours]) == [theirs]

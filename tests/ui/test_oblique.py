@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.layers import Points
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QPoint, QPointF, Qt
 from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication
 from scipy import ndimage
 
+from napari_densify.cases.checked import Checked
 from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.session.news import Look
@@ -146,6 +148,13 @@ def test_the_plane_is_completed_and_cleared_by_key(case, qtbot):
     undo = Qt.KeyboardModifier.ControlModifier
     qtbot.keyClick(native, Qt.Key.Key_Z, undo)
     qtbot.waitUntil(lambda: case.session.annotation.annotated == whole.size, timeout=LONG)
+
+
+def test_a_plane_at_an_angle_is_not_checked_and_that_is_said(case, qtbot):
+    qtbot.keyClick(case.oblique.canvas.canvas.native, Qt.Key.Key_K)
+    assert case.session.checked == Checked()
+    said = str(notification_manager.records[-1].message)
+    assert said == "An oblique plane cannot be checked; check xy, xz and yz slices instead."
 
 
 def test_filling_paints_the_whole_plane(case, qtbot):

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import imageio.v3
+import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
 
@@ -62,3 +63,13 @@ def test_it_does_not_paint_over_somebodys_work(dock, viewer, qtbot):
     assert "nobody has painted on" in str(notification_manager.records[-1].message)
     assert (main.case.annotation.data == painted).all()
     assert dock.robot is None
+
+
+def test_it_works_on_colours(dock, viewer, qtbot):
+    viewer.layers.remove("phantom")
+    grey = (255 * phantom()[0].clip(0, 1)).astype("uint8")
+    viewer.add_image(np.stack([grey] * 3, -1), name="histology", rgb=True)
+    dock.begin.click()
+    qtbot.waitUntil(lambda: bool(dock.robot and dock.robot.case), timeout=LONG)
+    assert dock.robot.case.session.volume.channels.shape == (3, *phantom()[1].shape)
+    dock.stop.click()

@@ -7,7 +7,10 @@ import pytest
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
 
+from napari_densify.cases.checked import Checked
 from napari_densify.cases.plane import Plane
+from napari_densify.session.disagreements import Place
+from napari_densify.session.suggest import Suggestion
 
 from .conftest import LONG, paint_slice, phantom
 from .test_painting import agrees
@@ -75,3 +78,39 @@ def test_what_cannot_be_done_is_said(viewer, open_case, qtbot):
         "Nothing is painted on this slice.",
         "The 3-D view shows no slice; press one of xy, xz and yz first.",
     ]
+
+
+def test_they_act_on_a_hidden_annotation_that_was_turned_meanwhile(viewer, open_case, qtbot):
+    case = open_case()
+    case.annotation.visible = False
+    viewer.dims.roll()
+    viewer.dims.set_point(2, 30)
+    case.dock.slices.buttons["Complete"].click()
+    seen = Plane(2, 30)
+    assert (case.session.annotation.on(seen) == 1).all()
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    case.annotation.visible = True
+    assert (case.annotation._slice.image.raw == 1).all()
+    case.dock.slices.buttons["Clear"].click()
+    assert not seen.take(case.annotation.data).any()
+
+
+def test_a_frame_that_is_not_shown_is_left_alone(viewer, open_case, qtbot):
+    case = open_case(np.stack([phantom()[0] + t for t in range(6)]))  # shown in its middle
+    told = len(notification_manager.records)
+    viewer.dims.set_current_step(0, 3)
+    for key in (Qt.Key.Key_Q, Qt.Key.Key_K):
+        press(viewer, qtbot, key)
+    assert not case.session.annotation.annotated
+    assert case.session.checked == Checked()
+    sentence = "You annotate frame 2, and another one is shown; move the slider to it first."
+    assert [str(r.message) for r in notification_manager.records[told:]] == [sentence] * 2
+    case.dock.check.setValue([Place((5, 6, 7), 1, 2, 1)])
+    case.dock.check.list.itemClicked.emit(case.dock.check.list.item(0))
+    assert viewer.dims.current_step == (2, 5, 6, 7)
+    press(viewer, qtbot, Qt.Key.Key_Q)
+    assert (case.session.annotation.on(Plane(0, 5)) == 1).all()
+    viewer.dims.set_current_step(0, 3)
+    case.dock.next.setValue([Suggestion(Plane(0, 8), 2, 0.5, 3.0)])
+    case.dock.next.list.itemClicked.emit(case.dock.next.list.item(0))
+    assert viewer.dims.current_step == (2, 8, 6, 7)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from napari.layers import Image, Labels
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -21,6 +20,7 @@ from napari_densify.session.slices import Slice
 from napari_densify.ui.case_layers import CaseLayers
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
+from napari_densify.ui.frames import is_shown, time_of
 from napari_densify.ui.garbage import LongLived
 from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like
 from napari_densify.ui.loop import LoopThread
@@ -30,6 +30,7 @@ from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.side_by_side import hide_side_by_side, show_side_by_side
 from napari_densify.ui.slices import SliceAction
+from napari_densify.ui.strokes import paint
 from napari_densify.ui.view import plane_of, pose_of, view_of
 from napari_densify.ui.weights import WeightsLayer
 
@@ -209,9 +210,10 @@ class CaseView(QObject):
 
         If it cannot be done the window says why.
         """
-        plane = self._slice_in(layer or self.annotation)
-        if plane is None:
-            show_info("The 3-D view shows no slice; press one of xy, xz and yz first.")
+        try:
+            plane = self.slice_in(layer)
+        except Problem as problem:
+            show_info(str(problem))
             return
         try:
             edit = action.act(self.session, plane)
@@ -222,18 +224,31 @@ class CaseView(QObject):
             show_info(action.nothing)
         self.show_edit(edit)
 
-    def _slice_in(self, layer: Labels) -> Slice | None:
-        """The slice that a layer's canvas shows, also the oblique one; None for the 3-D view."""
+    def slice_in(self, layer: Labels | None = None) -> Slice:
+        """The slice that a layer's canvas shows, also the oblique one; by default the main one's.
+
+        Raises
+        ------
+        Problem
+            For the 3-D view, and while another frame of a time series is shown.
+        """
+        choice = self.session.volume.choice
+        if not is_shown(self.viewer, self.image, time_of(choice)):
+            raise Problem(
+                f"You annotate frame {choice.frame}, and another one is shown; move the slider to "
+                "it first."
+            )
         if self.oblique is not None and layer is self.oblique.annotation:
             return self.oblique.painted()
-        return shown_plane(layer)
+        plane = shown_plane(layer or self.annotation)
+        if plane is None:
+            raise Problem("The 3-D view shows no slice; press one of xy, xz and yz first.")
+        return plane
 
     def show_edit(self, edit: Edit | None) -> None:
         """Bring the layer to what the session did, so that napari's undo can take it back."""
-        if edit is None:
-            return
-        where = np.unravel_index(edit.where, self.annotation.data.shape)
-        self.annotation.data_setitem(where, edit.after["label"])
+        if edit is not None:
+            paint(self.annotation, edit.where, edit.after["label"])
 
     def show_differences(self, then: Annotation, name: str) -> None:
         """Show what an earlier state had where it differs from now, as a layer."""

@@ -76,7 +76,10 @@ class Wish:
 
 
 class ExportDialog(QDialog):
-    """Asks for format, place and what goes along, then writes in a thread."""
+    """Asks for format, place and what goes along, then writes in a thread.
+
+    When its case is closed it closes too, but not before it has said what came of the writing.
+    """
 
     written = Signal(list)
 
@@ -117,6 +120,8 @@ class ExportDialog(QDialog):
         self.choose.clicked.connect(self._choose)
         self.buttons.accepted.connect(self.start)
         self.buttons.rejected.connect(self.reject)
+        self._over = False
+        case.ended.connect(self._case_ended)
 
     def start(self) -> None:
         """Write what is asked for as it is now; the window goes on meanwhile."""
@@ -127,6 +132,11 @@ class ExportDialog(QDialog):
         worker.returned.connect(self._done)
         worker.errored.connect(self._failed)
         worker.start()
+
+    def _case_ended(self) -> None:
+        self._over = True
+        if self.busy.isHidden():
+            self.close()
 
     def _lay_out(self) -> None:
         place = QHBoxLayout()
@@ -184,7 +194,7 @@ class ExportDialog(QDialog):
 
     def _done(self, written: list[Path]) -> None:
         self.busy.hide()
-        self.export.setEnabled(True)
+        self.export.setEnabled(not self._over)
         names = ", ".join(file.name for file in written)
         self.said.setText(f"Wrote {names}.")
         show_info(f"Wrote {names} in {written[0].parent}.")
@@ -192,7 +202,7 @@ class ExportDialog(QDialog):
 
     def _failed(self, error: Exception) -> None:
         self.busy.hide()
-        self.export.setEnabled(True)
+        self.export.setEnabled(not self._over)
         self.said.setText(str(error) if isinstance(error, Problem) else f"Not written: {error}")
 
 

@@ -174,10 +174,12 @@ def _images_in(file: Path) -> Iterator[Volume]:
 
 
 def _is_of_other_channels(path: Path, about: ImageReference) -> bool:
-    """Whether a project of the same image is there already, and other channels go into it."""
+    """Whether a project of the same image is there already, and other voxels go into it."""
     if not (path / "project.json").exists() or schema_of(path) < SCHEMA:
         return False
     kept = Project.read(path).image
+    if kept.content == about.content:
+        return False  # it may have been a volume of its own then, and be a frame of a series now
     return (kept.chosen, kept.channels, kept.axes) != (about.chosen, about.channels, about.axes)
 
 

@@ -35,6 +35,15 @@ def show_frame(viewer: napari.viewer.Viewer, layer: Layer, choice: Choice) -> No
         viewer.dims.set_point(viewer.dims.ndim + axis, world[axis])
 
 
+def is_shown(viewer: napari.viewer.Viewer, layer: Layer, time: Time | None) -> bool:
+    """Whether the viewer shows a frame of a layer; what has no time is shown always."""
+    if time is None:
+        return True
+    axis, frame = time
+    there = layer.world_to_data(viewer.dims.point[-layer.ndim :])
+    return round(float(there[axis])) == frame
+
+
 class Frames(QObject):
     """Hides what belongs to one frame while another one is shown.
 
@@ -58,9 +67,7 @@ class Frames(QObject):
             _, image, time = layer.metadata.get(ROLE, (None, None, None))
             if time is None or image not in images:
                 continue
-            axis, frame = time
-            point = self.viewer.dims.point[-images[image].ndim :]
-            here = round(float(images[image].world_to_data(point)[axis])) == frame
+            here = is_shown(self.viewer, images[image], time)
             if not here and layer.visible:
                 layer.visible = False
                 self._hidden.add(layer)

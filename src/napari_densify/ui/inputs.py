@@ -79,6 +79,21 @@ class InputPicker(QWidget):
         layers = tuple(self._offered[i] for i in checked)
         return Picked(layers, Choice(axes, (), frame))
 
+    def setValue(self, picked: Picked) -> None:
+        """Show what goes in, as far as its layer offers it."""
+        layer, choice = picked.layer, picked.choice
+        self.setLayer(layer)
+        row = self.axes.findData(choice.axes)
+        if row < 0 or not choice.fits(array_of(layer).shape):
+            return
+        self.axes.setCurrentIndex(row)
+        for i in range(self.channels.count()):
+            if self._offered:
+                wanted = any(self._offered[i] is each for each in picked.layers)
+            else:
+                wanted = not choice.channels or i in choice.channels
+            self._check(i, wanted)
+
     def setLayer(self, layer: Image | None) -> None:
         """Offer what there is to choose of a layer."""
         possible = possible_axes(layer) if isinstance(layer, Image) else []
@@ -133,9 +148,12 @@ class InputPicker(QWidget):
         self.setVisible(any(shown))
 
     def _add(self, name: str, checked: bool) -> None:
-        item = QListWidgetItem(name)
-        item.setCheckState(Qt.CheckState.Checked if checked else Qt.CheckState.Unchecked)
-        self.channels.addItem(item)
+        self.channels.addItem(QListWidgetItem(name))
+        self._check(self.channels.count() - 1, checked)
+
+    def _check(self, row: int, on: bool) -> None:
+        state = Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
+        self.channels.item(row).setCheckState(state)
 
     def _is_checked(self, row: int) -> bool:
         item = self.channels.item(row)

@@ -20,9 +20,12 @@ from qtpy.QtWidgets import (
 )
 
 from napari_densify.cases.checked import Checked
+from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.plane import ORIENTATIONS, Plane
+from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.session.suggest import Suggestion, reason, suggest
+from napari_densify.ui.frames import show_frame
 from napari_densify.ui.panel import LivePanel
 from napari_densify.ui.planes import shown_plane
 from napari_densify.ui.shortcuts import tip
@@ -36,7 +39,6 @@ EVERY_MS = 3000
 LISTED = 3
 """Slices that are listed: the best and two more."""
 NOTHING = "Nothing to suggest yet: wait for the first prediction of all you have not checked."
-NO_SLICE = "The 3-D view shows no slice; press one of xy, xz and yz first."
 
 
 class NextPanel(LivePanel):
@@ -129,9 +131,13 @@ class NextPanel(LivePanel):
         """
         if self.case is None:
             return
-        plane = shown_plane(layer or self.case.annotation)
-        if plane is None:
-            show_info(NO_SLICE)
+        try:
+            plane = self.case.slice_in(layer)
+        except Problem as problem:
+            show_info(str(problem))
+            return
+        if isinstance(plane, DigitalPlane):
+            show_info("An oblique plane cannot be checked; check xy, xz and yz slices instead.")
             return
         session = self.case.session
         session.check(plane, on)
@@ -154,6 +160,7 @@ class NextPanel(LivePanel):
     def _go(self, suggestion: Suggestion) -> None:
         self._went = suggestion.plane
         if self.case is not None:
+            show_frame(self.case.viewer, self.case.image, self.case.session.volume.choice)
             show_plane(self.case.viewer, self.case.annotation, suggestion.plane)
             why = reason(suggestion, self.name_of(suggestion.label), unit_of(self.case))
             self.case.viewer.status = why

@@ -107,11 +107,11 @@ def alike(layer: Image, layers: Iterable[Layer]) -> list[Image]:
         corners = np.array([other.data_to_world(unit) for unit in units])
         return (array_of(other).shape, *map(float, corners.ravel().round(6)))
 
-    images = [
-        other
-        for other in layers
-        if isinstance(other, Image) and not other.rgb and ROLE not in other.metadata
-    ]
+    def offered(other: Layer) -> bool:
+        theirs = isinstance(other, Image) and not other.rgb
+        return theirs and (other is layer or ROLE not in other.metadata)
+
+    images = [other for other in layers if offered(other)]
     return [other for other in images if other is layer or place(other) == place(layer)]
 
 

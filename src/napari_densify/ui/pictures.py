@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.ui.strokes import paint
 
 LOOKS = {
     Image: ("contrast_limits", "gamma", "colormap", "visible", "opacity"),
@@ -82,4 +83,4 @@ def write(layer: Labels, voxels: NDArray[np.int64], label: int) -> None:
     if layer.preserve_labels:
         free = layer.selected_label if label == 0 else 0
         voxels = voxels[layer.data.reshape(-1)[voxels] == free]
-    layer.data_setitem(np.unravel_index(voxels, layer.data.shape), label)
+    paint(layer, voxels, label)

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QLabel, QListWidget, QListWidgetItem, QWidget
 
 from napari_densify.session.disagreements import Place
 from napari_densify.session.session import Session
+from napari_densify.ui.frames import show_frame
 from napari_densify.ui.panel import LivePanel
 from napari_densify.ui.view import go_to
 
@@ -64,4 +65,5 @@ class CheckPanel(LivePanel):
     def _go(self, item: QListWidgetItem) -> None:
         if self.case is not None:
             place = item.data(Qt.ItemDataRole.UserRole)
+            show_frame(self.case.viewer, self.case.image, self.case.session.volume.choice)
             go_to(self.case.viewer, self.case.annotation, place.at)

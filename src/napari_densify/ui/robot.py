@@ -11,6 +11,7 @@ from napari_densify.session.robot import Stroke
 from napari_densify.session.simulate import Run, Simulation
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.segment import SegmentWidget
+from napari_densify.ui.strokes import paint
 from napari_densify.ui.view import show_plane
 
 STROKE_MS = 250
@@ -123,7 +124,7 @@ class WindowRobot(QObject):
         self._widget.classes.pick(stroke.label)
         shape = self._truth.shape
         voxels = plane.voxels(stroke.mask, (shape[0], shape[1], shape[2]))
-        self.case.annotation.data_setitem(np.unravel_index(voxels, shape), stroke.label)
+        paint(self.case.annotation, voxels, stroke.label)
 
     def _follow(self, status: Status) -> None:
         if self._simulation is None or self.case is None:

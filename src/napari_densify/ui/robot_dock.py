@@ -34,7 +34,7 @@ from napari_densify.session.simulate import Round
 from napari_densify.ui.classes import palette
 from napari_densify.ui.commands import open_dock
 from napari_densify.ui.docked import DockedWidget
-from napari_densify.ui.picked import ROLE
+from napari_densify.ui.picked import ROLE, array_of
 from napari_densify.ui.robot import STROKE_MS, WindowRobot
 
 if TYPE_CHECKING:
@@ -177,15 +177,15 @@ class RobotDock(DockedWidget):
             raise Problem("An image is being read; wait until it is there, or close it.")
         if self.truth.value is None:
             raise Problem("Open labels that are true everywhere, and choose them here.")
-        image = dock.choice.picked().layer
+        picked = dock.choice.picked()
         mine = (layer.metadata.get(ROLE, ("", ""))[1] for layer in self.viewer.layers)
-        if dock.case is not None or image.unique_id in mine:
+        if dock.case is not None or picked.layer.unique_id in mine:
             raise Problem(
                 "The robot needs an image that nobody has painted on in this window; open the "
                 "image anew, or another window."
             )
-        finest = image.data[0] if image.multiscale else image.data
-        truth = check_labels(np.asarray(self.truth.value.data), finest.shape[-3:], "truth")
+        shape = picked.choice.shape_in(array_of(picked.layer).shape)
+        truth = check_labels(np.asarray(self.truth.value.data), shape, "truth")
         Robot(truth)
         return truth, dock
 

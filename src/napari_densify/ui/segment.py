@@ -39,7 +39,7 @@ from napari_densify.ui.next import NextPanel
 from napari_densify.ui.opening import Found, Opening
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
-from napari_densify.ui.picked import like_project
+from napari_densify.ui.picked import Picked, like_project
 from napari_densify.ui.planes import PlaneButtons, orientation_of, set_orientation
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
@@ -248,6 +248,7 @@ class SegmentWidget(DockedWidget):
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer
         self.choice.setValue(layer)
+        self.choice.inputs.setValue(Picked(found.layers, session.volume.choice))
         if project is not None and (project.exists or found.from_project):
             kept = [ClassRow.of(each) for each in project.description.classes]
             self.classes.setValue(kept or self.classes.value())

@@ -1,4 +1,4 @@
-"""What a stroke of napari's changed: the atoms that its labels layers keep for undo."""
+"""Strokes of napari's labels layers: making one, and what one changed, as they keep it for undo."""
 
 from __future__ import annotations
 
@@ -6,9 +6,27 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
+from napari.layers import Labels
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
+
+
+def paint(layer: Labels, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> None:
+    """Label voxels of a layer as one stroke, whether it can be seen or not.
+
+    Parameters
+    ----------
+    layer : Labels
+    where : (n,) int64
+        Flat indices (C order).
+    labels : (n,) uint8 or int
+    """
+    if not layer.visible:
+        # It was not sliced anew when the view was turned, but napari draws on its slice.
+        layer.set_view_slice()
+    voxels = np.unravel_index(where, layer.data.shape)
+    layer.data_setitem(voxels, labels, refresh=layer.visible)
 
 
 def spare(stroke: list[Any], data: NDArray[np.uint8], locked: Collection[int]) -> None:
