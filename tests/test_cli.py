@@ -107,7 +107,9 @@ def test_a_case_is_added_to_a_project_once(files: Path, phantom: Volume) -> None
     told = densify("info", project)
     assert "image.nii.gz (painted), next.nii.gz (painted)" in told.stdout
     done = densify("add", project, following, painted, "--seconds", 1)
-    assert "next.nii.gz is a case of case.densify already" in refused(done)
+    assert done.returncode == 0, done.stderr
+    assert "next.nii.gz is a case of case.densify already" in done.stderr
+    assert densify("info", project).stdout.count("next.nii.gz") == 1
     done = densify("predict", project, following, "--out", files / "out.nrrd")
     assert done.returncode == 0, done.stderr
 

@@ -137,6 +137,37 @@ def test_which_images_are_meant(tmp_path: Path, phantom: Volume) -> None:
         targets_for([*images, Path("b.nrrd")], tmp_path / "out", "nii.gz")
 
 
+def test_the_slices_of_a_series_are_one_image(tmp_path: Path, phantom: Volume) -> None:
+    patient = tmp_path / "scans" / "patient"
+    slices = Volume(np.zeros((5, 4, 6), np.int16))
+    first = min(write_series(patient, slices))
+    assert find_images([patient / "*.dcm"]) == [first]
+    assert find_images(sorted(patient.iterdir())) == [first], "as the shell writes it out"
+    assert find_images([tmp_path / "**"]) == [patient]
+    assert find_images([max(patient.iterdir())]) == [max(patient.iterdir())]
+    assert find_images([patient, patient / "*.dcm"]) == [patient]
+    other = min(write_series(patient, slices, prefix="X"))
+    (patient / "broken.dcm").write_bytes(b"")
+    broken = patient / "broken.dcm"
+    assert find_images([patient / "*.dcm"]) == [first, other, broken]
+    assert find_images([patient / "X*", patient]) == [other, patient]
+
+
+def test_a_series_is_segmented_once(
+    project: Path, phantom: Volume, tmp_path: Path, densify: Run
+) -> None:
+    values = (phantom.data * 100).astype(np.int16)
+    first = min(write_series(tmp_path / "scan", replace(PLACES["rotated"], data=values)))
+    status, _, said = densify("predict", project, tmp_path / "scan" / "*.dcm",
+                              "--out", tmp_path / "out")  # fmt: skip
+    assert (status, "1 of 1 images are segmented" in said) == (0, True)
+    assert [file.name for file in (tmp_path / "out").iterdir()] == [f"{first.stem}.nii.gz"]
+    other = max((tmp_path / "scan").iterdir())
+    for image in (tmp_path / "scan", first, tmp_path / "scan" / "*.dcm"):
+        with pytest.raises(Problem, match="is an image itself"):
+            densify("predict", project, image, "--out", other)
+
+
 # export
 
 

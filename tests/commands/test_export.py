@@ -153,6 +153,51 @@ def test_merged_classes_stay_merged_in_an_export(
     assert set(np.unique(read_any(tmp_path / "x.nii.gz").data)) == {0, 1}
 
 
+def test_moved_images_go_into_a_data_set_where_they_are_named(
+    project: Path, phantom: Volume, tmp_path: Path, densify: Run
+) -> None:
+    shutil.copytree(project.parent, tmp_path / "p")
+    home, out = tmp_path / "p" / "ct.densify", tmp_path / "Dataset007_Liver"
+    image = read_any(home.with_name("ct.nii.gz"))
+    write_volume(tmp_path / "p" / "next.nii.gz", image.like(image.data[:, ::-1] * 3))
+    files = [tmp_path / "p" / name for name in ("next.nii.gz", "painted.nii.gz")]
+    assert densify("add", home, *files, "--seconds", 0.2)[0] == 0
+    (tmp_path / "moved").mkdir()
+    named = []
+    for name in ("ct.nii.gz", "next.nii.gz"):
+        moved = home.with_name(name).rename(tmp_path / "moved" / name)
+        with pytest.raises(
+            Problem, match=rf"{name.split('.')[0]}\.densify is not where .* --image"
+        ):
+            densify("nnunet", home, "--out", out, *named)
+        named += ["--image", moved]
+    with pytest.raises(Problem, match="There is no file"):
+        densify("nnunet", home, "--out", out, *named, "--image", tmp_path / "absent.nii.gz")
+    assert densify("nnunet", home, "--out", out, *named)[0] == 0
+    written = sorted(file.name for file in (out / "imagesTr").iterdir())
+    assert written == ["ct_0000.nii.gz", "next_0000.nii.gz"]
+
+
+def test_a_series_goes_into_a_data_set_beside_the_project_or_where_it_is_named(
+    tmp_path: Path, phantom: Volume, truth: NDArray[np.uint8], densify: Run
+) -> None:
+    values = (phantom.data * 100).astype(np.int16)
+    write_series(tmp_path / "scan", replace(PLACES["rotated"], data=values))
+    painted = np.where(np.arange(truth.shape[0])[:, None, None] == 9, truth + 1, 0)
+    volume = read_any(tmp_path / "scan")
+    write_volume(tmp_path / "painted.nii.gz", volume.like(painted.astype(np.uint8)))
+    home = tmp_path / "x.densify"
+    first = (tmp_path / "scan", tmp_path / "painted.nii.gz", "--out", home, "--seconds", 0.2)
+    assert densify("train", *first)[0] == 0
+    assert densify("nnunet", home, "--out", tmp_path / "Dataset001_Beside")[0] == 0
+    (tmp_path / "far").mkdir()
+    scan = (tmp_path / "scan").rename(tmp_path / "far" / "scan")
+    out = ("--out", tmp_path / "Dataset002_Far")
+    with pytest.raises(Problem, match="name it with --image"):
+        densify("nnunet", home, *out)
+    assert densify("nnunet", home, *out, "--image", scan)[0] == 0
+
+
 def test_surfaces_that_are_there_are_not_made_again(
     project: Path, tmp_path: Path, densify: Run
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,12 @@ CaseName = Annotated[
 ]
 CaseImage = Annotated[
     Path | None, typer.Option(help="The case's image, where the project does not find it.")
+]
+CaseImages = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--image", help="A case's image, where the project does not find it; once for each."
+    ),
 ]
 
 
@@ -52,7 +59,46 @@ def image_of(about: Description, named: Path | None) -> tuple[Volume, Path]:
     if named is not None:
         volume = read_part(named, about.value.image)
         about.check(describe(volume, named, content_hash(volume)))
-    raise Problem(f"The image of {about.folder} is not where it was; name it with --image.")
+    raise _not_there(about)
+
+
+def image_among(about: Description, named: Iterable[Path]) -> tuple[Volume, Path]:
+    """A case's image, known again by its voxels, and where it is; see `find_among`.
+
+    Raises
+    ------
+    Problem
+        If it is neither among those that were named nor where it was.
+    """
+    found = find_among(about.home, about.value.image, named)
+    if found is None:
+        raise _not_there(about)
+    return found
+
+
+def check_images(named: list[Path] | None) -> list[Path]:
+    """The images that were named, none of them missing.
+
+    Raises
+    ------
+    Problem
+    """
+    for path in named or ():
+        if not path.exists():
+            raise Problem(f"There is no file {path}; check the name.")
+    return named or []
+
+
+def find_among(
+    home: Path, kept: ImageReference, named: Iterable[Path]
+) -> tuple[Volume, Path] | None:
+    """The image of one of a project's cases among those that were named, else as `find_image`."""
+    for path in named:
+        with suppress(Problem):  # another case's image need not have the frame that this one has
+            found = find_image(home, kept, path)
+            if found is not None:
+                return found
+    return find_image(home, kept)
 
 
 def find_image(
@@ -95,6 +141,10 @@ def find_image(
             if volume is not None:
                 return volume, path
     return None
+
+
+def _not_there(about: Description) -> Problem:
+    return Problem(f"The image of {about.folder} is not where it was; name it with --image.")
 
 
 def _known(kept: ImageReference, path: Path, content: str) -> Volume | None:

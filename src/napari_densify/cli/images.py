@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from napari_densify.cases.export import stem_of
-from napari_densify.cases.formats import is_volume
+from napari_densify.cases.formats import SUFFIXES, ending_of, is_volume
+from napari_densify.cases.formats.dicom import Series, find_series
+from napari_densify.cases.formats.quiet import quiet
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import is_dicom
 from napari_densify.cli.checks import check_spares
@@ -16,7 +18,8 @@ from napari_densify.cli.checks import check_spares
 def find_images(named: Iterable[Path]) -> list[Path]:
     """The images in files, folders and patterns, each once, in the order they were named.
 
-    A folder of DICOM files and an OME-Zarr are one image; of any other folder, what lies in it.
+    A folder of DICOM files and an OME-Zarr are one image; of any other folder, what lies in it. The
+    files of a DICOM series are one, too: the first of them that was named stands for it.
 
     Raises
     ------
@@ -26,7 +29,7 @@ def find_images(named: Iterable[Path]) -> list[Path]:
     found = dict.fromkeys(image for path in named for image in _in(path))
     if not found:
         raise Problem("There is no image in what was named; check the folder or the pattern.")
-    return list(found)
+    return _one_of_each_series(found)
 
 
 def targets_for(images: list[Path], out: Path, ending: str) -> dict[Path, Path]:
@@ -54,6 +57,31 @@ def targets_for(images: list[Path], out: Path, ending: str) -> dict[Path, Path]:
 def name_of(image: Path) -> str:
     """An image's name without its ending."""
     return image.name if image.is_dir() and is_dicom(image) else stem_of(image) or image.name
+
+
+def _one_of_each_series(images: Collection[Path]) -> list[Path]:
+    kept: list[Path] = []
+    series: dict[Path, list[Series]] = {}
+    seen: set[Path] = set()
+    for image in images:
+        if image.is_file() and is_dicom(image) and not ending_of(image, SUFFIXES):
+            folder = image.parent
+            if folder not in series:
+                series[folder] = _series_in(folder)
+            files = next((s.files for s in series[folder] if image in s.files), (image,))
+            if not seen.isdisjoint(files) or (folder in images and len(series[folder]) == 1):
+                continue
+            seen.update(files)
+        kept.append(image)
+    return kept
+
+
+def _series_in(folder: Path) -> list[Series]:
+    try:
+        with quiet():
+            return find_series(folder)
+    except RuntimeError:  # a damaged file; whoever reads it says so
+        return []
 
 
 def _in(path: Path) -> Iterator[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,7 +18,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX
 from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import Volume
-from napari_densify.cli.case import image_of
+from napari_densify.cli.case import CaseImages, check_images, image_among
 from napari_densify.cli.shared import ProjectPath, say
 from napari_densify.session.folding import renamed
 
@@ -25,17 +26,19 @@ from napari_densify.session.folding import renamed
 def nnunet_command(
     project: ProjectPath,
     out: Annotated[Path, typer.Option(help="Folder to write, DatasetNNN_NAME.")],
+    images: CaseImages = None,
 ) -> None:
     """Write a project's annotated cases as a data set of nnU-Net v2.
 
     Example: `napari-densify nnunet ct.densify --out nnUNet_raw/Dataset007_Liver`
     """
     check_name(out)
+    named = check_images(images)
     classes = Description.read(project).value.classes
     folders = [folder for folder in cases_of(project) if _annotation(folder).annotated]
     if not folders:
         raise Problem(f"Nothing is annotated in {project}; paint first.")
-    names = write_dataset(out, classes, map(_read, folders))
+    names = write_dataset(out, classes, map(partial(_read, named), folders))
     say(f"Wrote {len(names)} cases to {out}")
 
 
@@ -44,8 +47,8 @@ def _annotation(folder: Path) -> Annotation:
     return annotation
 
 
-def _read(folder: Path) -> tuple[str, Volume, NDArray[np.uint8]]:
+def _read(named: list[Path], folder: Path) -> tuple[str, Volume, NDArray[np.uint8]]:
     about = Description.read(folder)
-    image, _ = image_of(about, None)
+    image, _ = image_among(about, named)
     labels = renamed(about.value.became)[_annotation(folder).labels]
     return folder.name.removesuffix(SUFFIX), image, labels

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -301,7 +301,7 @@ class Session:
 
     # The worker's side.
 
-    def run(self) -> Iterator[News]:
+    def run(self) -> Generator[News]:
         """Start the worker and drive it until `stop`; blocks, so give it a thread.
 
         Yields
