@@ -53,6 +53,8 @@ def align(
     """
     if min(*image.shape, *onto.shape) < FEWEST:
         return None
+    # Lengths of the search are of its space, and images' units may be millimetres or nanometres.
+    unit = max(onto_spacing)
     found = sitk.AffineTransform(3)
     search = sitk.ImageRegistrationMethod()
     search.SetNumberOfThreads(1)
@@ -64,12 +66,12 @@ def align(
     search.SetSmoothingSigmasPerLevel([1, 0])
     search.SetInitialTransform(found, inPlace=True)
     try:
-        search.Execute(_centred(image, spacing), _centred(onto, onto_spacing))
+        search.Execute(_centred(image, spacing, unit), _centred(onto, onto_spacing, unit))
     except RuntimeError:
         # ITK says so where images are of one grey value or have slid off each other.
         return None
     matrix = np.array(found.GetMatrix()).reshape(3, 3)[::-1, ::-1]
-    shift = np.array(found.GetTranslation())[::-1]
+    shift = np.array(found.GetTranslation())[::-1] * unit
     stretch = np.linalg.svd(matrix, compute_uv=False)
     there = _places(image.shape, spacing) @ matrix.T + shift
     half = np.multiply(onto.shape, onto_spacing) / 2
@@ -77,7 +79,7 @@ def align(
     if stretch.max() > FAR or stretch.min() < 1 / FAR or shared < SHARED:
         return None
     # The last digits differ from run to run.
-    return np.column_stack([matrix, shift]).round(6)
+    return np.column_stack([matrix.round(6), (shift / unit).round(6) * unit])
 
 
 def _places(shape: Sequence[int], spacing: Sequence[float]) -> NDArray[np.float64]:
@@ -87,10 +89,11 @@ def _places(shape: Sequence[int], spacing: Sequence[float]) -> NDArray[np.float6
     return np.stack([each.ravel() for each in np.meshgrid(*along, indexing="ij")], axis=1)
 
 
-def _centred(image: NDArray[np.float32], spacing: Sequence[float]) -> sitk.Image:
-    """Of SimpleITK, with the origin in its middle."""
+def _centred(image: NDArray[np.float32], spacing: Sequence[float], unit: float) -> sitk.Image:
+    """Of SimpleITK, with the origin in its middle, in so long units."""
     centred = sitk.GetImageFromArray(image)
-    centred.SetSpacing([float(d) for d in reversed(spacing)])
-    sizes = zip(reversed(image.shape), reversed(spacing), strict=True)
-    centred.SetOrigin([-(n - 1) * float(d) / 2 for n, d in sizes])
+    sizes = [float(d) / unit for d in reversed(spacing)]
+    centred.SetSpacing(sizes)
+    along = zip(reversed(image.shape), sizes, strict=True)
+    centred.SetOrigin([-(n - 1) * d / 2 for n, d in along])
     return centred
