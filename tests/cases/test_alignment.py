@@ -61,7 +61,8 @@ def test_the_unit_of_lengths_is_nobodys_concern(unit: float) -> None:
     first, second = blobs(1), moved(blobs(1), np.diag([1.1, 1.0, 0.9]), np.array([2.0, -1.0, 0.0]))
     expected = align(second, (1, 1, 1), first, (1, 1, 1))
     found = align(second, (unit,) * 3, first, (unit,) * 3)
-    assert expected is not None and found is not None
+    assert expected is not None
+    assert found is not None
     np.testing.assert_allclose(found[:, :3], expected[:, :3], atol=1e-3)
     np.testing.assert_allclose(found[:, 3], unit * expected[:, 3], atol=1e-2 * unit)
 
