@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import shutil
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -113,6 +114,15 @@ def test_a_class_that_a_further_case_brings_gets_a_row(
     assert "4" in [row["label"] for row in table(tmp_path / "x.csv")]
 
 
+@pytest.fixture
+def in_front() -> Iterator[None]:
+    """As a program that a terminal's keys reach; one in the background is not interrupted."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("in_front")
 @pytest.mark.parametrize("presses", [1, 2])
 @pytest.mark.parametrize("command", ["train", "add"])
 def test_what_ctrl_c_says_goes_on(

@@ -154,9 +154,12 @@ def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> bool:
 def _held_back() -> Iterator[list[int]]:
     """Note the first Ctrl-C instead of ending at once, so that what was learned can be kept.
 
-    The second one ends at once.
+    The second one ends at once. Where it is ignored, as in the background of a script, it stays so.
     """
     presses: list[int] = []
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+        yield presses
+        return
 
     def note(number: int, _: object) -> None:
         presses.append(number)
