@@ -5,7 +5,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume, as_volume, notes_on_values
+from napari_densify.cases.volume import Volume, as_volume, content_hash, notes_on_values
 
 RAMP = np.arange(8 * 9 * 10).reshape(8, 9, 10)
 
@@ -87,3 +87,10 @@ def test_a_segmentation_lies_where_its_image_does() -> None:
     assert (labels.spacing, labels.origin) == (image.spacing, image.origin)
     np.testing.assert_array_equal(labels.direction, image.direction)
     assert (labels.name, image.like(RAMP).name) == ("labels", "scan")
+
+
+def test_the_hash_tells_values_shapes_and_types_apart() -> None:
+    data = np.arange(1000, dtype=np.uint16).reshape(10, 10, 10)
+    variants = [data, data + 1, data.astype(np.int16), data.reshape(5, 20, 10), data[::-1]]
+    assert len({content_hash(Volume(v)) for v in variants}) == len(variants)
+    assert content_hash(Volume(data)) == content_hash(Volume(data.copy(order="F")))

@@ -55,6 +55,7 @@ def align(
         return None
     # Lengths of the search are of its space, and images' units may be millimetres or nanometres.
     unit = max(onto_spacing)
+    steps, onto_steps = np.divide(spacing, unit), np.divide(onto_spacing, unit)
     found = sitk.AffineTransform(3)
     search = sitk.ImageRegistrationMethod()
     search.SetNumberOfThreads(1)
@@ -66,34 +67,33 @@ def align(
     search.SetSmoothingSigmasPerLevel([1, 0])
     search.SetInitialTransform(found, inPlace=True)
     try:
-        search.Execute(_centred(image, spacing, unit), _centred(onto, onto_spacing, unit))
+        search.Execute(_centred(image, steps), _centred(onto, onto_steps))
     except RuntimeError:
         # ITK says so where images are of one grey value or have slid off each other.
         return None
     matrix = np.array(found.GetMatrix()).reshape(3, 3)[::-1, ::-1]
-    shift = np.array(found.GetTranslation())[::-1] * unit
+    shift = np.array(found.GetTranslation())[::-1]
     stretch = np.linalg.svd(matrix, compute_uv=False)
-    there = _places(image.shape, spacing) @ matrix.T + shift
-    half = np.multiply(onto.shape, onto_spacing) / 2
+    there = _places(image.shape, steps) @ matrix.T + shift
+    half = np.multiply(onto.shape, onto_steps) / 2
     shared = (np.abs(there) <= half).all(axis=1).mean()
     if stretch.max() > FAR or stretch.min() < 1 / FAR or shared < SHARED:
         return None
     # The last digits differ from run to run.
-    return np.column_stack([matrix.round(6), (shift / unit).round(6) * unit])
+    return np.column_stack([matrix.round(6), shift.round(6) * unit])
 
 
-def _places(shape: Sequence[int], spacing: Sequence[float]) -> NDArray[np.float64]:
+def _places(shape: Sequence[int], spacing: NDArray[np.float64]) -> NDArray[np.float64]:
     """(n, 3) where the voxels of an image lie, from its middle."""
     sizes = zip(shape, spacing, strict=True)
     along = [(np.arange(n) - (n - 1) / 2) * d for n, d in sizes]
     return np.stack([each.ravel() for each in np.meshgrid(*along, indexing="ij")], axis=1)
 
 
-def _centred(image: NDArray[np.float32], spacing: Sequence[float], unit: float) -> sitk.Image:
-    """Of SimpleITK, with the origin in its middle, in so long units."""
+def _centred(image: NDArray[np.float32], spacing: NDArray[np.float64]) -> sitk.Image:
+    """Of SimpleITK, with the origin in its middle."""
     centred = sitk.GetImageFromArray(image)
-    sizes = [float(d) / unit for d in reversed(spacing)]
-    centred.SetSpacing(sizes)
-    along = zip(reversed(image.shape), sizes, strict=True)
-    centred.SetOrigin([-(n - 1) * d / 2 for n, d in along])
+    centred.SetSpacing(spacing[::-1].tolist())
+    first = -(np.array(image.shape) - 1) * spacing / 2
+    centred.SetOrigin(first[::-1].tolist())
     return centred
