@@ -18,6 +18,7 @@ from bench.volumes import DATA, FILES, HIPPOCAMPI, Task, tasks
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_volume
 from napari_densify.cases.place import place_in
+from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label, describe
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.link import Settings
@@ -39,6 +40,9 @@ def next_case(
     first: Annotated[
         int, typer.Option(min=0, max=5, help="Which of the six is case 1; the others follow.")
     ] = 0,
+    whole: Annotated[
+        bool, typer.Option(help="Paint all of cases 1 to 3: as much as they can teach of case 4.")
+    ] = False,
 ) -> None:
     """Paint three slices in each of three hippocampi, go on to the others, look back at the first.
 
@@ -49,6 +53,10 @@ def next_case(
         Console().print(f"No shared volumes at {DATA}: no next case.")
         return
     effort = Effort(steps, "steps") if steps else Effort(seconds, "train_seconds")
+    if whole:
+        runs = [taught_whole(effort, seed, first) for seed in range(seeds)]
+        Console().print_json(json.dumps(runs))
+        return
     runs = [run(effort, seed, first) for seed in range(seeds)]
     OUT.mkdir(exist_ok=True)
     (OUT / "next-case-runs.json").write_text(json.dumps(runs, indent=2) + "\n")
@@ -77,13 +85,8 @@ class Effort:
 
 def run(effort: Effort, seed: int, first: int) -> dict[str, float]:
     """Mean Dice of the structures along the way; where nothing is annotated, if anything is."""
-    todo = list(tasks(HIPPOCAMPI[first:] + HIPPOCAMPI[:first], SLICES, Console()))
-    scores: dict[str, float] = {}
-
-    def note(what: str, score: float) -> None:
-        scores[what] = round(score, 4)
-        Console().print(f"{what}: {score:.3f}", highlight=False)
-
+    todo, scores = _tasks(first), Scores()
+    note = scores.note
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "hippocampi.densify"
         note("case 1, then", _visit(home, todo[0], seed, effort, _slices))
@@ -98,6 +101,36 @@ def run(effort: Effort, seed: int, first: int) -> dict[str, float]:
         note("case 1, in the end", _visit(home, todo[0], seed))
         note("case 1, learned from again", _visit(home, todo[0], seed, effort))
     return scores
+
+
+def taught_whole(effort: Effort, seed: int, first: int) -> dict[str, float]:
+    """Dice in a fourth case, unpainted, of a network that was told all voxels of three others."""
+    todo, scores = _tasks(first), Scores()
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder) / "hippocampi.densify"
+        for task in todo[:3]:
+            _visit(home, task, seed, effort, _whole)
+        scores.note("case 4, unpainted", _visit(home, todo[3], seed))
+        fresh = Path(folder) / "fresh.densify"
+        scores.note("case 4, fresh network", _visit(fresh, todo[3], seed, effort * 3, _slices))
+    return scores
+
+
+class Scores(dict[str, float]):
+    """Dice along the way, printed as it comes."""
+
+    def note(self, what: str, score: float) -> None:
+        self[what] = round(score, 4)
+        Console().print(f"{what}: {score:.3f}", highlight=False)
+
+
+def _tasks(first: int) -> list[Task]:
+    return list(tasks(HIPPOCAMPI[first:] + HIPPOCAMPI[:first], SLICES, Console()))
+
+
+def _whole(task: Task, session: Session) -> list[Stroke]:
+    planes = [Plane(0, z) for z in range(task.volume.shape[0])]
+    return [stroke for plane in planes for stroke in task.robot.paint(plane)]
 
 
 def _slices(task: Task, session: Session) -> list[Stroke]:

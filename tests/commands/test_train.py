@@ -44,6 +44,16 @@ def test_training_ends_once_it_has_learned_what_is_painted(
     assert out.is_dir()
 
 
+def test_a_project_of_the_same_image_is_not_begun_again_and_the_way_on_is_said(
+    project: Path, densify: Run
+) -> None:
+    image, painted = project.parent / "ct.nii.gz", project.parent / "painted.nii.gz"
+    with pytest.raises(Problem, match="exists already: `napari-densify add .*` goes on with it"):
+        densify("train", image, painted, "--out", project, "--seconds", 1)
+    with pytest.raises(Problem, match="exists already; choose another name"):
+        densify("train", painted, painted, "--out", project, "--seconds", 1)
+
+
 def test_channels_that_are_images_of_their_own_are_found_on_the_disk(
     tmp_path: Path, phantom: Volume
 ) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from types import SimpleNamespace
 
 import dask.array as da
 import numpy as np
+import psutil
 import pytest
 import tifffile
 from napari import Viewer
@@ -251,6 +253,16 @@ def test_number_types_and_what_is_no_number(viewer, open_dock, qtbot, dtype):
     np.testing.assert_array_equal(dock.case.session.volume.data, kept)
     said = " ".join(str(r.message) for r in notification_manager.records)
     assert ("1 values of “any” are NaN or infinite" in said) == (dtype == "float16")
+
+
+def test_an_image_that_memory_lacks_for_is_opened_and_says_so(
+    viewer, open_dock, qtbot, monkeypatch
+):
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1000))
+    viewer.add_image(phantom()[0], name="much")
+    annotate(open_dock(), qtbot)
+    said = [str(record.message) for record in notification_manager.records]
+    assert any("memory once all of “much” is predicted" in sentence for sentence in said)
 
 
 TURNS = {

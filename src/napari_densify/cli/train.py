@@ -61,6 +61,10 @@ def train_command(
         say(note)
     labels, classes = _read_annotation(annotation, volume)
     check_device(device)
+    content = content_hash(volume)
+    if (out / "project.json").is_file() and case_with(out, content):
+        further = _further(out, image, annotation)
+        raise Problem(f"{out} exists already: `{further}` goes on with it, or choose another name.")
     check_target(out)
     settings, known, weights = Settings(device=device, seed=seed), {}, None
     if model is not None:
@@ -69,7 +73,7 @@ def train_command(
         settings = replace(settings, widths=card.widths, spacing=card.spacing)
         known = {row.label: row for row in card.classes}
     rows = sorted([*known.values(), *_new_rows(known, classes)], key=lambda row: row.label)
-    project = ProjectFolder(out, describe(volume, image, content_hash(volume)), rows)
+    project = ProjectFolder(out, describe(volume, image, content), rows)
     session = Session(volume, known, settings, model=weights, project=project)
     session.noticed.connect(say)
     if not _learn(session, labels, seconds):
@@ -174,9 +178,14 @@ def _held_back() -> Iterator[list[int]]:
 
 def _interrupted(project: Path, image: Path, annotation: Path) -> typer.Exit:
     """What ends a command after Ctrl-C, once it is said how to go on."""
-    further = shlex.join(["napari-densify", "add", *map(str, (project, image, annotation))])
+    further = _further(project, image, annotation)
     say(f"Stopped; what was learned is kept in {project}, and `{further}` goes on with it.")
     return typer.Exit(INTERRUPTED)
+
+
+def _further(project: Path, image: Path, annotation: Path) -> str:
+    """The command that goes on learning from an image that is a case of a project."""
+    return shlex.join(["napari-densify", "add", *map(str, (project, image, annotation))])
 
 
 def _image_of(named: list[Path], home: Path, image: ImageReference) -> Volume | None:

@@ -21,6 +21,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.view import View, read_view
 from napari_densify.cases.volume import Volume, notes_on_values
+from napari_densify.session.memory import notes_on_memory
 from napari_densify.session.news import Replay
 from napari_densify.session.others import read_others
 from napari_densify.session.session import Session
@@ -150,6 +151,7 @@ class Opening(QObject):
         if isinstance(match, Missing):
             return match
         project, notes = match.project, notes_on_values(match.volume)
+        notes += notes_on_memory(match.volume)
         notes += [note for layer in match.layers[:1] for note in notes_on_size(layer)]
         others: list[Replay] = []
         try:
