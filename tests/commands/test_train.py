@@ -48,7 +48,7 @@ def test_a_project_of_the_same_image_is_not_begun_again_and_the_way_on_is_said(
     project: Path, densify: Run
 ) -> None:
     image, painted = project.parent / "ct.nii.gz", project.parent / "painted.nii.gz"
-    with pytest.raises(Problem, match="exists already: `napari-densify add .*` goes on with it"):
+    with pytest.raises(Problem, match=r"exists already: `napari-densify add .*` goes on with it"):
         densify("train", image, painted, "--out", project, "--seconds", 1)
     with pytest.raises(Problem, match="exists already; choose another name"):
         densify("train", painted, painted, "--out", project, "--seconds", 1)
