@@ -161,7 +161,7 @@ def test_after_an_edit_the_viewed_slice_comes_before_the_guess() -> None:
     guess = next(i for i, task in enumerate(tasks) if isinstance(task, Guess))
     assert isinstance(tasks[0], Learn)
     predicted = [task for task in tasks[:guess] if isinstance(task, Predict)]
-    assert {task.box for task in predicted} == set(schedule._view)
+    assert {task.box for task in predicted} == set(schedule._viewed.at)
 
 
 @pytest.mark.parametrize("shape", [SHAPE, (8, 9, 10), (65, 8, 200)])

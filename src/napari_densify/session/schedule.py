@@ -14,6 +14,7 @@ from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.volume import Shape, Triple
+from napari_densify.session.viewed import Viewed, distance
 
 SLICE = 0.2
 """Seconds of training, or of fitting the guess, at a time; an edit ends a slice early."""
@@ -34,14 +35,6 @@ learning. All of a brain of 8.7 million voxels was new 10.1 and 6.5 s after two 
 after 21.0 and 17.1 s (two cores); small volumes take a fraction of a second either way."""
 TILE = 64
 """Side of the rest's blocks."""
-SLAB = (8, 64)
-"""Thickness and side of the viewed slice's blocks. From a stroke to the block that holds it on the
-sample brain 0.81 and 0.75 s (medians of 12), with a side of 128 0.79, 0.86 and 0.96 s."""
-FIRST = (32, 64)
-"""Least and largest side of the block around the newest stroke, which comes before those. One of 32
-takes 0.08 s, one of 64 0.19 s (one thread of a busy machine)."""
-CELL = 32
-"""Side of the blocks of an oblique plane: larger ones hold more that it does not cross."""
 
 
 @dataclass(frozen=True)
@@ -93,60 +86,22 @@ class Schedule:
         self._able = self._teachable = self._fitting = self._of_another = False
         self._learned = False
         self._guess_is_old = True
-        self._newest: Box | None = None
-        self._first: Box | None = None
-        self._slab: Box | None = None
         self._rest = list(tiles(shape, [TILE] * 3))
         self._rest_at = np.full(len(self._rest), -np.inf)
         self._guess_only = np.zeros(len(self._rest), bool)
         self._doubt = np.ones(len(self._rest))
-        self._view: dict[Box, float] = {}
-        self._view_cost = 0.0
+        self._viewed = Viewed(shape, spacing)
         self.look(Plane(0, shape[0] // 2))
 
     def look(self, plane: Plane | ObliquePlane) -> None:
         """The user looks at another slice, or at an oblique plane."""
-        if isinstance(plane, ObliquePlane):
-            self._look_at_oblique(plane)
-            return
-        middle = [(b.start[plane.axis] + b.stop[plane.axis]) / 2 for b in self._rest]
-        self._away = np.abs(np.array(middle) - plane.position) / TILE
-        thick, side = SLAB
-        start, stop = [0, 0, 0], list(self.shape)
-        # On the grid of the guess's cells, so that no slab needs more of them than another.
-        start[plane.axis] = plane.position // thick * thick
-        stop[plane.axis] = min(start[plane.axis] + thick, stop[plane.axis])
-        size = [thick if axis == plane.axis else side for axis in range(3)]
-        slab = Box((start[0], start[1], start[2]), (stop[0], stop[1], stop[2]))
-        corner = slab.start
-        boxes = tiles(slab.shape, size)
-        shifted = [box.shift([-c for c in corner]) for box in boxes]
-        self._view = {box: self._view.get(box, -np.inf) for box in shifted}
-        self._slab, self._first = slab, None
-
-    def _look_at_oblique(self, plane: ObliquePlane) -> None:
-        """The blocks that the plane crosses, those nearest to its middle first."""
-        spacing = np.array(self.spacing)
-        middle = np.array(self.shape) // 2 * spacing + plane.offset * plane.normal
-
-        rest = np.array([np.add(box.start, box.stop) for box in self._rest]) / 2 - 0.5
-        away = np.abs((rest * spacing - middle) @ plane.normal)
-        self._away = away / (TILE * float(spacing.mean()))
-        grid = np.meshgrid(*(np.arange(0, n, CELL) for n in self.shape), indexing="ij")
-        starts = np.stack([axis.ravel() for axis in grid], axis=1)
-        sizes = np.minimum(starts + CELL, self.shape) - starts
-        apart = (starts + sizes / 2 - 0.5) * spacing - middle
-        crossed = np.abs(apart @ plane.normal) <= sizes * spacing / 2 @ np.abs(plane.normal)
-        nearest = np.argsort(np.linalg.norm(apart, axis=1), kind="stable")
-        boxes = (Box.cut(starts[i], sizes[i], self.shape) for i in nearest if crossed[i])
-        self._view = dict.fromkeys(boxes, -np.inf)
-        # The newest edit may lie elsewhere.
-        self._newest = self._slab = self._first = None
+        self._viewed.look(plane)
+        self._away = distance(plane, self._rest, self.shape, self.spacing) / TILE
 
     def edited(self, where: Box | None) -> None:
         """An edit came in, in that box: what was predicted so far is out of date."""
-        self._edited, self._newest = self.trained, where
-        self._first = self._around(where)
+        self._edited = self.trained
+        self._viewed.edited(where)
         self._guess_is_old = True
         self._spent_since_edit = 0.0
 
@@ -157,9 +112,9 @@ class Schedule:
         self._forget_guess()
         self._learned = False
         self._guess_only[:] = False
-        self._first = None
         self._rest_at[:] = -np.inf
-        self._view = dict.fromkeys(self._view, -np.inf)
+        self._viewed.first = None
+        self._viewed.outdate()
 
     def resume(self, seconds: float, *, elsewhere: bool = False) -> None:
         """Go on with weights that were trained for that long.
@@ -181,12 +136,13 @@ class Schedule:
         """The next piece of work; None if there is none."""
         if not self._able:
             return Guess(SLICE) if self.training else None
-        if self._first is not None and self.trained - self._edited >= FRESH:
-            return Predict(self._first, viewed=True)
-        due = [box for box, age in self._view.items() if self._view_is_due(age)]
+        viewed = self._viewed
+        if viewed.first is not None and self.trained - self._edited >= FRESH:
+            return Predict(viewed.first, viewed=True)
+        due = [box for box, at in viewed.at.items() if self._view_is_due(at)]
         if due:
-            return Predict(min(due, key=self._from_newest), viewed=True)
-        refreshed = min(self._view.values(), default=np.inf) > self._edited
+            return Predict(viewed.next_of(due), viewed=True)
+        refreshed = viewed.oldest > self._edited
         of_another = self._of_another and self.ready
         if refreshed and (of_another or (self.training and self._guess_is_due())):
             return Guess(SLICE)
@@ -220,7 +176,7 @@ class Schedule:
         self._of_another &= not shown
         self._teachable |= done
         if shown:
-            self._view = {box: min(at, self._edited) for box, at in self._view.items()}
+            self._viewed.outdate(self._edited)
         self.trained += seconds
         self._spent_on_guesses += seconds
 
@@ -232,11 +188,7 @@ class Schedule:
     def predicted(self, task: Predict, seconds: float, doubt: float) -> None:
         """A block is done; `doubt` is its mean uncertainty in [0, 1]."""
         if task.viewed:
-            self._view_cost += (seconds - self._view_cost) / 4
-            if task.box == self._first:
-                self._first = None
-            if task.box in self._view:
-                self._view[task.box] = self.trained
+            self._viewed.predicted(task.box, seconds, self.trained)
             return
         index = self._rest.index(task.box)
         if not self._outdated[index]:
@@ -275,14 +227,14 @@ class Schedule:
         if at <= self._edited:
             return self.trained - self._edited >= FRESH
         # Of a large slice no more than a share of the time either.
-        return self.trained - at >= max(EVERY, self._view_cost * len(self._view) / SHARE)
+        return self.trained - at >= max(EVERY, self._viewed.cost * len(self._viewed.at) / SHARE)
 
     def _enough_of_the_rest(self) -> bool:
         """Whether it is time to learn again before more of the rest is predicted."""
         if (self._rest_at == -np.inf).any():
             # With a guess that costs little, and there is nothing to see otherwise; but a stroke on
             # what is seen already does not wait for it.
-            return -np.inf < min(self._view.values(), default=np.inf) <= self._edited
+            return -np.inf < self._viewed.oldest <= self._edited
         if self._outdated.any():
             return self._spent_since_edit > BEHIND * (self.trained - self._edited)
         return self._spent_on_rest > SHARE * (self.trained - self._shared_from)
@@ -306,31 +258,6 @@ class Schedule:
         """There is no guess, or none that an annotation is behind."""
         self._able = self._teachable = self._fitting = self._of_another = False
         self._guess_is_old = True
-
-    def _around(self, edit: Box | None) -> Box | None:
-        """The block of the viewed slice around an edit; None if it does not lie there."""
-        if edit is None or self._slab is None:
-            return None
-        start, stop = list(self._slab.start), list(self._slab.stop)
-        for axis, (low, high) in enumerate(zip(edit.start, edit.stop, strict=True)):
-            if high <= start[axis] or low >= stop[axis]:
-                return None
-            if stop[axis] - start[axis] > SLAB[0]:
-                side = min(max(high - low, FIRST[0]), FIRST[1])
-                start[axis] = (low + high - side) // 2
-                stop[axis] = start[axis] + side
-        z, y, x = zip(start, stop, strict=True)
-        return Box((z[0], y[0], x[0]), (z[1], y[1], x[1])).meet(self._slab)
-
-    def _from_newest(self, box: Box) -> tuple[float, float]:
-        """How far a block is from the newest edit, and how old."""
-        if self._newest is None:
-            return 0.0, self._view[box]
-        gaps = [
-            max(a.start - b.stop + 1, b.start - a.stop + 1, 0)
-            for a, b in zip(box.slices, self._newest.slices, strict=True)
-        ]
-        return float(np.linalg.norm(gaps)), self._view[box]
 
     def _urgency(self) -> np.ndarray:
         """Old, uncertain and near to the view comes first; 0 for what is fresh."""
