@@ -222,3 +222,17 @@ def test_a_new_class_is_no_earlier_one_come_back(qtbot):
     table.spared = frozenset({4})
     table.add()
     assert [row.label for row in table.value()] == [1, 2, 5]
+
+
+def test_a_picked_class_keeps_its_colour_in_the_table(table, qtbot):
+    cells = table._table
+    with qtbot.waitExposed(table):
+        table.show()
+    for picked in (1, 2):
+        table.pick(picked)
+        for row, each in enumerate(table.value()):
+            swatch = cells.viewport().grab(cells.visualItemRect(cells.item(row, 1))).toImage()
+            seen = {
+                swatch.pixelColor(x, swatch.height() // 2).name() for x in range(swatch.width())
+            }
+            assert each.colour.lower() in seen

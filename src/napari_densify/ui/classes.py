@@ -102,6 +102,9 @@ class ClassTable(QWidget):
         self._table.setHorizontalHeaderLabels(_HEADER)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        # Not by just any key: keys say what is painted.
+        triggers = QAbstractItemView.EditTrigger
+        self._table.setEditTriggers(triggers.DoubleClicked | triggers.EditKeyPressed)
         self._table.setToolTip(
             "Press the key to paint that class; double-click to rename or recolour. A class that "
             "is not shown keeps its voxels; those of a locked one cannot be painted over. Drag a "
@@ -134,7 +137,7 @@ class ClassTable(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._table)
         layout.addLayout(buttons)
-        self._table.itemSelectionChanged.connect(lambda: self.picked.emit(self.current()))
+        self._table.itemSelectionChanged.connect(self._selection_changed)
         self._table.itemChanged.connect(self._item_changed)
         self._table.cellDoubleClicked.connect(self._recolour)
         self.setValue([default_class(1), default_class(2)])
@@ -169,14 +172,18 @@ class ClassTable(QWidget):
 
     def current(self) -> int:
         """Label of the picked class."""
-        row = self._table.currentRow()
+        row = self._row()
         return self._rows[row].label if 0 <= row < len(self._rows) else 1
 
     def pick(self, label: int) -> None:
-        """Pick a class by its label; unknown ones are ignored."""
-        for i, row in enumerate(self._rows):
-            if row.label == label:
-                self.pickRow(i)
+        """Pick a class by its label; of one that has no row, as of 0, no row is shown as picked."""
+        labels = [row.label for row in self._rows]
+        if label in labels:
+            self.pickRow(labels.index(label))
+        else:
+            self._table.blockSignals(True)
+            self._table.clearSelection()
+            self._table.blockSignals(False)
 
     def pickRow(self, row: int) -> None:
         """Pick the class in a row, counted from 0; none if there is no such row."""
@@ -215,7 +222,7 @@ class ClassTable(QWidget):
 
     def move(self, by: int) -> None:
         """Move the picked class down by so many rows, up below 0; its key goes along."""
-        here = self._table.currentRow()
+        here = self._row()
         there = min(max(here + by, 0), len(self._rows) - 1)
         if here >= 0 and there != here:
             self._reorder(here, there)
@@ -235,6 +242,18 @@ class ClassTable(QWidget):
         for i, row in enumerate(self._rows):
             self._table.item(i, _PAINTED).setText(f"{counts.get(row.label, 0):,}")
         self._table.blockSignals(False)
+
+    def _row(self) -> int:
+        """The row that is shown as picked."""
+        # Qt's current one may be another: if a name is typed meanwhile, that is taken up first.
+        picked = self._table.selectionModel().selectedRows()
+        return picked[0].row() if picked else self._table.currentRow()
+
+    def _selection_changed(self) -> None:
+        if self._table.selectedItems():
+            self.picked.emit(self.current())
+        else:  # Ctrl and a click picked nothing, but something is painted
+            self._table.selectRow(self._table.currentRow())
 
     def _reorder(self, here: int, there: int) -> None:
         rows = self.value()
@@ -280,4 +299,6 @@ def _swatch(colour: str) -> QIcon:
     """A square of a colour; unlike a background it shows in a selected row too."""
     pixmap = QPixmap(16, 16)
     pixmap.fill(QColor(colour))
-    return QIcon(pixmap)
+    icon = QIcon(pixmap)
+    icon.addPixmap(pixmap, QIcon.Mode.Selected)  # Qt would tint it there
+    return icon

@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer, Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QMessageBox,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QLabeledDoubleSlider
 
 from napari_densify.ui.shortcuts import tip
@@ -59,7 +67,7 @@ class LearningBar(QWidget):
         self.mode.activated.connect(self._mode_chosen)
         self.train.clicked.connect(self.toggle)
         self.reset.clicked.connect(self.forget)
-        # Typed, dragged or turned by the wheel: once it rests.
+        # Typed, dragged or, after a click, turned by the wheel: once it rests.
         self._rested = QTimer(self, singleShot=True, interval=REST_MS)
         self._rested.timeout.connect(self._strength_changed)
         self.strength.valueChanged.connect(lambda _: self._rested.start())
@@ -94,7 +102,21 @@ class LearningBar(QWidget):
             self._case.train_once()
 
     def forget(self) -> None:
-        """Begin anew; the annotation stays."""
+        """Say what was learned, if anything was, and begin anew if the user agrees."""
+        case = self._case
+        if case is None or case.session.read_only:
+            return
+        orders, steps = case.session.orders, case.session.status.steps
+        if steps or orders.model or orders.others:
+            count = f" ({steps:,} steps)" if steps else ""
+            question = f"Everything learned so far{count} is thrown away; what you painted stays."
+            answer = QMessageBox.question(self, "Forget what was learned", question)
+            if answer != QMessageBox.StandardButton.Yes or self._case is not case:
+                return
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Throw away what was learned; the annotation stays."""
         if self._case is not None and not self._case.session.read_only:
             self._case.session.reset()
             self.forgotten.emit()

@@ -7,6 +7,7 @@ from qtpy.QtGui import QIcon
 from qtpy.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
+from napari_densify.ui.passing import Passing
 from napari_densify.ui.remembered import remembered
 
 FLAT = "text-align: left; border: none; background: transparent; font-weight: bold; padding: 2px"
@@ -61,7 +62,10 @@ class Section(QCollapsible):
 
 
 class Column(QScrollArea):
-    """Widgets below each other, as wide as the widest needs to be; scrolls when too long."""
+    """Widgets below each other, as wide as the widest needs to be; scrolls when too long.
+
+    Keys are the window's there, and the wheel scrolls, see `Passing`.
+    """
 
     def __init__(self, *widgets: QWidget, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -76,6 +80,7 @@ class Column(QScrollArea):
             layout.addWidget(widget)
         layout.addStretch()
         self.setWidget(inside)
+        self._passing = Passing(inside)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         """What is inside may need more width, as when a section is unfolded."""
