@@ -47,7 +47,7 @@ def test_a_further_case_is_there_at_once_and_shares_what_the_project_knows(
     assert case.description.classes == CLASSES
     assert case.description.learning.strength == 0.5
     assert case.learned.read_model() == model(0)
-    assert case.spacing == first.description.image.spacing
+    assert case.voxels == first.description.image.voxels
     assert case.annotation.annotated == 0
     paint(case)
     case.learned.save_model(model(1))

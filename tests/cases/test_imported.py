@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_densify.cases.imported import as_annotation
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
@@ -39,3 +43,24 @@ def test_a_segment_of_a_known_name_is_of_that_class() -> None:
     found, rows = as_annotation(Volume(data), [Label(label=7, name="LIVER")], image, CLASSES)
     assert found.ravel().tolist() == [0, 2]
     assert rows == CLASSES
+
+
+def test_labels_that_are_measured_in_another_unit_lie_where_they_lie() -> None:
+    image = Volume(np.zeros((1, 2, 6)), (2.0, 1.0, 0.5), (7.0, 8.0, 9.0), unit="micrometer")
+    coarse = Volume(
+        np.array([[[0, 1, 2]]], np.uint8),
+        (2000.0, 2000.0, 1000.0),
+        (7000.0, 8500.0, 9250.0),
+        unit="nanometer",
+    )
+    found, _ = as_annotation(coarse, [], image, CLASSES)
+    assert found.tolist() == [[[0, 0, 2, 2, 3, 3]] * 2]
+
+
+def test_labels_that_do_not_say_where_they_lie_are_those_of_the_voxels() -> None:
+    image = Volume(np.zeros((1, 1, 3)), (2.0, 1.0, 0.5), (7.0, 8.0, 9.0), unit="millimeter")
+    labels = replace(image.like(np.array([[[0, 1, 2]]], np.uint8)), origin=(0,) * 3, located=False)
+    found, _ = as_annotation(labels, [], image, CLASSES)
+    assert found.tolist() == [[[0, 2, 3]]]
+    with pytest.raises(Problem, match="without a place"):
+        as_annotation(labels.like(labels.data[..., :2]), [], image, CLASSES)

@@ -313,11 +313,22 @@ def test_axes_that_are_measured_in_other_units_are_brought_to_one(tmp_path: Path
     assert volume.unit == "nanometer"
 
 
+@pytest.mark.parametrize("ending", [".tif", ".ome.tif"])
 @pytest.mark.parametrize("place", PLACES)
-def test_our_own_tiffs_know_where_they_lie(tmp_path: Path, place: str) -> None:
+def test_our_own_tiffs_know_where_they_lie(tmp_path: Path, place: str, ending: str) -> None:
     labels = scan(place).like((values("uint8") % 3).astype(np.uint8))
-    write_volume(tmp_path / "labels.tif", labels, CLASSES)
-    agrees(read_any(tmp_path / "labels.tif"), labels)
+    write_volume(tmp_path / f"labels{ending}", labels, CLASSES)
+    volume = read_any(tmp_path / f"labels{ending}")
+    agrees(volume, labels)
+    assert not volume.unplaced
+
+
+@pytest.mark.parametrize("kind", [{"imagej": True}, {"ome": True}])
+def test_tiffs_of_others_do_not_know_where_they_lie(tmp_path: Path, kind: dict[str, bool]) -> None:
+    path = tmp_path / ("a.ome.tif" if "ome" in kind else "a.tif")
+    about = {"axes": "ZYX", "unit": "mm"}
+    tifffile.imwrite(path, values("uint8"), photometric="minisblack", metadata=about, **kind)
+    assert read_any(path).unplaced
 
 
 def test_tiffs_of_probabilities(tmp_path: Path) -> None:

@@ -80,6 +80,20 @@ def test_what_lies_elsewhere_is_not_compared(tmp_path: Path, densify: Run) -> No
         densify("evaluate", tmp_path / "x.nrrd", tmp_path / "gone.nrrd")
 
 
+def test_places_are_compared_in_one_unit_and_only_where_they_are_known(
+    tmp_path: Path, densify: Run
+) -> None:
+    labels = Volume(boxes(), (2.0, 0.5, 0.5), (3.0, 4.0, 5.0), unit="micrometer")
+    write_volume(tmp_path / "truth.ome.zarr", labels, image=labels)
+    for name, mine in (("other.ome.tif", labels.in_unit("nanometer")), ("bare.npy", labels)):
+        write_volume(tmp_path / name, mine)
+        assert densify("evaluate", tmp_path / name, tmp_path / "truth.ome.zarr")[0] == 0
+    elsewhere = replace(labels, origin=(3.0, 4.0, 6.0)).in_unit("nanometer")
+    write_volume(tmp_path / "elsewhere.ome.tif", elsewhere)
+    with pytest.raises(Problem, match=r"lie 1 apart"):
+        densify("evaluate", tmp_path / "elsewhere.ome.tif", tmp_path / "truth.ome.zarr")
+
+
 def test_the_truth_is_never_written_over(tmp_path: Path, densify: Run) -> None:
     truth = tmp_path / "truth.nii.gz"
     write_volume(truth, Volume(boxes(), name="truth"))
@@ -89,3 +103,41 @@ def test_the_truth_is_never_written_over(tmp_path: Path, densify: Run) -> None:
     with pytest.raises(Problem, match="another name"):
         densify("simulate", truth, truth, "--out", truth)
     assert truth.read_bytes() == before
+
+
+def test_one_file_in_each_folder_is_a_pair_only_by_its_name(tmp_path: Path, densify: Run) -> None:
+    mine, true = tmp_path / "mine" / "case002_seg.mha", tmp_path / "true" / "case001.mha"
+    for file in (mine, true):
+        write_volume(file, Volume(boxes()))
+    with pytest.raises(Problem, match="No name of a prediction is that of a truth"):
+        densify("evaluate", mine.parent, true.parent)
+    assert densify("evaluate", mine, true)[0] == 0, "files that were named are what is meant"
+
+
+def test_a_truth_without_a_prediction_is_named(tmp_path: Path, densify: Run) -> None:
+    for name in ("mine/case001_seg", "true/case001_truth", "true/case003_truth"):
+        write_volume(tmp_path / f"{name}.mha", Volume(boxes()))
+    mine, true = tmp_path / "mine", tmp_path / "true"
+    status, shown, said = densify("evaluate", mine, true)
+    assert (status, "1.0000" in shown) == (1, True)
+    assert said.splitlines()[-1] == "case003_truth.mha: There is no prediction of that name."
+    assert densify("evaluate", mine / "case001_seg.mha", true)[0] == 0, "it was not asked for"
+    write_volume(mine / "case001_seg.mha", Volume(boxes()[:12]))
+    status, _, said = densify("evaluate", mine, true)
+    assert (status, len(said.strip().splitlines())) == (1, 2), "both are said"
+
+
+def test_what_lies_beside_our_results_is_no_prediction(tmp_path: Path, densify: Run) -> None:
+    mine, true = tmp_path / "mine", tmp_path / "true"
+    for file in (mine / "a.seg.nrrd", mine / "b.nii.gz", true / "a.mha", true / "b.mha"):
+        write_volume(file, Volume(boxes()))
+    chance = Volume(np.full((3, *boxes().shape), 1 / 3, np.float32))
+    for name in ("a_probabilities", "b_probabilities"):
+        write_volume(mine / f"{name}.nii.gz", chance)
+    write_volume(mine / "b_provenance.nii.gz", Volume(boxes()))
+    status, _, said = densify("evaluate", mine, true, "--csv", tmp_path / "s.csv")
+    assert (status, said.strip()) == (0, "")
+    assert {row["file"] for row in table(tmp_path / "s.csv")} == {"a", "b"}
+    write_volume(mine / "c_probabilities.nii.gz", chance)
+    status, _, said = densify("evaluate", mine, true)
+    assert (status, "c_probabilities.nii.gz: There is no truth of that name." in said) == (1, True)

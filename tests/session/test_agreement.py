@@ -60,6 +60,39 @@ def test_what_was_right_scores_one_and_undo_takes_a_mistake_back(scored, truth) 
     assert scores == [(1, 1.0)]
 
 
+def test_strokes_that_are_taken_back_leave_the_score_as_it_was(scored, truth) -> None:
+    session, _ = scored
+    wrong = truth + 1
+    wrong[9:, :14] = 1
+    show(session, wrong)
+    paint(session, Plane(1, 10), truth)
+    before = session._agreement.score(1)
+    assert 0 < before < 1
+    paint(session, Plane(2, 10), truth)
+    both = session._agreement.score(1)
+    session.undo()
+    assert session._agreement.score(1) == before
+    session.redo()
+    assert session._agreement.score(1) == both
+    session.undo()
+    for x in (11, 12):
+        for _ in range(2):
+            session.paint(Plane(2, x).voxels(np.ones((24, 28), bool), truth.shape), 3)
+        session.undo()
+    assert session._agreement.score(1) == before
+
+
+def test_taking_back_what_an_earlier_session_painted_scores_nothing(scored, truth) -> None:
+    session, _ = scored
+    show(session, truth + 1)
+    paint(session, Plane(1, 10), truth)
+    again = Session(session.volume)
+    for edit in session.annotation.done:
+        again.annotation.apply(edit)
+    again.undo()
+    assert again._agreement.score(1) is None
+
+
 @pytest.mark.parametrize(
     ("scores", "expected"),
     [

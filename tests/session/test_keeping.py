@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from napari_densify.cases import disk
+from napari_densify.cases import disk, kept
 from napari_densify.cases.box import Box
 from napari_densify.cases.checked import NAME as CHECKED
 from napari_densify.cases.checked import Checked, read_checked
@@ -17,7 +19,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.keeping import SAVE_EVERY, SNAPSHOT_EVERY, Keeping
-from napari_densify.session.news import Phase, Status
+from napari_densify.session.news import News, Phase, Status
 from napari_densify.session.session import Session
 
 
@@ -45,12 +47,12 @@ def paint(project: ProjectFolder, label: int) -> None:
 def test_a_snapshot_every_quarter_of_an_hour_of_work(project: ProjectFolder) -> None:
     clock = Clock()
     keeping = Keeping(project, np.zeros(project.annotation.shape, np.uint8), clock)
-    for label, after, kept in ((1, 0.5, 0), (2, 1.0, 1), (None, 2.0, 1), (3, 3.0, 2)):
+    for label, after, count in ((1, 0.5, 0), (2, 1.0, 1), (None, 2.0, 1), (3, 3.0, 2)):
         if label is not None:
             paint(project, label)
         clock.now = after * SNAPSHOT_EVERY
         assert not list(keeping.tick())
-        assert len(project.snapshots.list()) == kept
+        assert len(project.snapshots.list()) == count
     assert not list(keeping.finish())
 
 
@@ -83,6 +85,39 @@ def test_what_cannot_be_written_is_said_once_and_written_later(
     events = [(entry.event, entry.steps) for entry in project.learned.read_history()]
     assert events == [("learned", 7), ("shown", 7)]
     assert read_checked(project.path, project.annotation.shape) == Checked().mark(Plane(1, 5))
+
+
+def test_what_cannot_be_written_is_not_tried_again_at_every_turn(
+    project: ProjectFolder, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock, tried = Clock(), Counter[str]()
+    keeping = Keeping(project, np.zeros(project.annotation.shape, np.uint8), clock)
+    monkeypatch.setattr(kept, "FOLD_EDITS", 1)
+    paint(project, 1)
+    keeping.check(Checked().mark(Plane(1, 5)))
+
+    def refuse(what: str) -> Callable[..., None]:
+        def full(*about: object) -> None:
+            tried[what] += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        return full
+
+    said: list[News] = []
+    with monkeypatch.context() as patch:
+        patch.setattr("napari_densify.session.keeping.write_checked", refuse("checked"))
+        patch.setattr(project, "fold", refuse("fold"))
+        for quarter in range(9):  # the prediction has nothing to write, and that does not fail
+            clock.now = quarter * SAVE_EVERY / 4
+            said += list(keeping.tick())
+        assert tried == {"checked": 3, "fold": 3}
+    assert len(said) == 1
+    assert len(caplog.records) == 1
+    clock.now += SAVE_EVERY
+    assert not list(keeping.tick())
+    assert read_checked(project.path, project.annotation.shape) == Checked().mark(Plane(1, 5))
+    assert not project.due
+    assert not list(keeping.finish())
 
 
 def test_checked_slices_are_there_again(project: ProjectFolder, phantom: Volume) -> None:

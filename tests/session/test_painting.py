@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from napari_densify.cases.box import Box
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.project import describe
+from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session import slices
 from napari_densify.session.following import follow
 from napari_densify.session.news import Phase, Status
@@ -18,6 +23,45 @@ def test_repainting_ones_own_stroke_is_no_wrong_prediction(session: Session) -> 
     session.paint(np.arange(10), 2)
     session.paint(np.arange(10), 3)
     assert not session.annotation.marks["wrong"].any()
+
+
+def test_a_stroke_that_is_taken_back_before_anything_was_predicted_is_not_shown_as_predicted(
+    session: Session,
+) -> None:
+    where = np.arange(10)
+    for begin_anew in (False, True):
+        if begin_anew:
+            session.reset()
+        session.paint(where, 2)
+        session.undo()
+        assert not session.prediction.any()
+        session.paint(where, 2)
+        session.paint(where, 0)
+        assert not session.prediction.any()
+        session.paint(where, 1)
+        assert not session.annotation.marks["wrong"].any()
+        session.take(Status(Phase.TRAINING, edits=session.orders.given))
+        session.take(block(2))
+        session.undo()
+        assert (session.prediction.ravel()[where] == 1).all(), "until it is predicted again"
+
+
+def test_what_was_kept_of_a_stroke_that_is_taken_back_is_no_prediction_either(
+    phantom: Volume, tmp_path: Path
+) -> None:
+    project = ProjectFolder(tmp_path / "a.densify", describe(phantom, None, content_hash(phantom)))
+    session = Session(phantom, project=project)
+    session.paint(np.arange(10), 2)
+    session.paint(np.arange(20, 30), 3)
+    session.take(block(2))
+    session.reset()
+    session.undo()
+    session.close()
+    again = Session(phantom, project=ProjectFolder(project.path))
+    np.testing.assert_array_equal(again.prediction, again.annotation.labels)
+    again.undo()
+    assert not again.prediction.any()
+    again.close()
 
 
 def test_a_slice_is_accepted_as_it_was_predicted(session: Session) -> None:

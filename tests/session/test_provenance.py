@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
 from napari_densify.cases.export import as_structures
 from napari_densify.cases.folder import ProjectFolder
@@ -25,6 +26,7 @@ from napari_densify.session.provenance import (
     PAINTED,
     corrected_rounds,
     provenance,
+    whole_provenance,
 )
 from napari_densify.session.session import Session
 
@@ -63,6 +65,36 @@ def test_painted_accepted_corrected_and_the_networks_are_told_apart() -> None:
     assert corrected_rounds(session.annotation) == [1, 2]
     session.undo()
     np.testing.assert_array_equal(whence(session)[3], 0)
+
+
+def test_late_rounds_that_share_a_number_share_a_name() -> None:
+    annotation = Annotation(SHAPE)
+    for voxel, round_ in enumerate((1, 249, 250, 251, 254)):
+        annotation.round = round_
+        edit = annotation.change(np.array([voxel]), 2, wrong=True)
+        assert edit is not None
+        annotation.apply(edit)
+    whence, names = whole_provenance(annotation, np.ones(SHAPE, np.uint8))
+    said = {label.label: label.name for label in names}
+    assert [said[int(number)] for number in whence.reshape(-1)[:5]] == [
+        "corrected in round 1",
+        "corrected in round 249",
+        *["corrected in round 250 or later"] * 3,
+    ]
+    assert {"painted", "accepted", "network"} < set(said.values())
+    assert len(said) == len(names) == 6
+
+
+def test_a_last_round_that_is_alone_has_its_own_name() -> None:
+    annotation = Annotation(SHAPE)
+    annotation.round = 250
+    edit = annotation.change(np.arange(3), 2, wrong=True)
+    assert edit is not None
+    annotation.apply(edit)
+    whence, names = whole_provenance(annotation, np.ones(SHAPE, np.uint8))
+    assert {label.label: label.name for label in names}[int(whence[0, 0, 0])] == (
+        "corrected in round 250"
+    )
 
 
 Action = tuple[str, int, int]

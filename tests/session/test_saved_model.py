@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +13,9 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.project import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Model, Notice, Phase, Status
+from napari_densify.session.news import Load, Model, Notice, Phase, Reset, Status
 from napari_densify.session.session import Session
+from napari_densify.session.worker import Worker
 from tests.session.conftest import PLANES, Drive, block, complete, paint, resting
 
 MakeDrive = Callable[[Session], Drive]
@@ -39,6 +42,29 @@ def test_forgetting_forgets_the_saved_model_too(
     assert folder.learned.read_model() is None
     assert not list(session._keep(Model(b"late", edits=1)))
     assert folder.learned.read_model() is None
+
+
+def test_what_is_forgotten_after_a_model_was_loaded_takes_no_memory_any_more(
+    phantom: Volume,
+    truth: NDArray[np.uint8],
+    tiny: Settings,
+    session: Session,
+    drive: MakeDrive,
+) -> None:
+    learn(session, truth, drive(session))
+    assert session.model is not None
+    worker = Worker(phantom, [1, 2], tiny)
+    worker.deliver(session.annotation.everything())
+    worker.deliver(Load(session.model))
+    worker.turn()
+    before = weakref.ref(worker._learner.case)
+    gc.disable()  # it would find it much later: a case is few objects, and nearly all of the memory
+    try:
+        worker.deliver(Reset())
+        worker.turn()
+        assert before() is None
+    finally:
+        gc.enable()
 
 
 @pytest.mark.usefixtures("impatient")

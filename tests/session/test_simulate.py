@@ -10,7 +10,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Status
+from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
@@ -30,6 +30,25 @@ def test_further_slices_spread_over_the_structures(truth: NDArray[np.uint8]) -> 
     assert [plane.axis for plane in planes] == [0, 1, 2] * 3
     for plane in planes:
         assert plane.take(truth).any()
+
+
+def test_structures_far_from_each_others_centre_are_met_all_the_same() -> None:
+    truth = np.zeros((16, 16, 16), np.uint8)
+    truth[1:4, 1:5, 1:6] = 1
+    truth[11:14, 11:14, 11:14] = 2
+    planes = Robot(truth).planes(9)
+    assert len(set(planes)) == 9
+    for plane in planes:
+        assert plane.take(truth).any()
+    assert [plane.position for plane in planes[:3]] == [1, 1, 1], "where most of it is"
+
+
+def test_slices_that_hold_one_class_only_are_refused() -> None:
+    truth = np.zeros((8, 8, 8), np.uint8)
+    truth[2:6] = 1
+    with pytest.raises(Problem, match="one class only"):
+        Robot(truth).planes(1)
+    assert len(Robot(truth).planes(2)) == 2
 
 
 def test_painting_a_slice_says_the_truth_of_every_pixel(truth: NDArray[np.uint8]) -> None:
@@ -68,6 +87,24 @@ def test_only_what_is_wrong_is_corrected(truth: NDArray[np.uint8]) -> None:
 def test_a_truth_without_structure_is_refused() -> None:
     with pytest.raises(Problem, match="no structure"):
         Robot(np.zeros((8, 8, 8), np.uint8))
+
+
+def test_a_truth_that_is_one_structure_everywhere_is_refused() -> None:
+    with pytest.raises(Problem, match="one structure everywhere"):
+        Robot(np.full((8, 8, 8), 3, np.uint8))
+
+
+def test_two_blobs_in_opposite_corners_are_learned(tiny: Settings) -> None:
+    truth = np.zeros((16, 16, 16), np.uint8)
+    truth[2:5, 2:5, 2:5] = truth[11:14, 11:14, 11:14] = 1
+    noise = np.random.default_rng(0).normal(0, 0.1, truth.shape)
+    session = Session(Volume((truth + noise).astype(np.float32)), settings=tiny)
+
+    def watch(round_: int, status: Status) -> None:
+        assert status.phase != Phase.WAITING, "there is nothing to learn from"
+
+    run = simulate(Simulation(truth, session, slices=3, seconds=0.5), 0, watch)
+    assert run.rounds[0].steps > 0
 
 
 def test_dice_by_hand() -> None:

@@ -7,9 +7,12 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -20,7 +23,8 @@ from numpy.typing import NDArray
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session import process
-from napari_densify.session.link import Settings
+from napari_densify.session.drive import ATTEMPTS
+from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Lost, Message, Phase
 from napari_densify.session.process import WorkerActor, WorkerProcess
 from napari_densify.session.session import Session
@@ -62,10 +66,76 @@ def test_it_learns_in_another_process_and_ends_with_the_session(
     assert not workers()
 
 
-def test_one_that_cannot_start_leaves_no_process_behind(phantom: Volume, tiny: Settings) -> None:
+def test_one_that_cannot_learn_says_why_and_leaves_no_process_behind(
+    phantom: Volume, tiny: Settings
+) -> None:
+    elsewhere = replace(tiny, device="nowhere")
+    session = Session(phantom, settings=elsewhere, open_worker=WorkerProcess)
     with pytest.raises(Problem, match="no device"):
-        WorkerProcess(phantom, [1, 2], replace(tiny, device="nowhere"))
+        list(session.run())
     assert not workers()
+
+
+def test_processes_that_die_before_they_are_up_are_not_replaced_for_ever(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(scheduler: str) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"]))
+        return started[-1]
+
+    monkeypatch.setattr(process, "_start_process", start)
+    with pytest.raises(WorkerLost, match="while it started"):
+        list(session.run())
+    assert len(started) == ATTEMPTS
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="nothing is killed by a signal there")
+def test_one_that_is_killed_while_it_starts_is_replaced(
+    session: Session,
+    drive: MakeDrive,
+    truth: NDArray[np.uint8],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    once = tmp_path / "killed"
+
+    class Killed(WorkerActor):
+        def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
+            if not once.exists():
+                once.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            super().__init__(volume, classes, settings)
+
+    monkeypatch.setattr(process, "WorkerActor", Killed)
+    go = drive(session)
+    paint(session, PLANES[0], truth)
+    session.train()
+    news = go(lambda: session.status.steps > 2)
+    assert sum(isinstance(item, Lost) for item in news) == 1
+    assert len(workers()) == 1
+
+
+def test_a_session_that_is_stopped_does_not_wait_for_a_process_to_come_up(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[bytes]] = []
+    waited_for = threading.Event()
+
+    def start(scheduler: str) -> subprocess.Popen[bytes]:
+        never_up = [sys.executable, "-c", "import time; time.sleep(1000)"]
+        started.append(subprocess.Popen(never_up))
+        waited_for.set()
+        return started[-1]
+
+    monkeypatch.setattr(process, "_start_process", start)
+    with ThreadPoolExecutor() as threads:
+        ended = threads.submit(list, session.run())
+        waited_for.wait()
+        session.stop()
+        ended.result()
+    assert started[0].poll() is not None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere niceness is not each thread's own")

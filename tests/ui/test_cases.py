@@ -8,11 +8,19 @@ import numpy as np
 import pytest
 import tifffile
 from napari import Viewer
+from napari.components import ViewerModel
+from napari.layers import Layer
+from napari_orthogonal_views import OrthoViewWidget
+from qtpy.QtWidgets import QWidget
 
+from napari_densify.cases.formats import write_volume
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Phase
 from napari_densify.ui.segment import SegmentWidget
+from napari_densify.ui.side_by_side import orthogonal_views
+from napari_densify.ui.view import show_plane
 
 from .conftest import LONG, drag, paint_slice, phantom
 
@@ -105,3 +113,83 @@ def test_a_file_becomes_the_next_case_and_one_that_does_not_fit_is_refused(
     with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
         dock.opening.add(tmp_path / "first.densify", tmp_path / "flat.npy")
     assert "choose another file" in dock.progress.phase.text()
+
+
+def test_cases_are_listed_in_their_own_unit_and_a_wrong_one_is_told(
+    viewer: Viewer, open_dock, qtbot
+) -> None:
+    image, truth = phantom()
+    viewer.add_image(image, name="mm", units=["mm"] * 3)
+    viewer.add_image(image[:, ::-1], name="um", units=["um"] * 3, scale=[1000] * 3)
+    viewer.add_image(image[::-1] * 2, name="wrong", units=["um"] * 3)
+    dock = open_dock()
+    dock.choice.setValue(viewer.layers["mm"])
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    dock.case.train(False)
+    paint_slice(dock.case, Plane(0, 12), truth)
+    dock.cases.expand(animate=False)
+    qtbot.waitUntil(lambda: any(row[-1] for row in dock.cases.value()), timeout=LONG)
+    before = dock.cases.value()[0][-1]
+    assert before.endswith(" ml")
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.next_case(viewer.layers["um"])
+    qtbot.waitUntil(lambda: len(dock.cases.value()) == 2, timeout=LONG)
+    assert dock.cases.value()[0][-1] == before
+    with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
+        dock.next_case(viewer.layers["wrong"])
+    assert "1,000 times smaller than the project's" in dock.progress.phase.text()
+
+
+def canvases(viewer: Viewer) -> list[tuple[ViewerModel, QWidget]]:
+    """The main canvas, and those beside it."""
+    manager = orthogonal_views(viewer)
+    found = [(viewer, viewer.window._qt_viewer)]
+    for view in (manager.right_widget, manager.bottom_widget):
+        if isinstance(view, OrthoViewWidget):
+            found.append((view.vm_container.viewer_model, view.qt_viewer))
+    return [(model, qt_viewer.canvas.native) for model, qt_viewer in found]
+
+
+def fills(canvas: tuple[ViewerModel, QWidget], layer: Layer) -> bool:
+    """Whether a layer is shown: as a whole, not much smaller than the canvas, and in its slice."""
+    model, native = canvas
+    corner, end = layer.extent.world
+    shown = list(model.dims.displayed)
+    size = np.array([native.height(), native.width()]) / model.camera.zoom
+    from_middle = (layer.extent.world[:, shown] - model.camera.center[-2:]) / size
+    sliced = (corner <= model.dims.point) & (model.dims.point <= end)
+    return sliced.all() and np.abs(from_middle).max() < 0.5 and np.ptp(from_middle, 0).max() > 0.8
+
+
+def test_a_case_that_lies_elsewhere_fills_the_canvas_and_those_beside_it(
+    viewer: Viewer, open_dock, tmp_path: Path, qtbot
+) -> None:
+    image, truth = phantom()
+    write_volume(tmp_path / "first.mha", Volume(image))
+    write_volume(tmp_path / "second.mha", Volume(image[:, ::-1], origin=(80, -200, 150)))
+    viewer.open(tmp_path / "first.mha", plugin="napari-densify")
+    dock = open_dock()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    first = dock.case
+    paint_slice(first, Plane(0, 12), truth)
+    qtbot.waitUntil(lambda: first.session.annotation.annotated > 0, timeout=LONG)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.next_case(tmp_path / "second.mha")
+    second = dock.case.image
+    assert fills(canvases(viewer)[0], second)
+    show_plane(viewer, dock.case.annotation, Plane(1, 5))
+    assert fills(canvases(viewer)[0], second)
+    seen = viewer.camera.center, viewer.camera.zoom
+    dock.planes.orthogonal.setChecked(True)
+    main, *others = canvases(viewer)
+    assert len(others) == 2
+    assert (viewer.camera.center, viewer.camera.zoom) == seen
+    qtbot.waitUntil(lambda: all(fills(each, second) for each in others), timeout=LONG)
+    show_plane(viewer, dock.case.annotation, Plane(0, 5))
+    assert all(fills(each, second) for each in (main, *others))
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.go_to_case(tmp_path / "first.densify")
+    others = canvases(viewer)[1:]
+    qtbot.waitUntil(lambda: all(fills(each, first.image) for each in others), timeout=LONG)

@@ -36,7 +36,7 @@ def test_a_model_begins_a_project_and_labels_become_one_edit(
     session = dock.case.session
     assert session.model == model
     assert session.orders.settings.widths == card.widths
-    assert session.orders.settings.spacing == card.spacing
+    assert session.orders.settings.voxels == card.voxels
     assert not dock.project.model.isEnabled()
     chosen = tmp_path / "labels.nrrd"
     part = to_image(session.volume.like(truth))[:, :, 5:15]

@@ -65,6 +65,16 @@ def test_it_does_not_paint_over_somebodys_work(dock, viewer, qtbot):
     assert dock.robot is None
 
 
+def test_it_says_so_if_its_first_slices_would_teach_nothing(dock, viewer):
+    truth = np.zeros_like(phantom()[1])
+    truth[4:-4] = 1
+    viewer.layers["truth"].data = truth
+    dock.slices.setValue(1)
+    dock.begin.click()
+    assert "one class only" in str(notification_manager.records[-1].message)
+    assert dock.robot is None
+
+
 def test_it_works_on_colours(dock, viewer, qtbot):
     viewer.layers.remove("phantom")
     grey = (255 * phantom()[0].clip(0, 1)).astype("uint8")

@@ -7,7 +7,7 @@ from pathlib import Path
 from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Label, Learning, Project, beside
-from napari_densify.cases.volume import Triple
+from napari_densify.cases.sizes import VoxelSize
 
 
 class Description:
@@ -21,12 +21,12 @@ class Description:
     folder : Path
         The case's folder.
     value : Project
-    spacing : (3,) floats
-        Voxel size along z, y, x that the project's network works on.
+    voxels : VoxelSize
+        What the project's network works on.
     """
 
-    def __init__(self, folder: Path, value: Project, spacing: Triple) -> None:
-        self.folder, self.value, self.spacing = folder, value, spacing
+    def __init__(self, folder: Path, value: Project, voxels: VoxelSize) -> None:
+        self.folder, self.value, self.voxels = folder, value, voxels
 
     @classmethod
     def read(cls, folder: Path) -> Description:
@@ -39,7 +39,7 @@ class Description:
         """
         own = Project.read(folder)
         shared = Project.read(home_of(folder))
-        return cls(folder, _sharing(own, shared), shared.learning.spacing or shared.image.spacing)
+        return cls(folder, _sharing(own, shared), shared.voxels)
 
     @classmethod
     def of(cls, folder: Path, image: ImageReference, classes: tuple[Label, ...]) -> Description:
@@ -48,7 +48,7 @@ class Description:
         Raises
         ------
         Problem
-            If the image has another number of channels than the project's.
+            If the image has another number of channels than the project's, or quite other voxels.
         """
         home = home_of(folder)
         own = Project(image=beside(image, home), classes=classes)
@@ -58,7 +58,8 @@ class Description:
                 f"The images of {home.name} have {shared.image.channels} channels and this one has "
                 f"{image.channels}; choose one that has as many."
             )
-        return cls(folder, _sharing(own, shared), shared.learning.spacing or shared.image.spacing)
+        image.voxels.beside(shared.voxels, folder.stem)
+        return cls(folder, _sharing(own, shared), shared.voxels)
 
     @property
     def home(self) -> Path:
@@ -78,8 +79,8 @@ class Description:
         """Note where the image is now; whether that is new."""
         update = {"image": beside(image, self.home)}
         before, self.value = self.value, self.value.model_copy(update=update)
-        if self.home == self.folder and not self.value.learning.spacing:
-            self.spacing = self.value.image.spacing  # somebody may have measured the voxels since
+        if self.home == self.folder:
+            self.voxels = self.value.voxels  # somebody may have measured the voxels since
         return self.value != before
 
     def check(self, image: ImageReference) -> None:

@@ -26,8 +26,8 @@ from napari_densify.cases.project import (
     Project,
     schema_of,
 )
+from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.snapshot import Snapshot, Snapshots
-from napari_densify.cases.volume import Triple
 
 
 class ProjectFolder:
@@ -108,9 +108,9 @@ class ProjectFolder:
         return self._described.value
 
     @property
-    def spacing(self) -> Triple:
-        """Voxel size along z, y, x that the project's network works on."""
-        return self._described.spacing
+    def voxels(self) -> VoxelSize:
+        """What the project's network works on."""
+        return self._described.voxels
 
     @property
     def exists(self) -> bool:

@@ -103,6 +103,7 @@ def _match(
 
 def _on_grid(data: NDArray[np.uint8], labels: Volume, image: Volume) -> NDArray[np.uint8]:
     """The nearest label at each of the image's voxels, 0 beyond the labels."""
+    labels = labels.in_unit(image.unit)
     if data.shape == image.shape and (
         labels.unplaced or np.allclose(labels.affine, image.affine, atol=1e-3 * min(image.spacing))
     ):

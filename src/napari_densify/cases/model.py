@@ -19,6 +19,7 @@ from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label, Length
 from napari_densify.cases.ring import LARGEST
+from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.volume import Volume
 
 SUFFIX = ".safetensors"
@@ -43,6 +44,8 @@ class ModelCard(BaseModel):
         Of the images it takes.
     spacing : (3,) floats
         Voxel size along z, y, x that it works on; images of another are brought to it.
+    unit : str
+        Of that, see `Volume`; "" if not known, as in older models.
     widths : tuple of ints
         Channels of the network below full resolution; () in older models, whose networks had
         32, 64 and 96.
@@ -59,6 +62,7 @@ class ModelCard(BaseModel):
     classes: tuple[Label, ...] = Field(min_length=1, max_length=LAST_LABEL)
     channels: int = Field(ge=1, le=4096)
     spacing: tuple[Length, Length, Length]
+    unit: str = ""
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
     normalisation: str = NORMALISATION
     origin: str = ""
@@ -73,7 +77,13 @@ class ModelCard(BaseModel):
         ValueError
             If it is another program's.
         """
-        return cls(**{name: json.loads(metadata[name]) for name in cls.model_fields})
+        known = cls.model_fields.keys() & metadata.keys()
+        return cls(**{name: json.loads(metadata[name]) for name in known})
+
+    @property
+    def voxels(self) -> VoxelSize:
+        """What it works on."""
+        return VoxelSize(self.spacing, self.unit)
 
     def metadata(self) -> dict[str, str]:
         """What `of` reads."""
@@ -93,6 +103,7 @@ class ModelCard(BaseModel):
                 f"The model takes images of {self.channels} channels and “{volume.name}” has "
                 f"{found}; choose another model, or other channels."
             )
+        volume.voxels.beside(self.voxels, volume.name)
 
 
 def model_of(project: Path) -> tuple[ModelCard, bytes]:
@@ -119,7 +130,8 @@ def model_of(project: Path) -> tuple[ModelCard, bytes]:
     card = ModelCard(
         classes=tuple(rows[label] for label in learned),
         channels=value.image.channels,
-        spacing=about.spacing,
+        spacing=about.voxels.spacing,
+        unit=about.voxels.unit,
         widths=value.learning.widths,
         origin=f"napari-densify {__version__}, {date.today().isoformat()}",
         steps=int(tensors["steps"]),

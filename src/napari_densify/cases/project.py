@@ -16,6 +16,7 @@ from napari_densify.cases.choice import Axes, Choice
 from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.seal import seal, unseal
+from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.volume import Volume
 
 SUFFIX = ".densify"
@@ -61,6 +62,8 @@ class ImageReference(_Part):
     channels : int
     spacing : (3,) floats
         Voxel size along z, y, x.
+    unit : str
+        Of that, see `Volume`; "" if not known, as in older projects.
     content : str
         SHA-256 of the voxels that go in, by which a moved image is known again.
     axes : str
@@ -77,6 +80,7 @@ class ImageReference(_Part):
     shape: tuple[Side, Side, Side]
     channels: int = Field(1, ge=1, le=4096)
     spacing: tuple[Length, Length, Length]
+    unit: str = ""
     content: str = ""
     axes: Axes | Literal[""] = ""
     chosen: tuple[Annotated[int, Field(ge=0, le=4096)], ...] = Field((), max_length=4096)
@@ -88,6 +92,11 @@ class ImageReference(_Part):
         """The part of its image that goes in."""
         whole: Axes = "zyx" if self.channels == 1 or self.stack else "czyx"
         return Choice(self.axes or whole, self.chosen, self.frame or 0)
+
+    @property
+    def voxels(self) -> VoxelSize:
+        """How large its voxels are."""
+        return VoxelSize(self.spacing, self.unit)
 
     @model_validator(mode="after")
     def _credible(self) -> Self:
@@ -137,6 +146,8 @@ class Learning(_Part):
         had 32, 64 and 96.
     spacing : tuple of floats
         Voxel size (zyx) that the network works on; () for that of the project's first image.
+    unit : str
+        Of that; "" if not known.
     live : bool
         Whether it goes on by itself; else it learns once at a press.
     folded : dict
@@ -147,6 +158,7 @@ class Learning(_Part):
     strength: float = Field(1.0, ge=0, le=10)
     widths: tuple[Annotated[int, Field(ge=1, le=4096)], ...] = Field((), max_length=8)
     spacing: tuple[Length, Length, Length] | tuple[()] = ()
+    unit: str = ""
     live: bool = True
     folded: dict[int, Annotated[int, Field(ge=0, le=LAST_LABEL)]] = Field({}, max_length=LAST_LABEL)
 
@@ -158,6 +170,14 @@ class Project(_Part):
     image: ImageReference
     classes: tuple[Label, ...] = Field(max_length=LAST_LABEL)
     learning: Learning = Learning()
+
+    @property
+    def voxels(self) -> VoxelSize:
+        """What its network works on: voxels of the first image, or of a model it began with."""
+        image, learning = self.image.voxels, self.learning
+        if not learning.spacing or (not learning.unit and learning.spacing == image.spacing):
+            return image  # older projects did not keep the unit
+        return VoxelSize(learning.spacing, learning.unit)
 
     @property
     def became(self) -> dict[int, int]:
@@ -252,6 +272,7 @@ def describe(
         shape=volume.shape,
         channels=volume.channels.shape[0],
         spacing=volume.spacing,
+        unit=volume.unit,
         axes="" if choice.axes == "zyx" else choice.axes,
         chosen=choice.channels,
         frame=choice.frame if choice.in_time else None,

@@ -18,7 +18,7 @@ from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, Project
 from napari_densify.cases.seal import seal, unseal
-from napari_densify.cases.volume import Triple
+from napari_densify.cases.sizes import VoxelSize
 
 Mark = Literal["", "checked", "done"]
 Count = Annotated[int, Field(ge=0)]
@@ -62,7 +62,7 @@ class CaseEntry:
 
     folder: Path
     name: str
-    spacing: Triple
+    voxels: VoxelSize
     summary: Summary
     checked: float
 
@@ -117,5 +117,5 @@ def list_cases(home: Path) -> list[CaseEntry]:
         except Problem:
             continue
         name = Path(image.path).name or folder.name.removesuffix(SUFFIX)
-        entries.append(CaseEntry(folder, name, image.spacing, read_summary(folder), checked))
+        entries.append(CaseEntry(folder, name, image.voxels, read_summary(folder), checked))
     return entries

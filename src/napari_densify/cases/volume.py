@@ -10,6 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_densify.cases.choice import WHOLE, Choice
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.sizes import VoxelSize
+from napari_densify.cases.units import factor_between
 
 Shape = tuple[int, int, int]
 Triple = tuple[float, float, float]
@@ -39,6 +41,8 @@ class Volume:
         Of spacing and origin: "millimeter", "micrometer", … as OME has them; "" if not known.
     choice : Choice
         Which part of its image it is.
+    located : bool
+        Whether origin and direction are known; most TIFFs tell only how large their voxels are.
     """
 
     data: NDArray[np.generic]
@@ -48,6 +52,7 @@ class Volume:
     name: str = "image"
     unit: str = ""
     choice: Choice = WHOLE
+    located: bool = True
 
     @property
     def shape(self) -> Shape:
@@ -89,10 +94,25 @@ class Volume:
         oz, oy, ox = (float(o) for o in affine[:3, 3])
         return replace(self, spacing=(z, y, x), origin=(oz, oy, ox), direction=direction)
 
+    def in_unit(self, unit: str) -> Volume:
+        """The same volume measured in another unit, where both are known."""
+        factor = factor_between(self.unit, unit)
+        if factor is None:
+            return self
+        z, y, x = (position * factor for position in self.origin)
+        size = self.voxels.in_unit(unit).spacing
+        return replace(self, spacing=size, origin=(z, y, x), unit=unit)
+
+    @property
+    def voxels(self) -> VoxelSize:
+        """How large its voxels are."""
+        return VoxelSize(self.spacing, self.unit)
+
     @property
     def unplaced(self) -> bool:
-        """Whether nothing is known of where it lies, nor of the size of its voxels."""
-        return not self.unit and np.array_equal(self.affine, np.eye(4))
+        """Whether it is not known where it lies."""
+        nothing = not self.unit and np.array_equal(self.affine, np.eye(4))
+        return not self.located or nothing
 
     @property
     def upright(self) -> bool:

@@ -16,7 +16,8 @@ from rich.table import Table
 from napari_densify.cases.export import stem_of, write_table
 from napari_densify.cases.formats import APART, distance, read_segmentation
 from napari_densify.cases.problem import Problem
-from napari_densify.cli.checks import check_file_target, check_spares
+from napari_densify.cases.spared import check_spares
+from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.images import find_images, name_of
 from napari_densify.cli.shared import progress, say
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 KINDS = ("image", "truth", "label", "labels", "seg", "segmentation", "prediction", "pred", "gt")
 """Last words of names that say what of a case a file is: ``x_image`` and ``x_truth`` are of x."""
+BESIDE = ("probabilities", "provenance")
+"""What our own commands write beside a segmentation."""
 COLUMNS = (
     "file", "label", "dice", "surface dice", "hausdorff 95", "voxels", "true voxels",
     "volume difference",
@@ -49,24 +52,23 @@ def evaluate_command(
     """Compare segmentations with the truth: Dice, surface Dice, 95 % Hausdorff distance, volume.
 
     Files of two folders belong together if their names are the same up to a last word such as
-    _image, _truth, _label or _seg. What has no truth is named at the end; the exit status is 1
-    then.
+    _image, _truth, _label or _seg. What has no truth, or no prediction, is named at the end; the
+    exit status is 1 then. Probabilities beside a prediction of ours are left out.
 
     Example: `napari-densify evaluate results/ truths/ --csv scores.csv`
     """
     if csv is not None:
         check_file_target(csv)
-    pairs, alone = _pairs(prediction, truth)
+    pairs, failed = _pairs(prediction, truth)
     if csv is not None:
         check_spares([csv], [path for pair in pairs for path in pair])
     found: list[tuple[str, int, Agreement]] = []
-    failed: dict[str, str] = {path.name: "There is no truth of that name." for path in alone}
     with progress() as bar:
         for one, other in bar.track(pairs, description="comparing"):
             try:
                 found += [(name_of(one), *each) for each in _compare(one, other, tolerance)]
             except Problem as problem:
-                if len(pairs) == 1:
+                if len(pairs) == 1 and not failed:
                     raise
                 failed[one.name] = str(problem)
     rows = [(name, str(label), *_numbers(agreement)) for name, label, agreement in found]
@@ -86,7 +88,8 @@ def _compare(
     if mine.shape != true.shape:
         have, want = (" × ".join(map(str, v.shape)) for v in (mine, true))
         raise Problem(f"{prediction.name} is {have} voxels but its truth is {want}.")
-    apart = distance(mine, true)
+    known = not (mine.unplaced or true.unplaced)
+    apart = distance(mine.in_unit(true.unit), true) if known else 0.0
     if apart > APART * min(true.spacing):
         raise Problem(
             f"{prediction.name} and its truth lie {apart:.3g} apart; their voxels are not the same."
@@ -99,14 +102,14 @@ def _compare(
         yield label, compare(*labels, label, true.spacing, within)
 
 
-def _pairs(prediction: Path, truth: Path) -> tuple[list[tuple[Path, Path]], list[Path]]:
-    """Predictions with their truths, and those that have none."""
+def _pairs(prediction: Path, truth: Path) -> tuple[list[tuple[Path, Path]], dict[str, str]]:
+    """Predictions with their truths, and of what has no partner by its name that it has none."""
     if not prediction.exists() or not truth.exists():
         missing = truth if prediction.exists() else prediction
         raise Problem(f"There is no file {missing}; check the name.")
-    ones, others = find_images([prediction]), find_images([truth])
-    if len(ones) == len(others) == 1:
-        return [(ones[0], others[0])], []
+    ones, others = _results(find_images([prediction])), find_images([truth])
+    if (ones, others) == ([prediction], [truth]):
+        return [(prediction, truth)], {}
     of_case: dict[str, Path] = {}
     for path in others:
         if other := of_case.get(_case(path)):
@@ -115,7 +118,18 @@ def _pairs(prediction: Path, truth: Path) -> tuple[list[tuple[Path, Path]], list
     pairs = [(path, of_case[_case(path)]) for path in ones if _case(path) in of_case]
     if not pairs:
         raise Problem("No name of a prediction is that of a truth; rename one or the other.")
-    return pairs, [path for path in ones if _case(path) not in of_case]
+    alone = {p.name: "There is no truth of that name." for p in ones if _case(p) not in of_case}
+    if ones != [prediction]:  # else just that one was asked for
+        predicted = set(map(_case, ones))
+        unmet = (path.name for case, path in of_case.items() if case not in predicted)
+        alone |= dict.fromkeys(unmet, "There is no prediction of that name.")
+    return pairs, alone
+
+
+def _results(images: list[Path]) -> list[Path]:
+    """Images without those that were written beside another of them, see `export.beside`."""
+    beside = {f"{stem_of(path)}_{what}" for path in images for what in BESIDE}
+    return [path for path in images if stem_of(path) not in beside]
 
 
 def _case(path: Path) -> str:

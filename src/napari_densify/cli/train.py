@@ -70,7 +70,7 @@ def train_command(
     if model is not None:
         card, weights = read_model(model)
         card.check_image(volume)
-        settings = replace(settings, widths=card.widths, spacing=card.spacing)
+        settings = replace(settings, widths=card.widths, voxels=card.voxels)
         known = {row.label: row for row in card.classes}
     rows = sorted([*known.values(), *_new_rows(known, classes)], key=lambda row: row.label)
     project = ProjectFolder(out, describe(volume, image, content), rows)
@@ -118,6 +118,8 @@ def add_command(
     session = Session(
         volume, settings=Settings(device=device, seed=seed), project=case, others=others
     )
+    for note in case.notes:
+        say(note, path.name)
     session.noticed.connect(say)
     if not _learn(session, labels, seconds):
         raise _interrupted(project, image, annotation)

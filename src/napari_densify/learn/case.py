@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import torch
@@ -66,7 +67,8 @@ class Case:
 
     def place(self, template: Template) -> None:
         """Count positions as in a template, from the next fit of the forests on."""
-        self.bank.place(lambda: template.placement(self.bank.image, self.grid.spacing))
+        # Not of the case itself: in a cycle it would be freed much later than it is forgotten.
+        self.bank.place(partial(template.placement, self.bank.image, self.grid.spacing))
 
     def apply(self, edit: Edit) -> None:
         """Take over an edit of the image's voxels."""

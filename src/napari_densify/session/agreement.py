@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ class Agreement:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._wrong: dict[int, dict[Plane, NDArray[np.int64]]] = {}
+        self._strokes: Counter[tuple[int, Plane]] = Counter()
         session.edited.connect(self._edited)
 
     def score(self, round_: int) -> float | None:
@@ -67,8 +69,13 @@ class Agreement:
         if plane is None:
             return
         slices = self._wrong.setdefault(round_, {})
+        if edit.undoes and plane not in slices:
+            return  # it was painted before this session
+        self._strokes[round_, plane] += -1 if edit.undoes else 1
         wrong = slices.get(plane, np.empty(0, np.int64))
-        if edit.undoes:
+        if not self._strokes[round_, plane]:
+            del slices[plane]  # nothing is left that says the user has seen it
+        elif edit.undoes:
             slices[plane] = np.setdiff1d(wrong, edit.where[edit.before["wrong"]])
         else:
             slices[plane] = np.union1d(wrong, edit.where[edit.after["wrong"]])

@@ -15,8 +15,9 @@ from napari_densify.cases.description import Description
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
+from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.stored import painted_on
-from napari_densify.cases.volume import Triple, Volume
+from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import fold, present
 
 BLOCK = 64
@@ -35,8 +36,8 @@ class Network:
     became : dict
         What the labels of classes that are gone count as, see `Project.became`.
     widths : tuple of ints
-    spacing : (3,) floats
-        Voxel size that it works on.
+    voxels : VoxelSize
+        What it works on.
     choice : Choice
         Which part of an image goes in.
     project : Path
@@ -47,7 +48,7 @@ class Network:
     classes: tuple[Label, ...]
     became: dict[int, int]
     widths: tuple[int, ...]
-    spacing: Triple
+    voxels: VoxelSize
     choice: Choice
     project: Path
 
@@ -67,7 +68,7 @@ class Network:
         value = about.value
         widths, choice = value.learning.widths, value.image.choice
         classes, became = value.classes, value.became
-        return cls(model, classes, became, widths, about.spacing, choice, about.home)
+        return cls(model, classes, became, widths, about.voxels, choice, about.home)
 
     def part(self, image: Volume) -> Volume:
         """What of an image the network has learned from: those channels, or that frame.
@@ -111,7 +112,8 @@ def segment(
     Raises
     ------
     Problem
-        If the network is not one for this image, or what is painted in the project is damaged.
+        If the network is not one for this image, by channels or voxels, or what is painted in the
+        project is damaged.
     """
     from napari_densify.learn.learner import Learner
     from napari_densify.learn.unet import levels_of
@@ -119,11 +121,11 @@ def segment(
 
     learner = Learner(
         volume.channels,
-        volume.spacing,
+        volume.voxels.beside(network.voxels, volume.name).spacing,
         [c.label for c in network.classes],
         device=device,
         levels=levels_of(network.widths),
-        wanted=network.spacing,
+        wanted=network.voxels.spacing,
     )
     unpack(network.model, learner)
     classes = np.array(learner.classes, np.uint8)

@@ -23,7 +23,7 @@ class Drive:
     Parameters
     ----------
     open_worker : callable
-        Starts a worker; may take long.
+        Starts a worker; what takes long of it is better done in its first turns.
     greet : callable
         The messages that bring a new worker up to date. Called with `lock` held.
 
@@ -51,7 +51,7 @@ class Drive:
                 self.link.deliver(message)
 
     def stop(self) -> None:
-        """End `run` after the present turn."""
+        """End `run` after the present turn, which is a short one while a worker starts."""
         self._stopped.set()
 
     def run(self) -> Generator[News | None]:
@@ -68,11 +68,13 @@ class Drive:
             If one worker after the other dies before it has learned anything.
         """
         in_vain, steps = 0, None
+        link: Link | None = None
         try:
-            yield Status(Phase.STARTING)
-            link = self._connect()
             while not self._stopped.is_set():
                 try:
+                    if link is None:
+                        yield Status(Phase.STARTING)
+                        link, steps = self._connect(), None
                     for news in link.turn():
                         if isinstance(news, Status):
                             steps = news.steps if steps is None else steps
@@ -82,6 +84,7 @@ class Drive:
                     yield None
                 except WorkerLost as error:
                     self._disconnect()
+                    link = None
                     if not threading.main_thread().is_alive():
                         return
                     in_vain += 1
@@ -89,9 +92,8 @@ class Drive:
                         raise
                     log.warning("%s", error)
                     yield Lost(str(error))
-                    yield Status(Phase.STARTING)
-                    link, steps = self._connect(), None
-            yield from self._take_model_home(link)
+            if link is not None and steps is not None:  # else it has learned nothing yet
+                yield from self._take_model_home(link)
         finally:
             self._disconnect()
 
@@ -108,9 +110,9 @@ class Drive:
     def _connect(self) -> Link:
         link = self._open_worker()
         with self.lock:
+            self.link = link  # before it is greeted: should that fail, it is let go of
             for message in self._greet():
                 link.deliver(message)
-            self.link = link
         return link
 
     def _disconnect(self) -> None:

@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ class Keeping:
         self._saved_at = self._snapshot_at = clock()
         self._snapshot_of = project.number
         self._curve_at = 0.0
-        self._said = ""
+        self._failed: dict[str, _Failure] = {}
         self.mark: Mark = read_summary(project.path).mark if project.exists else ""
 
     def changed(self, box: Box) -> None:
@@ -113,7 +114,8 @@ class Keeping:
     def save_model(self, model: Model) -> Iterator[Notice]:
         """Keep a model."""
         if self.project.writable:
-            yield from self._try(lambda: self.project.learned.save_model(model.data))
+            save = self.project.learned.save_model
+            yield from self._try("model", lambda: save(model.data))
 
     def forget(self) -> Iterator[Notice]:
         """Throw away what was learned."""
@@ -121,7 +123,7 @@ class Keeping:
         self._curve_at = 0.0
         if self.project.writable:
             entry = Entry(event="forgotten", time=now())
-            yield from self._try(lambda: self.project.learned.forget(entry))
+            yield from self._try("model", lambda: self.project.learned.forget(entry))
 
     def tick(self) -> Iterator[News]:
         """Do what was asked for and write what is due."""
@@ -130,17 +132,17 @@ class Keeping:
         if not self.project.writable:
             return
         moment = self._clock()
-        if self._checked is not None:
-            yield from self._try(self._save_checked)
-        if self.project.due:
-            yield from self._try(self.project.fold)
+        if self._checked is not None and self._may_try("checked", moment):
+            yield from self._try("checked", self._save_checked)
+        if self.project.due and self._may_try("journal", moment):
+            yield from self._try("journal", self.project.fold)
         if moment - self._saved_at >= SAVE_EVERY:
             self._saved_at = moment
-            yield from self._try(self._save)
+            yield from self._try("learned", self._save)
         if moment - self._snapshot_at >= SNAPSHOT_EVERY:
             self._snapshot_at = moment
             if self.project.number != self._snapshot_of:
-                yield from self._try(self._snapshot)
+                yield from self._try("snapshot", self._snapshot)
 
     def finish(self) -> Iterator[Notice]:
         """Write all that is left and let go of the project.
@@ -155,10 +157,10 @@ class Keeping:
                 if isinstance(said, Notice):
                     yield said
             if alive and self.project.writable:
-                yield from self._try(self._save_checked)
-                yield from self._try(self._save)
-                yield from self._try(self._summarise)
-                yield from self._try(self.project.fold)
+                yield from self._try("checked", self._save_checked)
+                yield from self._try("learned", self._save)
+                yield from self._try("summary", self._summarise)
+                yield from self._try("journal", self.project.fold)
         finally:
             self.project.close()
 
@@ -211,20 +213,26 @@ class Keeping:
             log.warning("%s", problem)
             return Notice(str(problem))
 
-    def _try(self, write: Callable[[], None]) -> Iterator[Notice]:
+    def _may_try(self, what: str, moment: float) -> bool:
+        """Whether it did not fail only now; turns come many times a second."""
+        failure = self._failed.get(what)
+        return failure is None or moment - failure.moment >= SAVE_EVERY
+
+    def _try(self, what: str, write: Callable[[], None]) -> Iterator[Notice]:
         try:
             write()
-            self._said = ""
+            self._failed.pop(what, None)
         except (OSError, Problem, MemoryError) as error:
-            log.warning("%s", error)
             said = error.strerror if isinstance(error, OSError) else str(error)
             reason = said or "there is not enough memory"
             sentence = (
                 f"{self.project.path.name} cannot be written ({reason}); make room there. What "
                 "you painted is safe, what was learned since may have to be learned again."
             )
-            if sentence != self._said:
-                self._said = sentence
+            new = all(sentence != failure.sentence for failure in self._failed.values())
+            self._failed[what] = _Failure(sentence, self._clock())
+            if new:
+                log.warning("%s", error)
                 yield Notice(sentence)
 
 
@@ -270,3 +278,11 @@ class NotKept(Keeping):
     def finish(self) -> Iterator[Notice]:
         """There is nothing to write."""
         return iter(())
+
+
+@dataclass(frozen=True)
+class _Failure:
+    """What was said when something could not be written, and when that was."""
+
+    sentence: str
+    moment: float

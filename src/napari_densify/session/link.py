@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from napari_densify.cases.project import WIDTHS
+from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Message, News
 
@@ -24,15 +25,15 @@ class Settings:
     seed : int
     widths : tuple of ints
         Channels of the network's levels below full resolution, see `learn.unet.levels_of`.
-    spacing : tuple of floats
-        Voxel size along z, y, x that the network works on; () for the image's.
+    voxels : VoxelSize, optional
+        What the network works on; without it, the image's.
     """
 
     device: str = "auto"
     strength: float = 1.0
     seed: int = 0
     widths: tuple[int, ...] = WIDTHS
-    spacing: tuple[float, ...] = ()
+    voxels: VoxelSize | None = None
 
 
 class WorkerLost(RuntimeError):

@@ -10,7 +10,8 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Learning
-from napari_densify.cases.volume import Triple, Volume
+from napari_densify.cases.sizes import VoxelSize
+from napari_densify.cases.volume import Volume
 from napari_densify.session.drive import Drive
 from napari_densify.session.link import Link, OpenWorker, Settings
 from napari_densify.session.news import (
@@ -82,7 +83,7 @@ class Orders:
         self._since: Status | None = None
         self._view: Plane | ObliquePlane | None = None
 
-    def resume(self, learning: Learning, spacing: Triple, model: bytes | None) -> None:
+    def resume(self, learning: Learning, voxels: VoxelSize, model: bytes | None) -> None:
         """Go on as a project says; a model that was given to start from comes before its own."""
         widths = self.settings.widths
         if self.model is None and (model or learning.widths):
@@ -92,7 +93,7 @@ class Orders:
             self.settings,
             strength=learning.strength,
             widths=widths,
-            spacing=spacing,
+            voxels=voxels,
         )
         painted = self._annotation.classes
         self.folded = {k: into for k, into in learning.folded.items() if k not in painted}
@@ -100,10 +101,12 @@ class Orders:
     @property
     def learning(self) -> Learning:
         """What a project keeps of it."""
+        voxels = self.settings.voxels
         return Learning(
             strength=self.settings.strength,
             widths=self.settings.widths,
-            spacing=self.settings.spacing,
+            spacing=voxels.spacing if voxels else (),
+            unit=voxels.unit if voxels else "",
             live=self.live,
             folded=dict(self.folded),
         )

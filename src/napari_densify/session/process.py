@@ -8,7 +8,9 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -76,6 +78,8 @@ def give_way() -> None:
 class WorkerProcess:
     """A worker in a process of its own on this machine, or on a dask cluster elsewhere.
 
+    It comes up in its first turns, which say nothing: so whoever drives it need not wait for it.
+
     Parameters
     ----------
     volume, classes, settings
@@ -91,20 +95,25 @@ class WorkerProcess:
         settings: Settings,
         address: str | None = None,
     ) -> None:
+        self._told = (volume, classes, settings)
         self._cluster: Any = None
         self._client: Any = None
         self._process: subprocess.Popen[bytes] | None = None
+        self._making: Any = None
+        self._actor: Any = None
+        self._post: Callable[[int, Message], Any] | None = None
         self._numbers = itertools.count()
         self._posted: deque[Any] = deque()
+        self._early: list[Message] = []
+        self._lock = threading.Lock()
         try:
-            self._start(volume, classes, settings, address)
+            self._start(address)
         except BaseException:
             self.close()  # or its process would live as long as this one
             raise
+        self._started_at = time.monotonic()
 
-    def _start(
-        self, volume: Volume, classes: list[int], settings: Settings, address: str | None
-    ) -> None:
+    def _start(self, address: str | None) -> None:
         from distributed import Client, LocalCluster
         from distributed.gc import disable_gc_diagnosis
 
@@ -124,33 +133,33 @@ class WorkerProcess:
             address = self._cluster.scheduler_address
             self._process = _start_process(address)
         self._client = Client(address, set_as_default=False)
-        self._client.wait_for_workers(1, timeout=PATIENCE)
-        remote = self._client.scatter(volume, hash=False)
-        made = self._client.submit(WorkerActor, remote, classes, settings, actor=True, pure=False)
-        # An actor belongs to the client that is current when it arrives. That client also computes
-        # all dask arrays then, napari's image layers too: so only for a moment, once it is made.
-        made.exception()  # waits
-        with self._client.as_current():
-            self._actor: Any = made.result()
-            self._post = self._actor.post
 
     @property
     def pid(self) -> int:
-        """Process id of the worker."""
+        """Process id of the worker; waits for its process."""
+        self._client.wait_for_workers(1, timeout=PATIENCE)
         return int(next(iter(self._client.run(os.getpid).values())))
 
     def deliver(self, message: Message) -> None:
         """Hand a message over without waiting; it is there before the next turn begins."""
-        self._posted.append(self._post(next(self._numbers), message))
+        with self._lock:
+            if self._post is None:
+                self._early.append(message)
+            else:
+                self._posted.append(self._post(next(self._numbers), message))
 
     def turn(self) -> list[News]:
-        """One piece of work over there.
+        """One piece of work over there; none while it is not up yet.
 
         Raises
         ------
         WorkerLost
             If its process died, or failed in what it did, as where memory runs out.
+        Exception
+            Whatever the worker could not begin with: another one could not either.
         """
+        if self._post is None and not self._come_up():
+            return []
         try:
             # A turn could overtake them: dask does not keep the order of calls.
             while self._posted:
@@ -163,6 +172,57 @@ class WorkerProcess:
         except Exception as error:  # whatever it was, a new one may do better
             raise WorkerLost(f"{type(error).__name__}: {error}") from error
         return news
+
+    def _come_up(self) -> bool:
+        """Wait a little; whether the worker is there now."""
+        from distributed import CancelledError, KilledWorker
+
+        try:
+            if self._making is None:
+                self._client.wait_for_workers(1, timeout=LOOK_UP)
+                volume, *rest = self._told
+                remote = self._client.scatter(volume, hash=False)
+                self._making = self._client.submit(
+                    WorkerActor, remote, *rest, actor=True, pure=False
+                )
+            failure = self._making.exception(timeout=LOOK_UP)
+            if failure is None:
+                self._meet()
+        except TimeoutError as error:
+            self._look_up(error)
+            return False
+        except CancelledError as error:  # what was sent to a process is lost with it
+            raise WorkerLost("it ended while it started") from error
+        except Exception as error:
+            raise WorkerLost(f"{type(error).__name__}: {error}") from error
+        if isinstance(failure, KilledWorker):
+            raise WorkerLost("it ended while it started") from failure
+        if failure is not None:
+            raise failure
+        return True
+
+    def _meet(self) -> None:
+        """Hand over what was to be told before it was up."""
+        # An actor belongs to the client that is current when it arrives. That client also computes
+        # all dask arrays then, napari's image layers too: so only for a moment, once it is made.
+        with self._client.as_current(), self._lock:
+            self._actor = self._making.result()
+            self._post = self._actor.post
+            for message in self._early:
+                self._posted.append(self._post(next(self._numbers), message))
+            self._early.clear()
+
+    def _look_up(self, error: TimeoutError) -> None:
+        """See whether it is of use to wait on for a worker that is not up yet."""
+        if self._process is not None and self._process.poll() is not None:
+            raise WorkerLost("it ended while it started") from error
+        if self._making is None:
+            if time.monotonic() - self._started_at > PATIENCE:
+                raise WorkerLost(f"it did not start within {PATIENCE:.0f} s") from error
+        elif self._cluster is not None and not self._cluster.scheduler.workers:
+            raise WorkerLost("it ended while it started") from error
+        if not threading.main_thread().is_alive():
+            raise WorkerLost("the program is ending") from error
 
     def _answer(self, pending: Any) -> Any:
         """What comes of a call over there."""
@@ -188,6 +248,8 @@ class WorkerProcess:
         if self._cluster is not None:
             self._cluster.close()
         if self._process is not None:
+            if self._post is None:
+                self._process.kill()  # it has nothing to end, and would look for its scheduler
             try:
                 self._process.wait(GRACE)
             except subprocess.TimeoutExpired:

@@ -7,12 +7,14 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import tiles
+from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.project import Label
 from napari_densify.cases.weight import ACCEPTED as NO_ROUND
 
 PAINTED, ACCEPTED, NETWORK, CORRECTED = 1, 2, 3, 4
 """What the numbers say; 0 is background by the network, and a correction of round r is 4 + r."""
-LAST = 255
+LAST = LAST_LABEL
+"""Later rounds share this number."""
 
 
 def provenance(marks: NDArray[np.void], predicted: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -55,11 +57,17 @@ def whole_provenance(
     for box in tiles(annotation.shape, (16, *annotation.shape[1:])):
         whence[box.slices] = provenance(annotation.read(box), predicted[box.slices])
     names = {PAINTED: "painted", ACCEPTED: "accepted", NETWORK: "network"}
-    names |= {
-        min(CORRECTED + r, LAST - 1): f"corrected in round {r}"
-        for r in corrected_rounds(annotation)
-    }
+    names |= corrections(annotation)
     return whence, [Label(label=number, name=name) for number, name in names.items()]
+
+
+def corrections(annotation: Annotation) -> dict[int, str]:
+    """What the numbers of corrections say that are there."""
+    rounds = corrected_rounds(annotation)
+    names = {CORRECTED + r: f"corrected in round {r}" for r in rounds if CORRECTED + r <= LAST}
+    if rounds and CORRECTED + rounds[-1] > LAST:
+        names[LAST] = f"corrected in round {LAST - CORRECTED} or later"
+    return names
 
 
 def corrected_rounds(annotation: Annotation) -> list[int]:

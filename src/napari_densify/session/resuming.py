@@ -10,9 +10,10 @@ from napari_densify.cases.problem import Problem
 
 if TYPE_CHECKING:
     from napari_densify.session.session import Session
+    from napari_densify.session.shown import Shown
 
 
-def resume(session: Session, project: ProjectFolder) -> None:
+def resume(session: Session, shown: Shown, project: ProjectFolder) -> None:
     """Bring back what was predicted, learned and checked; its annotation is the session's already.
 
     Raises
@@ -21,9 +22,8 @@ def resume(session: Session, project: ProjectFolder) -> None:
         If classes were merged meanwhile, and what is painted of them cannot be repainted.
     """
     learned = project.learned
-    learned.read_prediction(session.prediction)
-    session.annotation.draw(session.prediction)
-    session.orders.resume(project.description.learning, project.spacing, learned.read_model())
+    shown.resume(learned)
+    session.orders.resume(project.description.learning, project.voxels, learned.read_model())
     if project.writable:
         _bring_up_to_classes(session, project)
     for label in session.orders.folded:  # it was perhaps closed before all was redrawn
@@ -34,8 +34,8 @@ def resume(session: Session, project: ProjectFolder) -> None:
         session.checked = read_checked(project.path, session.volume.shape)
     except Problem as problem:
         project.notes.append(str(problem))
-    shown = [entry.edits for entry in session.past if entry.event == "shown"]
-    session.up_to_date = bool(shown) and shown[-1] == project.number > 0
+    edits = [entry.edits for entry in session.past if entry.event == "shown"]
+    session.up_to_date = bool(edits) and edits[-1] == project.number > 0
 
 
 def _bring_up_to_classes(session: Session, project: ProjectFolder) -> None:

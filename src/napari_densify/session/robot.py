@@ -35,26 +35,42 @@ class Robot:
             raise Problem("The truth holds no structure; choose labels with at least one class.")
         self.truth = (truth + 1).astype(np.uint8)
         self.classes = [int(k) for k in np.unique(self.truth)]
+        if len(self.classes) < 2:
+            raise Problem(
+                "The truth is one structure everywhere; choose labels with background, or with two "
+                "classes."
+            )
 
     def planes(self, count: int) -> list[Plane]:
         """Orthogonal planes to begin with, cycling z, y, x.
 
-        The first three go through the centre of the structures, the next ones divide what is
-        left of the structures' extent evenly.
+        The first three go through the centre of the structures, or where that is between them
+        through as much of them as there is in one slice; the next ones divide what is left of the
+        structures' extent evenly.
+
+        Raises
+        ------
+        Problem
+            If nothing can be learned from them, as they hold one class only.
         """
         inside = np.argwhere(self.truth > 1)
-        low, high = inside.min(axis=0), inside.max(axis=0)
         centre = inside.mean(axis=0).round().astype(int)
         taken: list[Plane] = []
         for i in range(count):
             axis, turn = i % 3, i // 3
-            position = int(centre[axis])
+            met = np.bincount(inside[:, axis])
+            position = int(centre[axis]) if met[centre[axis]] else int(met.argmax())
             if turn:
                 used = [p.position for p in taken if p.axis == axis]
-                free = np.arange(low[axis], high[axis] + 1)
-                gap = np.abs(free[:, None] - [low[axis] - 1, high[axis] + 1, *used]).min(axis=1)
+                free = np.flatnonzero(met)
+                gap = np.abs(free[:, None] - [free[0] - 1, free[-1] + 1, *used]).min(axis=1)
                 position = int(free[gap.argmax()])
             taken.append(Plane(axis, position))
+        if len({int(k) for plane in taken for k in np.unique(plane.take(self.truth))}) < 2:
+            raise Problem(
+                "The first slices hold one class only, so nothing can be learned from them; let "
+                "more slices be painted at first."
+            )
         return taken
 
     def paint(self, plane: Plane) -> Iterator[Stroke]:

@@ -130,7 +130,7 @@ class Session:
         self.up_to_date = False
         self._agreement = Agreement(self)
         if project is not None and project.exists:
-            resume(self, project)
+            resume(self, self._show, project)
         elif project is not None:
             project.describe(learning=self.orders.learning)
 
@@ -188,6 +188,9 @@ class Session:
         # A round whose first stroke was taken back begins with the next one.
         self.up_to_date = edit.undoes and edit.round_after < edit.round_before
         self._show.follow(edit)
+        if not self._show.predicted and not edit.after["label"].all():
+            # After a reset the stroke may be in what is kept of the prediction.
+            self.keeping.changed(edit.box(self.volume.shape))
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:
             self.round_changed.emit(edit.round_after)

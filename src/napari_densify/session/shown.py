@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.edit import Edit
+from napari_densify.cases.learned import Learned
 from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.news import Block
 
@@ -32,6 +33,8 @@ class Shown:
         How little sure the prediction is, see `Block`; 0 where something is painted and where
         nothing is predicted.
     disagreements : Disagreements
+    predicted : bool
+        Whether anything was predicted yet; before that, all that is shown is what is painted.
     """
 
     def __init__(self, annotation: Annotation) -> None:
@@ -39,6 +42,14 @@ class Shown:
         self.prediction: NDArray[np.uint8] = np.zeros(annotation.shape, np.uint8)
         self.uncertainty: NDArray[np.uint8] = np.zeros(annotation.shape, np.uint8)
         self.disagreements = Disagreements(annotation)
+        self.predicted = False
+
+    def resume(self, learned: Learned) -> None:
+        """Take over what a project keeps of the prediction; it has strokes in it too."""
+        learned.read_prediction(self.prediction)
+        self.annotation.draw(self.prediction)
+        shown = np.count_nonzero(self.prediction)
+        self.predicted = bool(shown > self.annotation.annotated)
 
     def take(self, block: Block, folded: Mapping[int, int]) -> None:
         """Take over a piece of the prediction.
@@ -49,6 +60,7 @@ class Shown:
         folded : dict
             Labels that count as another one; the block may be from before the worker knew.
         """
+        self.predicted = True
         inside, labels = block.box.slices, block.labels
         painted = self.annotation.read(block.box)["label"]
         self.disagreements.note(block.box, painted, labels)
@@ -58,10 +70,15 @@ class Shown:
         self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
 
     def follow(self, edit: Edit) -> None:
-        """Show what an edit painted; where it erased, what is there stays until it is predicted."""
+        """Show what an edit painted.
+
+        Where it erased, what is there stays until it is predicted; before anything was, nothing
+        stays, or a stroke that was taken back would pass for a prediction.
+        """
         labels = edit.after["label"]
-        where = edit.where[labels > 0]
-        self.prediction.reshape(-1)[where] = labels[labels > 0]
+        drawn = labels > 0 if self.predicted else np.ones_like(labels, bool)
+        where = edit.where[drawn]
+        self.prediction.reshape(-1)[where] = labels[drawn]
         self.uncertainty.reshape(-1)[where] = 0
 
     def voxels(self, label: int) -> Iterator[tuple[Box, NDArray[np.int64]]]:
@@ -84,4 +101,5 @@ class Shown:
         """Show nothing but what is painted."""
         self.prediction[:] = self.uncertainty[:] = 0
         self.annotation.draw(self.prediction)
+        self.predicted = False
         self.disagreements.forget()

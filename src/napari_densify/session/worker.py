@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.volume import Volume
+from napari_densify.cases.volume import Triple, Volume
 from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
 from napari_densify.session.news import (
@@ -114,13 +114,13 @@ class Worker:
         s = self._settings
         return Learner(
             self._volume.channels,
-            self._volume.spacing,
+            self._size_of(self._volume),
             self._classes,
             device=s.device,
             strength=s.strength,
             seed=s.seed,
             levels=levels_of(s.widths),
-            wanted=s.spacing,
+            wanted=s.voxels.spacing if s.voxels else (),
         )
 
     def _read_inbox(self) -> list[News]:
@@ -160,7 +160,13 @@ class Worker:
         return news
 
     def _replay(self, case: Replay) -> None:
-        self._learner.replay(case.volume.channels, case.volume.spacing, case.painted)
+        spacing = self._size_of(case.volume)
+        self._learner.replay(case.volume.channels, spacing, case.painted)
+
+    def _size_of(self, volume: Volume) -> Triple:
+        """Of a volume's voxels, as the network is to take it."""
+        wanted = self._settings.voxels or self._volume.voxels
+        return volume.voxels.beside(wanted, volume.name).spacing
 
     def _begin_anew(self) -> None:
         """A learner that knows what is annotated, and nothing else."""

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pint
 from napari.layers import Image
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -112,10 +113,11 @@ class CasesPanel(LivePanel):
     def _add(self, entry: CaseEntry) -> None:
         if self.case is None:
             return
-        z, y, x = entry.spacing
-        unit, summary = self.case.image.units[-1], entry.summary
+        z, y, x = entry.voxels.spacing
+        # Older projects did not keep the unit.
+        unit, summary = entry.voxels.unit or str(self.case.image.units[-1]), entry.summary
         volumes = ", ".join(
-            f"{self.name_of(label)} {volume_text(voxels * z * y * x, unit)}"
+            f"{self.name_of(label)} {volume_text(voxels * z * y * x, pint.Unit(unit))}"
             for label, voxels in summary.volumes.items()
         )
         progress = [f"{summary.painted:,}", f"{entry.checked:.0%}"]

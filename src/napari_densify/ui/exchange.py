@@ -83,7 +83,7 @@ class Exchange(QObject):
             return settings, None
         card, weights = self._model
         card.check_image(volume)
-        return replace(settings, widths=card.widths, spacing=card.spacing), weights
+        return replace(settings, widths=card.widths, voxels=card.voxels), weights
 
     def ask_for_labels(self) -> None:
         """Take a file of labels into the running case."""

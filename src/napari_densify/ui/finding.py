@@ -202,8 +202,9 @@ def _part(kept: ImageReference, image: Volume) -> Volume:
 
 def _as_painted(kept: ImageReference, image: Volume) -> Volume:
     """With voxels as they were painted on: another reader may think otherwise of their size."""
+    # Older projects did not keep the unit.
     unit = image.unit if np.allclose(image.spacing, kept.spacing) else ""
-    return replace(image, spacing=kept.spacing, unit=unit)
+    return replace(image, spacing=kept.spacing, unit=kept.unit or unit)
 
 
 def _is_of(kept: ImageReference, image: Volume) -> Volume | None:

@@ -18,7 +18,7 @@ from napari_densify.session.provenance import (
     LAST,
     NETWORK,
     PAINTED,
-    corrected_rounds,
+    corrections,
     provenance,
 )
 from napari_densify.ui.layers import PredictionBond, labels_like
@@ -78,8 +78,7 @@ class ProvenanceLayer(Overlay):
     def legend(self) -> str:
         """What the colours say, as rich text."""
         names = {PAINTED: "painted", ACCEPTED: "accepted", NETWORK: "network"}
-        for round_ in corrected_rounds(self.session.annotation)[-LISTED:]:
-            names[min(CORRECTED + round_, LAST)] = f"corrected in round {round_}"
+        names |= dict(list(corrections(self.session.annotation).items())[-LISTED:])
         marks = (f'<span style="color:{colour(k)}">■</span>&nbsp;{n}' for k, n in names.items())
         return " &nbsp; ".join(marks)
 

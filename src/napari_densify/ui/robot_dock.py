@@ -186,7 +186,7 @@ class RobotDock(DockedWidget):
             )
         shape = picked.choice.shape_in(array_of(picked.layer).shape)
         truth = check_labels(np.asarray(self.truth.value.data), shape, "truth")
-        Robot(truth)
+        Robot(truth).planes(self.slices.value())
         return truth, dock
 
     def _clear(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -38,20 +38,22 @@ _DAMAGED = (
 """What the libraries raise at files that are not what their names say."""
 
 
-def read_volume(path: Path) -> Volume:
+def read_volume(path: Path, part: Callable[[Volume], Volume] = lambda image: image) -> Volume:
     """Read an image with its geometry, checked to be one that can be learned from.
 
     Parameters
     ----------
     path : Path
         A file by its ending, an OME-Zarr folder, a folder of DICOM files, or one of these files.
+    part : callable
+        Takes from what is in the file what is wanted of it; all by default.
 
     Raises
     ------
     Problem
         If there is no such file, it is no image, or not one to learn from.
     """
-    volume = _without_single(read_any(path))
+    volume = _without_single(part(read_any(path)))
     check_image(volume.data, path.name)
     return volume
 
@@ -94,10 +96,10 @@ def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
     Problem
         If there is no such file, its labels do not fit (see `check_labels`), or lie elsewhere.
     """
-    labels = read_any(path)
+    labels = read_label_image(path)
     data = check_labels(labels.data, volume.shape, path.name)
     known = not labels.unplaced and volume.unit
-    if known and distance(labels, volume) > APART * min(volume.spacing):
+    if known and distance(labels.in_unit(volume.unit), volume) > APART * min(volume.spacing):
         raise Problem(
             f"{path.name} lies elsewhere than {volume.name}: their voxels are not the same. "
             "`napari-densify import` brings labels to an image's voxels."
@@ -117,7 +119,10 @@ def check_slices(labels: Volume) -> None:
 
 
 def distance(one: Volume, other: Volume) -> float:
-    """How far two volumes of one shape lie apart, at the corner where that is most."""
+    """How far two volumes of one shape lie apart, at the corner where that is most.
+
+    In the unit of both, see `Volume.in_unit`.
+    """
     ends = np.array(list(product(*((0, n - 1) for n in one.shape), [1]))).T
     return float(np.abs((one.affine - other.affine) @ ends)[:3].max())
 
@@ -135,9 +140,25 @@ def read_segmentation(path: Path) -> Volume:
     Problem
         If there is no such file, or it holds no labels; see `check_labels`.
     """
-    volume = read_any(ome_zarr.label_image(path) if path.is_dir() else path)
+    volume = read_label_image(path)
     check_slices(volume)
     return volume.like(check_labels(volume.data, volume.data.shape, path.name))
+
+
+def read_label_image(path: Path) -> Volume:
+    """Read what is in a file of labels; in an OME-Zarr they lie beside the image that they are of.
+
+    Raises
+    ------
+    Problem
+        If there is no such file or it cannot be read.
+    """
+    try:
+        place = ome_zarr.label_image(path) if path.is_dir() else path
+    except _DAMAGED as error:
+        raise _damaged(path) from error
+    labels = read_any(place)
+    return labels if place == path else replace(labels, name=path.name)
 
 
 def read_any(path: Path) -> Volume:
@@ -157,7 +178,7 @@ def read_any(path: Path) -> Volume:
     except Problem:
         raise
     except _DAMAGED as error:
-        raise Problem(f"{path.name} cannot be read as an image; is it damaged?") from error
+        raise _damaged(path) from error
     return volume
 
 
@@ -215,6 +236,10 @@ def is_volume(path: Path) -> bool:
     if path.is_dir():
         return _is_zarr(path) or is_dicom(path)
     return path.name.lower().endswith(SUFFIXES) or is_dicom(path)
+
+
+def _damaged(path: Path) -> Problem:
+    return Problem(f"{path.name} cannot be read as an image; is it damaged?")
 
 
 def _without_single(volume: Volume) -> Volume:

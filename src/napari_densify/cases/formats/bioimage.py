@@ -135,13 +135,14 @@ def _identifiers(names: list[str]) -> list[str]:
 
 def _about(card: ModelCard) -> str:
     spacing = " × ".join(f"{s:g}" for s in card.spacing)
+    unit = card.unit or "the unit is that of the images it learned from"
     classes = "\n".join(f"- {k}: {c.name}" for k, c in enumerate(card.classes))
     return f"""# Segmentation by napari-densify
 
 Made by {card.origin}, after {card.steps} training steps on sparse annotation.
 
-Takes a whole volume of {card.channels} channel(s) with voxels of {spacing} (z, y, x; the unit is
-that of the images it learned from) and gives the probability of each class:
+Takes a whole volume of {card.channels} channel(s) with voxels of {spacing} (z, y, x; {unit})
+and gives the probability of each class:
 
 {classes}
 

@@ -14,8 +14,8 @@ from yaozarrs import v04, v05
 from yaozarrs.write.v05 import write_image
 
 from napari_densify.cases.formats.room import check_room
-from napari_densify.cases.formats.units import in_one
 from napari_densify.cases.project import Label
+from napari_densify.cases.units import in_one
 from napari_densify.cases.volume import Volume
 
 SUFFIXES = (".ome.zarr", ".zarr")
@@ -73,6 +73,17 @@ def label_image(path: Path) -> Path:
     return folder / names[0] if names else path
 
 
+def written_here(folder: Path) -> bool:
+    """Whether a folder holds nothing but what `write` leaves in one; an empty folder does, too."""
+    inside, labels = _names(folder), _names(folder / "labels")
+    if not inside <= {"zarr.json", "0", "labels"} or not labels <= {"zarr.json", LABELS}:
+        return False
+    try:
+        return not inside or AFFINE in zarr.open_group(folder, mode="r").attrs
+    except (OSError, ValueError, LookupError, TypeError):  # what zarr says of any other folder
+        return False
+
+
 def write(
     path: Path, volume: Volume, classes: Sequence[Label] = (), image: Volume | None = None
 ) -> None:
@@ -111,6 +122,10 @@ def write(
     ome: Any = written.attrs["ome"]
     written.attrs["ome"] = {**ome, "image-label": about}
     written.attrs.update(extra)
+
+
+def _names(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()} if folder.is_dir() else set()
 
 
 def _describe(volume: Volume) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_densify.cases.formats.room import check_room
-from napari_densify.cases.formats.units import in_one
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
+from napari_densify.cases.units import in_one
 from napari_densify.cases.volume import Triple, Volume
 
 SUFFIXES = (".ome.tiff", ".ome.tif", ".tif", ".tiff")
@@ -39,7 +40,8 @@ NO_UNIT = ("pixel", 1.0)
 ORDER = "TCZYX"
 """Of the axes here; files have them in any."""
 AFFINE = "napari-densify affine"
-"""Key in ImageJ's notes under which our files keep where they lie: TIFF has no place for it."""
+"""Key in the notes of ImageJ and OME under which our files keep where they lie: neither has a place
+for it."""
 
 
 def read(path: Path) -> Volume:
@@ -57,9 +59,9 @@ def read(path: Path) -> Volume:
         if "Z" in series.axes and set(series.axes) <= set(ORDER):
             data = data.transpose([series.axes.index(a) for a in ORDER if a in series.axes])
         spacing, unit = _size(file)
-        volume = Volume(data, spacing, name=path.name, unit=unit)
-        affine = (file.imagej_metadata or {}).get("Info", "").partition(f"{AFFINE} = ")[2]
-        return volume.placed(np.array(json.loads(affine.splitlines()[0]))) if affine else volume
+        affine = _affine(file)
+        volume = Volume(data, spacing, name=path.name, unit=unit, located=bool(affine))
+        return volume.placed(np.array(json.loads(affine))) if affine else volume
 
 
 def voxel_size(path: Path) -> Triple:
@@ -79,10 +81,24 @@ def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
         _write_imagej(path, volume, data, axes)
 
 
+def _placed(volume: Volume, factor: float) -> str:
+    """Where a volume lies, in the unit in which its lengths are written."""
+    affine = np.diag([factor, factor, factor, 1.0]) @ volume.affine
+    return json.dumps(affine.tolist())
+
+
+def _affine(file: tifffile.TiffFile) -> str:
+    """What `_placed` has written; "" in files of other programs."""
+    if file.ome_metadata:
+        root = ElementTree.fromstring(file.ome_metadata)
+        return root.findtext(f".//{{*}}MapAnnotation/{{*}}Value/{{*}}M[@K='{AFFINE}']") or ""
+    notes = (file.imagej_metadata or {}).get("Info", "").partition(f"{AFFINE} = ")[2]
+    return notes.splitlines()[0] if notes else ""
+
+
 def _write_imagej(path: Path, volume: Volume, data: NDArray[np.generic], axes: str) -> None:
     unit, factor = SHORT.get(volume.unit, NO_UNIT)
     z, y, x = (size * factor for size in volume.spacing)
-    affine = np.diag([factor, factor, factor, 1.0]) @ volume.affine
     tifffile.imwrite(
         path,
         data,
@@ -92,7 +108,7 @@ def _write_imagej(path: Path, volume: Volume, data: NDArray[np.generic], axes: s
             "spacing": z,
             "unit": unit,
             "axes": axes,
-            "Info": f"{AFFINE} = {json.dumps(affine.tolist())}\n",
+            "Info": f"{AFFINE} = {_placed(volume, factor)}\n",
         },
         compression="zlib",
     )
@@ -106,6 +122,7 @@ def _write_ome(
     for axis, size in zip("ZYX", volume.spacing, strict=True):
         metadata[f"PhysicalSize{axis}"] = size * factor
         metadata[f"PhysicalSize{axis}Unit"] = unit.replace("um", "µm")
+    metadata["MapAnnotation"] = {AFFINE: _placed(volume, factor)}
     if axes == "ZCYX" and names:
         metadata["Channel"] = {"Name": names}
     tifffile.imwrite(
@@ -120,7 +137,7 @@ def _size(file: tifffile.TiffFile) -> tuple[Triple, str]:
 def _ome(file: tifffile.TiffFile) -> tuple[Triple, str]:
     pixels = ElementTree.fromstring(file.ome_metadata or "").find("{*}Image/{*}Pixels")
     said = {} if pixels is None else pixels.attrib
-    sizes = [float(said.get(f"PhysicalSize{axis}", 1.0)) or 1.0 for axis in "ZYX"]
+    sizes = [_length(said.get(f"PhysicalSize{axis}", 1.0)) for axis in "ZYX"]
     # OME's own default where a size comes without a unit.
     default = "µm" if "PhysicalSizeX" in said else ""
     named = (said.get(f"PhysicalSize{axis}Unit", default) for axis in "ZYX")
@@ -136,11 +153,17 @@ def _imagej(file: tifffile.TiffFile) -> tuple[Triple, str]:
         return (1.0, 1.0, 1.0), ""
     tags = file.pages.first.tags
     spacing = (
-        float(said.get("spacing", 1.0)) or 1.0,
+        _length(said.get("spacing", 1.0)),
         _step(tags, "YResolution"),
         _step(tags, "XResolution"),
     )
     return spacing, UNITS.get(str(said.get("unit", "")).replace("\\u00B5", "µ"), "")
+
+
+def _length(said: Any) -> float:
+    """A voxel's side: ImageJ writes it negative where slices were taken downwards, some write 0."""
+    length = abs(float(said))
+    return length if math.isfinite(length) and length else 1.0
 
 
 def _step(tags: tifffile.TiffTags, name: str) -> float:

@@ -1,4 +1,4 @@
-"""Units of length, for files that measure each axis in another one."""
+"""Units of length, for files that measure in different ones."""
 
 from __future__ import annotations
 
@@ -12,6 +12,13 @@ METRES = {
     "nanometer": 1e-9,
     "angstrom": 1e-10,
 }
+
+
+def factor_between(unit: str, other: str) -> float | None:
+    """How many of another unit one of a unit is; None where one of them is not known."""
+    if unit not in METRES or other not in METRES:
+        return None
+    return METRES[unit] / METRES[other] if unit != other else 1.0
 
 
 def in_one(units: Sequence[str]) -> tuple[list[float], str]:
