@@ -11,7 +11,7 @@ from napari import Viewer
 from napari.components import ViewerModel
 from napari.layers import Layer
 from napari_orthogonal_views import OrthoViewWidget
-from qtpy.QtWidgets import QWidget
+from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.place import cases_of
@@ -189,6 +189,13 @@ def test_a_case_that_lies_elsewhere_fills_the_canvas_and_those_beside_it(
     qtbot.waitUntil(lambda: all(fills(each, second) for each in others), timeout=LONG)
     show_plane(viewer, dock.case.annotation, Plane(0, 5))
     assert all(fills(each, second) for each in (main, *others))
+    for away in range(6, 12):
+        viewer.dims.set_point(0, 80 + away)
+        QApplication.processEvents()
+    assert all(fills(each, second) for each in (main, *others))
+    for orientation in ("yz", "xy"):
+        dock.planes.setValue(orientation)
+        assert fills(main, second)
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.go_to_case(tmp_path / "first.densify")
     others = canvases(viewer)[1:]

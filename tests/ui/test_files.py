@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from qtpy.QtWidgets import QInputDialog
+import pytest
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_densify.cases.formats import read_segmentation, read_volume, write_volume
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.ui.geometry import place_volume
+from napari_densify.ui.writer import write_labels
 from tests.cases.dicom_files import write_series
 from tests.cases.test_round_trips import PLACES
 
@@ -130,3 +133,64 @@ def test_the_dialog_closes_with_its_case_once_it_has_written(open_case, tmp_path
         dock.close_case()
     assert dialog.said.text() == "Wrote seg.nrrd."
     assert not dialog.export.isEnabled(), "another case may have other classes"
+
+
+def test_images_are_not_exported_over_and_other_files_only_when_that_is_agreed(
+    viewer, open_dock, tmp_path, qtbot, monkeypatch
+):
+    images = [tmp_path / "ct.nii.gz", tmp_path / "ct_seg_provenance.nii.gz"]
+    for image in images:
+        write_volume(image, scan("anisotropic"))
+    before = [image.read_bytes() for image in images]
+    viewer.open(images, plugin="napari-densify")
+    dock = open_dock()
+    dock.choice.setValue(viewer.layers["ct"])
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    dialog = dock.export()
+
+    def refused() -> str:
+        dialog.export.click()
+        assert dialog.export.isEnabled(), "it has begun to write"
+        return dialog.said.text()
+
+    offered = dialog.path.text()
+    dialog.path.setText(str(images[0]))
+    assert "ct.nii.gz is an image itself" in refused()
+    dialog.path.setText(offered)
+    dialog.provenance.setChecked(True)
+    assert "ct_seg_provenance.nii.gz is an image itself" in refused()
+    dialog.provenance.setChecked(False)
+
+    said, answer = [], QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *about: (said.append(about[2]), answer)[1])
+    earlier = [tmp_path / "ct_seg.nii.gz", tmp_path / "ct_seg_volumes.csv"]
+    for file in earlier:
+        file.write_text("mine")
+    assert refused() == ""
+    dialog.volumes.setChecked(True)
+    assert refused() == ""
+    assert said == [
+        "ct_seg.nii.gz exists; replace it?",
+        "ct_seg.nii.gz and ct_seg_volumes.csv exist; replace them?",
+    ]
+    assert [file.read_text() for file in earlier] == ["mine", "mine"]
+    answer = QMessageBox.StandardButton.Yes
+    with qtbot.waitSignal(dialog.written, timeout=LONG):
+        dialog.export.click()
+    assert read_segmentation(earlier[0]).shape == phantom()[1].shape
+
+    # The file chooser has asked already; what is written beside it has not asked.
+    said.clear()
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(earlier[0]), ""))
+    dialog.choose.click()
+    for _ in range(2):
+        with qtbot.waitSignal(dialog.written, timeout=LONG):
+            dialog.export.click()
+    assert said == [
+        "ct_seg_volumes.csv exists; replace it?",
+        "ct_seg.nii.gz and ct_seg_volumes.csv exist; replace them?",
+    ]
+    with pytest.raises(Problem, match="is an image itself"):
+        write_labels(str(images[1]), *dock.case.prediction.as_layer_data_tuple()[:2])
+    assert [image.read_bytes() for image in images] == before

@@ -90,6 +90,23 @@ def test_voxels_that_a_tiff_names_and_its_reader_overlooked_are_told(
     annotate(dock, qtbot)
     assert dock.case.session.volume.spacing == size
     assert not any("names other" in str(r.message) for r in notification_manager.records[before:])
+    case, image = dock.case, viewer.layers["cells"]
+    viewer.reset_view()
+    viewer.dims.set_current_step(0, 7)
+    case.annotation.brush_size = 1
+    case.session.edited.connect((edits := []).append)
+    drag(viewer, qtbot, [(0.4, 0.3), (0.4, 0.3)])
+    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
+    (painted,) = np.transpose(np.unravel_index(edits[0].where, image.data.shape))
+    under_the_mouse = np.round(image.world_to_data(viewer.cursor.position))
+    np.testing.assert_array_equal(painted, under_the_mouse)
+    dock.planes.orthogonal.setChecked(True)
+    copies = list(case.layers.annotation_copies)
+    assert len(copies) == 3
+    for layer in copies:
+        assert layer.units == image.units
+        for corner in ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1)):
+            assert layer.data_to_world(corner) == image.data_to_world(corner)
 
 
 def test_layers_on_one_grid_are_channels_and_come_back_from_their_files(

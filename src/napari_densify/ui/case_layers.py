@@ -17,6 +17,7 @@ from napari_densify.ui.layers import (
     colours,
     is_ours,
     labels_like,
+    place_of,
     remember,
     sign,
 )
@@ -156,6 +157,10 @@ class CaseLayers(QObject):
         if layer is not None and layer.metadata.get(LEFT_AT) != self._state:
             self._viewer.layers.remove(layer)
             return None
+        if layer is not None:
+            # The image may lie elsewhere since: what we say of unknown voxel sizes ends in that.
+            for name, value in place_of(self._image).items():
+                setattr(layer, name, value)
         return layer
 
     def _new_annotation(self) -> Labels:

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
+    QMessageBox,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -34,6 +35,7 @@ from napari_densify.cases.export import (
     Segmentation,
     as_structures,
     beside,
+    files_of,
     stem_of,
     structures_of,
     write_measures,
@@ -41,9 +43,10 @@ from napari_densify.cases.export import (
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
+from napari_densify.cases.spared import check_spares
 from napari_densify.session.provenance import whole_provenance
 from napari_densify.ui.case import CaseView
-from napari_densify.ui.picked import source_of
+from napari_densify.ui.picked import source_of, sources_of
 
 FORMATS = {
     "NIfTI (.nii.gz)": ".nii.gz",
@@ -78,6 +81,7 @@ class Wish:
 class ExportDialog(QDialog):
     """Asks for format, place and what goes along, then writes in a thread.
 
+    Images that are open are never replaced, other files only if the user agrees.
     When its case is closed it closes too, but not before it has said what came of the writing.
     """
 
@@ -121,17 +125,51 @@ class ExportDialog(QDialog):
         self.buttons.accepted.connect(self.start)
         self.buttons.rejected.connect(self.reject)
         self._over = False
+        self._agreed: Path | None = None
+        """The file that the user has just chosen: if there is one, the chooser has asked."""
         case.ended.connect(self._case_ended)
 
     def start(self) -> None:
         """Write what is asked for as it is now; the window goes on meanwhile."""
         self.said.clear()
+        if not self._may_write():
+            return
+        self._agreed = None
         self.busy.show()
         self.export.setEnabled(False)
         worker = create_worker(_write, self._wish(), _ignore_errors=True)
         worker.returned.connect(self._done)
         worker.errored.connect(self._failed)
         worker.start()
+
+    def _may_write(self) -> bool:
+        """Whether nothing is lost by it; images are not the user's to give away here."""
+        try:
+            files = self._files()
+            check_spares(files, sources_of(self.case.viewer.layers))
+            there = [file.name for file in files if file != self._agreed and file.exists()]
+        except (Problem, OSError) as error:
+            self._failed(error)
+            return False
+        if not there:
+            return True
+        names = " and ".join(filter(None, [", ".join(there[:-1]), there[-1]]))
+        question = f"{names} {'exist; replace them?' if there[1:] else 'exists; replace it?'}"
+        answer = QMessageBox.question(self, self.windowTitle(), question)
+        # The case may have ended while the question stood there, and the dialog with it.
+        return answer == QMessageBox.StandardButton.Yes and not self._over
+
+    def _files(self) -> list[Path]:
+        """All that would be written; of surfaces also those that will turn out empty."""
+        path = Path(self.path.text())
+        files = files_of(path, structures_of(self.classes()))
+        if self.probabilities.isChecked():
+            files.append(beside(path, "probabilities"))
+        if self.provenance.isChecked():
+            files.append(beside(path, "provenance"))
+        if self.volumes.isChecked():
+            files.append(_table_beside(path))
+        return files
 
     def _case_ended(self) -> None:
         self._over = True
@@ -170,6 +208,7 @@ class ExportDialog(QDialog):
         name, _ = QFileDialog.getSaveFileName(self, "Export to", self.path.text())
         if name:
             self.path.setText(name)
+            self._agreed = Path(name)
 
     def _wish(self) -> Wish:
         session = self.case.session
@@ -219,10 +258,14 @@ def _write(wish: Wish) -> list[Path]:
         write_volume(file, labels.like(whence), names, image)
         written.append(file)
     if wish.volumes:
-        file = wish.path.with_name(f"{stem_of(wish.path)}_volumes.csv")
+        file = _table_beside(wish.path)
         write_measures(file, wish.segmentation.measures(stem_of(wish.path)))
         written.append(file)
     return written
+
+
+def _table_beside(path: Path) -> Path:
+    return path.with_name(f"{stem_of(path)}_volumes.csv")
 
 
 def _write_probabilities(project: Path, wish: Wish) -> Path:

@@ -71,6 +71,12 @@ def source_of(layer: Image) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
+def sources_of(layers: Iterable[Layer]) -> list[Path]:
+    """The files and folders that images among some layers were opened from."""
+    found = (source_of(layer) for layer in layers if isinstance(layer, Image))
+    return [source for source in found if source is not None]
+
+
 def notes_on_size(layer: Image) -> list[str]:
     """What to say of a layer whose reader overlooked how large the voxels are in its file."""
     source, lead = source_of(layer), layer.ndim - 3

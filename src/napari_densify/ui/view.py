@@ -9,7 +9,9 @@ from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.view import Pose, View
+from napari_densify.ui.framing import frame
 from napari_densify.ui.planes import orientation_of, set_orientation
+from napari_densify.ui.side_by_side import canvases_beside
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -54,6 +56,14 @@ def show_view(viewer: napari.viewer.Viewer, view: View) -> None:
     camera.center, camera.angles, camera.zoom = view.centre, view.angles, view.zoom
 
 
+def turn(viewer: napari.viewer.Viewer, orientation: str, layer: Layer | None) -> None:
+    """Show slices of another orientation, and all of a layer in them."""
+    turned = viewer.dims.ndisplay != 2 or orientation_of(viewer) != orientation
+    set_orientation(viewer, orientation)
+    if turned and layer is not None:
+        _frame(viewer, layer)
+
+
 def show_plane(viewer: napari.viewer.Viewer, layer: Layer, plane: Plane) -> None:
     """Show a slice of a 3-D layer; the camera moves only if the orientation changes."""
     turned = viewer.dims.ndisplay != 2 or orientation_of(viewer) != plane.orientation
@@ -64,15 +74,21 @@ def show_plane(viewer: napari.viewer.Viewer, layer: Layer, plane: Plane) -> None
     lead = viewer.dims.ndim - 3
     viewer.dims.set_point(range(lead, viewer.dims.ndim), layer.data_to_world(voxel))
     if turned:
-        viewer.reset_view()
+        _frame(viewer, layer)
 
 
 def show_middle(viewer: napari.viewer.Viewer, layer: Layer) -> None:
-    """Show the middle slices of a layer, all of them on the canvas."""
+    """Show the middle slices of a layer, all of them on the canvas, and on those beside it."""
     voxel = [(n - 1) / 2 for n in layer.extent.data[1] + 1]
     world = layer.data_to_world(voxel)[-3:]
     viewer.dims.set_point(range(viewer.dims.ndim - 3, viewer.dims.ndim), world)
-    viewer.reset_view()
+    _frame(viewer, layer)
+
+
+def _frame(viewer: napari.viewer.Viewer, layer: Layer) -> None:
+    # The main one last: those beside it follow its zoom, unless the user wants otherwise.
+    for canvas in (*canvases_beside(viewer), viewer):
+        frame(canvas, layer)
 
 
 def _voxel(viewer: napari.viewer.Viewer, layer: Layer) -> Iterable[float]:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import napari
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_densify.cases.export import Segmentation, as_structures
 from napari_densify.cases.labels import check_labels
 from napari_densify.cases.project import Label
+from napari_densify.cases.spared import check_spares
 from napari_densify.cases.volume import Volume
 from napari_densify.ui.geometry import place_volume
 from napari_densify.ui.layers import NAMES
-from napari_densify.ui.picked import ROLE, array_of, source_of
+from napari_densify.ui.picked import ROLE, array_of, source_of, sources_of
 
 PLACE = ("scale", "translate", "rotate", "shear", "affine", "units", "metadata")
 
@@ -31,8 +33,10 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     Raises
     ------
     Problem
-        See `Segmentation.write`; also if the labels are not whole numbers up to 254.
+        See `Segmentation.write`; also if the labels are not whole numbers up to 254, or if an
+        image that is open would be replaced.
     """
+    check_spares([Path(path)], sources_of(_layers()))
     place = {key: attributes[key] for key in PLACE if key in attributes}
     array = np.asarray(data[0] if attributes.get("multiscale") else data)
     name = str(attributes.get("name", "labels"))
@@ -70,9 +74,13 @@ def _classes(values: NDArray[np.uint8], attributes: dict[str, Any]) -> list[Labe
 
 def _image(of: Any) -> Image | None:
     """The image layer that labels of ours are of."""
+    images = (each for each in _layers() if isinstance(each, Image))
+    return next((each for each in images if each.unique_id == of), None)
+
+
+def _layers() -> Iterable[Layer]:
     viewer = napari.current_viewer()
-    layers = viewer.layers if viewer is not None else ()
-    return next((each for each in layers if isinstance(each, Image) and each.unique_id == of), None)
+    return viewer.layers if viewer is not None else ()
 
 
 def _whole(image: Image) -> Volume | None:
