@@ -200,3 +200,26 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path, ending: str)
         write_volume(tmp_path / "file" / f"labels{ending}", Volume(RAMP.astype(np.uint8)))
     with pytest.raises(Problem, match="Cannot write"):
         write_volume(Path(f"/proc/labels{ending}"), Volume(RAMP.astype(np.uint8)))
+
+
+@pytest.mark.parametrize(("said", "size"), [(-2.0, 2.0), (0.0, 1.0), (np.nan, 1.0), (np.inf, 1.0)])
+@pytest.mark.parametrize("ending", [".tif", ".ome.tif"])
+def test_a_tiff_whose_voxels_are_said_to_be_of_no_size(
+    tmp_path: Path, ending: str, said: float, size: float
+) -> None:
+    file = tmp_path / f"scan{ending}"
+    about = {"PhysicalSizeX": 0.5, "PhysicalSizeZ": said} if "ome" in ending else {"spacing": said}
+    kind = {"ome": True} if "ome" in ending else {"imagej": True, "resolution": (2, 1)}
+    metadata = {"axes": "ZYX", **about}
+    tifffile.imwrite(file, RAMP, metadata=metadata, photometric="minisblack", **kind)
+    assert read_volume(file).spacing == (size, 1.0, 0.5)
+
+
+@pytest.mark.parametrize("dtype", ["float16", ">u2", ">f4", "bool"])
+@pytest.mark.parametrize("ending", MEDICAL)
+def test_numbers_that_simpleitk_does_not_know_are_written_as_they_are(
+    tmp_path: Path, ending: str, dtype: str
+) -> None:
+    data = (RAMP % 200).astype(dtype)
+    write_volume(tmp_path / f"scan{ending}", Volume(data))
+    np.testing.assert_array_equal(read_volume(tmp_path / f"scan{ending}").data, data)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -153,6 +156,24 @@ def test_the_slices_of_a_series_are_one_image(tmp_path: Path, phantom: Volume) -
     assert find_images([patient / "X*", patient]) == [other, patient]
 
 
+@pytest.mark.parametrize("dicom", ["0.dcm", "z.dcm", "IM0001"])
+@pytest.mark.parametrize("others", ["a", "abcdefghij"])
+def test_a_dicom_file_among_other_images_hides_none_of_them(
+    tmp_path: Path, phantom: Volume, dicom: str, others: str
+) -> None:
+    """Wherever the file system lists it: not only the first entries are looked at."""
+    slices = write_series(tmp_path / "scan", Volume(np.zeros((3, 4, 5), np.int16)))
+    folder = tmp_path / "mixed"
+    names = [*(f"{letter}.nii.gz" for letter in others), "k.ome.zarr"]
+    for name in names:
+        write_volume(folder / name, Volume(phantom.data[:9, :9, :9]))
+    (folder / "notes.txt").write_text("")
+    shutil.copy(slices[0], folder / dicom)
+    assert [p.name for p in find_images([folder])] == sorted([*names, dicom])
+    (tmp_path / "scan" / "seg.nii.gz").touch()
+    assert [p.name for p in find_images([tmp_path / "scan"])] == ["IM000.dcm", "seg.nii.gz"]
+
+
 def test_a_series_is_segmented_once(
     project: Path, phantom: Volume, tmp_path: Path, densify: Run
 ) -> None:
@@ -166,6 +187,90 @@ def test_a_series_is_segmented_once(
     for image in (tmp_path / "scan", first, tmp_path / "scan" / "*.dcm"):
         with pytest.raises(Problem, match="is an image itself"):
             densify("predict", project, image, "--out", other)
+
+
+def three_scans(project: Path, folder: Path) -> Path:
+    folder.mkdir()
+    for name in "abc":
+        shutil.copy(project.with_name("ct.nii.gz"), folder / f"{name}.nii.gz")
+    return folder
+
+
+@pytest.mark.parametrize("error", [ValueError("math domain"), ZeroDivisionError("by zero")])
+def test_whatever_an_image_ends_with_the_others_go_on(
+    project: Path, tmp_path: Path, densify: Run, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    ends = iter([None, error, None])
+
+    def work(volume: Volume, *_: object) -> NDArray[np.uint8]:
+        if end := next(ends):
+            raise end
+        return np.ones(volume.shape, np.uint8)
+
+    monkeypatch.setattr("napari_densify.cli.predict.segment", work)
+    scans = three_scans(project, tmp_path / "scans")
+    status, _, said = densify("predict", project, scans, "--out", tmp_path / "out")
+    assert (status, "2 of 3 images are segmented" in said) == (1, True)
+    assert f"b.nii.gz: It cannot be segmented ({type(error).__name__}: {error})." in said
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="room cannot be taken here")
+def test_a_disk_without_room_for_probabilities_is_found_out_before_they_are_written(
+    project: Path, tmp_path: Path, densify: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is found out while they are, the process ends."""
+    out, taken = tmp_path / "out", []
+    take = os.posix_fallocate
+
+    def note(file: int, start: int, size: int) -> None:
+        taken.append(size)
+        assert os.fstat(file).st_dev == out.stat().st_dev
+        if len(taken) == 2:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        take(file, start, size)
+
+    monkeypatch.setattr(os, "posix_fallocate", note)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
+    scans = three_scans(project, tmp_path / "scans")
+    status, _, said = densify("predict", project, scans, "--out", out, "--probabilities")
+    assert (status, "2 of 3 images are segmented" in said) == (1, True), said
+    assert "b.nii.gz: There is no room" in said
+    assert taken == [3 * read_any(scans / "a.nii.gz").data.size * 4] * 3
+    assert sorted(file.name for file in out.iterdir()) == [
+        f"{name}{what}.nii.gz" for name in "ac" for what in ("", "_probabilities")
+    ]
+
+
+@pytest.mark.parametrize("choice", [Choice("zyxc", (1,)), Choice("tczyx", (1,), 1)])
+def test_images_with_more_axes_go_into_networks_that_have_learned_from_such(
+    project: Path,
+    phantom: Volume,
+    tmp_path: Path,
+    densify: Run,
+    monkeypatch: pytest.MonkeyPatch,
+    choice: Choice,
+) -> None:
+    grey = (phantom.data * 40 + 60).clip(0, 255).astype(np.uint8)
+    other = np.zeros_like(grey)
+    many = {
+        "zyxc": np.stack([other, grey, other], axis=-1),
+        "tczyx": np.stack([[other, other], [other, grey]]),
+    }
+    scans = tmp_path / "scans"
+    scans.mkdir()
+    np.save(scans / "many.npy", many[choice.axes])
+    np.save(scans / "one.npy", grey)
+    network = replace(Network.read(project), choice=choice)
+    monkeypatch.setattr(Network, "read", lambda _: network)
+    for _ in range(2):  # and when the batch goes on
+        done = densify("predict", project, scans, "--out", tmp_path / "out", "--csv",
+                       tmp_path / "v.csv")  # fmt: skip
+        assert done[0] == 0, done
+        rows = table(tmp_path / "v.csv")
+        assert [row["voxels"] for row in rows[:2]] == [row["voxels"] for row in rows[2:]]
+    results = [read_any(tmp_path / "out" / f"{name}.nii.gz").data for name in ("many", "one")]
+    np.testing.assert_array_equal(*results)
+    assert results[0].shape == grey.shape
 
 
 # export

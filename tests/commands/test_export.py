@@ -139,6 +139,26 @@ def test_an_image_is_never_written_over(project: Path, tmp_path: Path) -> None:
     assert same.read_bytes() == image.read_bytes() == before
 
 
+@pytest.mark.parametrize("command", ["export", "predict"])
+def test_a_folder_is_never_replaced_by_a_result(
+    project: Path, tmp_path: Path, densify: Run, command: str
+) -> None:
+    """Unless it is a result of ours; it is refused before anything is predicted."""
+    study, home = tmp_path / "study.zarr", tmp_path / "ct.densify"
+    shutil.copytree(project.parent, tmp_path, dirs_exist_ok=True)
+    image = read_any(tmp_path / "ct.nii.gz")
+    write_volume(study / "image.ome.zarr", image)
+    given = (home,) if command == "export" else (home, study / "image.ome.zarr")
+    before = sorted(tmp_path.rglob("*"))
+    for out in (study, home / "annotation.zarr", study / "image.ome.zarr"):
+        if command == "predict" or out.parent != study:
+            with pytest.raises(Problem, match=r"lies in|image itself|a folder that"):
+                densify(command, *given, "--out", out)
+            assert sorted(tmp_path.rglob("*")) == before
+    for _ in range(2):
+        assert densify(command, *given, "--out", tmp_path / "seg.ome.zarr")[0] == 0
+
+
 def test_merged_classes_stay_merged_in_an_export(
     project: Path, tmp_path: Path, densify: Run
 ) -> None:

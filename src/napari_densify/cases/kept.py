@@ -83,7 +83,7 @@ class KeptAnnotation:
                 damaged = self._path.with_name("journal.damaged")
                 disk.replace(damaged, self._path.read_bytes())
             self._write_to(found)
-        return notes_on(found) if found else []
+        return notes_on(found, write) if found else []
 
     def begin(self) -> None:
         """Write to a folder that is new, or has been moved."""

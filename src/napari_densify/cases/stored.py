@@ -54,9 +54,16 @@ def painted_on(home: Path, volume: Volume) -> Annotation | None:
     return None
 
 
-def notes_on(found: Found) -> list[str]:
-    """What is wrong with a journal, in sentences."""
-    kept = "the damaged file is kept as journal.damaged."
+def notes_on(found: Found, writing: bool = False) -> list[str]:
+    """What is wrong with a journal, in sentences.
+
+    Parameters
+    ----------
+    found : Found
+    writing : bool
+        Whether the journal was brought in order.
+    """
+    kept = f"the damaged file {'is kept as journal.damaged' if writing else 'was left as it is'}."
     if found.past_lost and not found.missing and not found.torn:
         return [f"Earlier strokes are there but can no longer be undone; {kept}"]
     if found.damaged:

@@ -11,12 +11,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.description import Description
 from napari_densify.cases.formats import read_part
 from napari_densify.cases.place import CASES, cases_of, images_beside
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SUFFIX, ImageReference, describe
-from napari_densify.cases.volume import Volume, content_hash
+from napari_densify.cases.stored import notes_on, read_annotation
+from napari_densify.cases.volume import Shape, Volume, content_hash
+from napari_densify.cli.shared import say
 
 CaseName = Annotated[
     str, typer.Option(help="Which of the project's cases, by its name; else the first.")
@@ -45,6 +48,14 @@ def case_folder(project: Path, case: str) -> Path:
     raise Problem(f"{project} has no case “{case}”; choose one of {names}.")
 
 
+def annotation_of(folder: Path, shape: Shape) -> Annotation:
+    """What is painted in a case; what its journal has lost of that is said."""
+    annotation, found = read_annotation(folder, shape)
+    for note in notes_on(found) if found else ():
+        say(note, folder.name)
+    return annotation
+
+
 def image_of(about: Description, named: Path | None) -> tuple[Volume, Path]:
     """A case's image, known again by its voxels, and where it is.
 
@@ -60,6 +71,12 @@ def image_of(about: Description, named: Path | None) -> tuple[Volume, Path]:
         volume = read_part(named, about.value.image)
         about.check(describe(volume, named, content_hash(volume)))
     raise _not_there(about)
+
+
+def files_of(about: Description, image: Path) -> list[Path]:
+    """Where a case's image is, and where its channels are that are images of their own."""
+    channels = (channel.find(about.home) for channel in about.value.image.stack)
+    return [image, *(path for path in channels if path is not None)]
 
 
 def image_among(about: Description, named: Iterable[Path]) -> tuple[Volume, Path]:

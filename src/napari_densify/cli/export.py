@@ -14,10 +14,17 @@ from napari_densify.cases.description import Description
 from napari_densify.cases.export import Segmentation, as_structures, structures_of
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.learned import Learned
-from napari_densify.cases.stored import read_annotation
+from napari_densify.cases.spared import check_spares
 from napari_densify.cases.volume import Volume
-from napari_densify.cli.case import CaseImage, CaseName, case_folder, image_of
-from napari_densify.cli.checks import check_file_target, check_spares
+from napari_densify.cli.case import (
+    CaseImage,
+    CaseName,
+    annotation_of,
+    case_folder,
+    files_of,
+    image_of,
+)
+from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.shared import Device, ProjectPath, progress, say
 from napari_densify.session.batch import Network, segment
 from napari_densify.session.folding import renamed
@@ -56,13 +63,20 @@ def export_command(
     check_file_target(out)
     volume, source = image_of(about, image)
     spared = [out, *(export.beside(out, what) for what in ("provenance", "probabilities"))]
-    check_spares(spared, [source])
-    annotation, _ = read_annotation(folder, volume.shape)
+    check_spares(spared, files_of(about, source))
+    annotation = annotation_of(folder, volume.shape)
+    classes = sorted(about.value.classes, key=lambda each: each.label)
+    chance = np.zeros((len(classes), *volume.shape), np.float32) if probabilities else None
     labels = np.zeros(volume.shape, np.uint8)
-    Learned(folder, volume.shape).read_prediction(labels)
+    stored = Learned(folder, volume.shape)
+    stored.read_prediction(labels)
+    for note in stored.notes:
+        say(note)
+    if stored.notes or chance is not None:
+        anew = _predict(Network.read(folder), volume, device, chance)
+        labels = anew if stored.notes else labels
     annotation.draw(labels)
     labels = renamed(about.value.became)[labels]
-    classes = sorted(about.value.classes, key=lambda each: each.label)
     result = Segmentation(
         volume.like(as_structures(labels)), structures_of(classes), volume, source
     )
@@ -71,18 +85,17 @@ def export_command(
         written.append(export.beside(out, "provenance"))
         whence, names = whole_provenance(annotation, labels)
         write_volume(written[-1], volume.like(whence), names, volume)
-    if probabilities:
+    if chance is not None:
         written.append(export.beside(out, "probabilities"))
-        chance = _probabilities(Network.read(folder), volume, device)
         write_volume(written[-1], volume.like(chance), classes)
     for file in written:
         say(f"Wrote {file}")
 
 
-def _probabilities(network: Network, volume: Volume, device: str) -> NDArray[np.float32]:
-    """(classes, z, y, x) what the network says of each class, predicted anew."""
-    chance = np.zeros((len(network.classes), *volume.shape), np.float32)
+def _predict(
+    network: Network, volume: Volume, device: str, chance: NDArray[np.float32] | None
+) -> NDArray[np.uint8]:
+    """What the network says now, see `segment`."""
     with progress() as bar:
         task = bar.add_task("predicting", total=1.0)
-        segment(volume, network, device, lambda s: bar.update(task, completed=s), chance)
-    return chance
+        return segment(volume, network, device, lambda s: bar.update(task, completed=s), chance)

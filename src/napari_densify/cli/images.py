@@ -12,14 +12,15 @@ from napari_densify.cases.formats.dicom import Series, find_series
 from napari_densify.cases.formats.quiet import quiet
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import is_dicom
-from napari_densify.cli.checks import check_spares
+from napari_densify.cases.spared import check_spares
 
 
 def find_images(named: Iterable[Path]) -> list[Path]:
     """The images in files, folders and patterns, each once, in the order they were named.
 
-    A folder of DICOM files and an OME-Zarr are one image; of any other folder, what lies in it. The
-    files of a DICOM series are one, too: the first of them that was named stands for it.
+    A folder of DICOM files and an OME-Zarr are one image; of any other folder, also of one with
+    DICOM files and images of other kinds, what lies in it. The files of a DICOM series are one,
+    too: the first of them that was named stands for it.
 
     Raises
     ------
@@ -88,10 +89,15 @@ def _in(path: Path) -> Iterator[Path]:
     if not path.exists() and glob.has_magic(str(path)):
         for each in sorted(glob.glob(str(path), recursive=True)):
             yield from _in(Path(each))
-    elif path.is_dir() and not _is_image(path):
+    elif path.is_dir() and (_is_mixed(path) or not _is_image(path)):
         yield from sorted(filter(_is_image, path.iterdir()))
     else:
         yield path
+
+
+def _is_mixed(folder: Path) -> bool:
+    """Whether DICOM files and images of other kinds lie in a folder."""
+    return is_dicom(folder) and any(ending_of(each, SUFFIXES) for each in folder.glob("[!.]*"))
 
 
 def _is_image(path: Path) -> bool:

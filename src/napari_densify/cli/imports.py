@@ -36,6 +36,8 @@ def import_command(
     volume, _ = image_of(Description.read(folder), image)
     drawn, segments = read_segments(labels)
     kept = ProjectFolder(folder)
+    for note in kept.notes:
+        say(note, folder.name)
     try:
         classes = kept.description.classes
         gone = kept.description.learning.folded

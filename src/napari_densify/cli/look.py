@@ -16,8 +16,8 @@ from napari_densify.cases.learned import Learned
 from napari_densify.cases.log import log_file
 from napari_densify.cases.place import home_of
 from napari_densify.cases.project import Project, schema_of
-from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.summary import list_cases
+from napari_densify.cli.case import annotation_of
 from napari_densify.cli.shared import ProjectPath
 
 
@@ -46,7 +46,7 @@ def info_command(
         facts = _machine()
     elif path.is_dir() and not is_volume(path):
         project = Project.read(path)
-        painted, _ = read_annotation(path, project.image.shape)
+        painted = annotation_of(path, project.image.shape)
         history = Learned(path, project.image.shape).read_history()
         facts = {
             "project": str(path),

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import math
+import os
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -11,6 +15,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.markup import escape
 from rich.progress import Progress
 
@@ -18,12 +23,13 @@ from napari_densify.cases import export
 from napari_densify.cases.export import Segmentation, as_structures, structures_of
 from napari_densify.cases.formats import SUFFIXES, read_segmentation, read_volume, write_volume
 from napari_densify.cases.problem import Problem
-from napari_densify.cli.checks import check_device, check_file_target, check_spares
+from napari_densify.cases.spared import check_spares
+from napari_densify.cli.checks import check_device, check_file_target
 from napari_densify.cli.images import find_images, name_of, targets_for
 from napari_densify.cli.shared import Device, progress, say
 from napari_densify.session.batch import Network, segment
 
-FAILURES = (Problem, OSError, RuntimeError, MemoryError)
+FAILURES = (Problem, OSError, RuntimeError, MemoryError, ValueError, ArithmeticError)
 """What an image may end with while the others go on."""
 
 
@@ -139,15 +145,11 @@ class _Run:
         return any(file.exists() for file in export.files_of(target, structures))
 
     def _predict(self, image: Path, target: Path, done: Callable[[float], None]) -> None:
-        volume = self.network.part(read_volume(image))
+        volume = read_volume(image, self.network.part)
         classes = sorted(self.network.classes, key=lambda each: each.label)
-        with tempfile.TemporaryFile() as file:
-            # On the disk: they take 4 bytes for each class and voxel.
-            chance = (
-                np.memmap(file, np.float32, "w+", shape=(len(classes), *volume.shape))
-                if self.probabilities
-                else None
-            )
+        shape = (len(classes), *volume.shape)
+        room = _room(target.parent, shape) if self.probabilities else nullcontext()
+        with room as chance:
             labels = segment(volume, self.network, self.device, done, chance)
             if chance is not None:
                 write_volume(export.beside(target, "probabilities"), volume.like(chance), classes)
@@ -161,12 +163,34 @@ class _Run:
             self.rows += result.measures(name_of(image))
 
 
+@contextmanager
+def _room(folder: Path, shape: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
+    """An array on the disk on which the results go, with no name there.
+
+    The disk's room is taken first: where it runs out while the array is filled, the process ends.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    size = 4 * math.prod(shape)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        try:
+            if hasattr(os, "posix_fallocate"):
+                os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
+            raise Problem(
+                f"There is no room for its probabilities in {folder} ({size / 1e9:.3g} GB); make "
+                "some, or leave them out."
+            ) from error
+        yield np.memmap(file, np.float32, "w+", shape=shape)
+
+
 def _again(image: Path, target: Path, network: Network) -> Segmentation | None:
     """What was segmented before, for the table; None of formats that cannot be read back."""
     if not target.name.lower().endswith(SUFFIXES):
         return None
     # Not every format keeps where its voxels lie, or in which unit.
-    volume, labels = network.part(read_volume(image)), read_segmentation(target)
+    volume, labels = read_volume(image, network.part), read_segmentation(target)
     if labels.shape != volume.shape:
         raise Problem(f"{target} is not of this image; remove it, and it is predicted anew.")
     return Segmentation(volume.like(labels.data), structures_of(network.classes), None, image)

@@ -10,7 +10,8 @@ import typer
 
 from napari_densify.cases.export import as_structures
 from napari_densify.cases.formats import check_ending, read_labels, read_volume, write_volume
-from napari_densify.cli.checks import check_file_target, check_spares
+from napari_densify.cases.spared import check_spares
+from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.rounds import print_rounds
 from napari_densify.cli.shared import Device, Image, Seed, progress
 from napari_densify.session.link import Settings

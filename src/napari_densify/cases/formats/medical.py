@@ -16,6 +16,9 @@ from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 
 SUFFIXES = (".nii.gz", ".nii", ".seg.nrrd", ".nrrd", ".nhdr", ".mha", ".mhd")
+NIFTI = (".nii.gz", ".nii")
+NIFTI_HEADER = 352
+"""Bytes before the voxels."""
 _BY = {".nii": "NiftiImageIO", "nrrd": "NrrdImageIO", "nhdr": "NrrdImageIO"}
 """SimpleITK's readers by the last letters of a name; it would try them all on any file."""
 DETACHED = (".nhdr", ".mhd")
@@ -65,14 +68,27 @@ def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
     if path.name.lower().endswith(".seg.nrrd"):
         _describe_segments(image, volume, classes)
     sitk.WriteImage(image, str(path), useCompression=True)
+    if path.name.lower().endswith(NIFTI):
+        # Its library says nothing where the disk is full.
+        voxels = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
+        _check_complete(path, NIFTI_HEADER + voxels)
 
 
 def _one_channel(volume: Volume, data: NDArray[np.generic]) -> sitk.Image:
-    image = sitk.GetImageFromArray(data.astype(np.uint8) if data.dtype == bool else data)
+    image = sitk.GetImageFromArray(data.astype(_known(data.dtype), copy=False))
     image.SetSpacing(volume.spacing[::-1])
     image.SetOrigin(volume.origin[::-1])
     image.SetDirection(volume.direction[::-1, ::-1].ravel().tolist())
     return image
+
+
+def _known(dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:
+    """The type in which SimpleITK can hold such numbers."""
+    others: dict[str, np.dtype[np.generic]] = {
+        "bool": np.dtype(np.uint8),
+        "float16": np.dtype(np.float32),
+    }
+    return others.get(dtype.name, dtype.newbyteorder("="))
 
 
 def _describe_segments(image: sitk.Image, volume: Volume, classes: Sequence[Label]) -> None:
@@ -98,7 +114,7 @@ def _check_header(path: Path, reader: sitk.ImageFileReader) -> None:
     shape = (*reader.GetSize(), reader.GetNumberOfComponents())
     name = path.name.lower()
     stored = bytes_in(path.parent) if name.endswith(DETACHED) else path.stat().st_size
-    if name.endswith((".nii", ".nii.gz")):
+    if name.endswith(NIFTI):
         # Not the array's own size: scaled integers become floats when they are read.
         bits, begins = (float(reader.GetMetaData(key)) for key in ("bitpix", "vox_offset"))
         check_room(path.name, shape, 1, stored)

@@ -9,7 +9,7 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
 from numpy.typing import NDArray
 
-from napari_densify.cases.formats import check_slices, read_any
+from napari_densify.cases.formats import check_slices, read_label_image
 from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
@@ -40,7 +40,7 @@ def read_segments(path: Path) -> tuple[Volume, list[Label]]:
     Problem
         If there is no such file or it cannot be read.
     """
-    labels = read_any(path)
+    labels = read_label_image(path)
     if not path.name.lower().endswith(".seg.nrrd"):
         check_slices(labels)
         return labels, []
