@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pydicom
 import pytest
 from scipy.spatial.transform import Rotation
 
@@ -43,6 +44,22 @@ def test_a_series_lies_where_its_slices_say(tmp_path: Path, kind: str) -> None:
 def test_values_are_rescaled(tmp_path: Path) -> None:
     write_series(tmp_path, scan(), slope=0.5)
     np.testing.assert_allclose(read_volume(tmp_path).data, RAMP * 0.5)
+
+
+@pytest.mark.parametrize("first", [(1, 0), (0.25, 0), (1, -1024)])
+@pytest.mark.parametrize("later", [(0.5, 0), (1, -1024), (1, 0)])
+def test_slices_have_a_scale_each(
+    tmp_path: Path, first: tuple[float, int], later: tuple[float, int]
+) -> None:
+    image, wanted = scan(), RAMP.astype(float)
+    for file in write_series(tmp_path, image):
+        slice_ = pydicom.dcmread(file)
+        slice_.PixelRepresentation, slice_.BitsStored, slice_.HighBit = 0, 12, 11
+        number = int(slice_.InstanceNumber) - 1
+        slice_.RescaleSlope, slice_.RescaleIntercept = later if number else first
+        wanted[number] = RAMP[number] * float(slice_.RescaleSlope) + slice_.RescaleIntercept
+        slice_.save_as(file)
+    np.testing.assert_array_equal(read_volume(tmp_path).data, wanted)
 
 
 def test_of_several_series_a_file_chooses_one(tmp_path: Path) -> None:

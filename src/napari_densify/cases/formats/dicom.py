@@ -105,6 +105,9 @@ def read_series(series: Series, name: str) -> Volume:
     order, step, direction = _stack(headers, name)
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([str(series.files[i]) for i in order])
+    if len({header.GetPixelID() for header in headers}) > 1:
+        # As in PET, where each slice has its own scale: the first one's type would not hold them.
+        reader.SetOutputPixelType(sitk.sitkFloat32)
     volume = from_image(reader.Execute(), name)
     x, y = headers[0].GetSpacing()[:2]
     affine = np.eye(4)
