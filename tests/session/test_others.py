@@ -62,6 +62,26 @@ def home(
     return project.path
 
 
+def test_what_is_lost_of_another_case_is_said_and_the_rest_of_it_learned(
+    home: Path, phantom: Volume, next_volume: Volume
+) -> None:
+    whole = ProjectFolder(home)
+    end = (home / "journal").stat().st_size
+    for label in (2, 3):
+        edit = whole.annotation.change(np.arange(30), label)
+        assert edit is not None
+        whole.commit(edit)
+    whole.close()
+    stored = bytearray((home / "journal").read_bytes())
+    stored[end + 20] ^= 1
+    (home / "journal").write_bytes(stored)
+    project = ProjectFolder(place_in(home, None, content_hash(next_volume)), reference(next_volume))
+    [other], [note] = read_others(project, lambda _, image: phantom)
+    assert note.startswith("balls.densify: 1 strokes in the journal cannot be read")
+    assert other.painted.where.size
+    project.close()
+
+
 def test_the_next_case_is_predicted_at_once_and_its_corrections_are_learned(
     home: Path,
     phantom: Volume,

@@ -9,7 +9,7 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import ImageReference, Project
-from napari_densify.cases.stored import read_annotation
+from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import present
 from napari_densify.session.news import Replay
@@ -31,7 +31,7 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
     -------
     others : list of Replay
     notes : list of str
-        Which cases had to be left out and why, in sentences.
+        Which cases had to be left out and why, and what is lost of others, in sentences.
     """
     others, notes = [], []
     became = project.description.became
@@ -40,11 +40,12 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
             continue
         try:
             image = Project.read(folder).image
-            annotation, _ = read_annotation(folder, image.shape)
+            annotation, found = read_annotation(folder, image.shape)
             volume = find(project.home, image) if annotation.annotated else None
         except Problem as problem:
             notes.append(f"{problem} Nothing is learned from that case meanwhile.")
             continue
+        notes += [f"{folder.name}: {note}" for note in (notes_on(found) if found else ())]
         if volume is not None:
             others.append(Replay(volume, present(annotation.everything(), became)))
         elif annotation.annotated:
