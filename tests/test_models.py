@@ -119,6 +119,13 @@ def test_another_project_begins_with_it(folder: Path) -> None:
     assert read_model(folder / "again.safetensors")[0].steps > card.steps, "it went on from there"
 
 
+def test_a_model_is_not_written_into_a_project(folder: Path) -> None:
+    done = run("napari-densify model ct.densify --out ct.densify/model/x.safetensors", folder)
+    assert done.returncode != 0
+    assert "lies in the project ct.densify" in " ".join(done.stderr.split())
+    assert not (folder / "ct.densify" / "model" / "x.safetensors").exists()
+
+
 @pytest.mark.parametrize("kind", ["text", "another program's", "cut short"])
 def test_what_is_no_model_is_refused_in_a_sentence(folder: Path, tmp_path: Path, kind: str) -> None:
     import safetensors.numpy

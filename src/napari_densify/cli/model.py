@@ -10,6 +10,7 @@ import typer
 from napari_densify.cases.formats.bioimage import write_package
 from napari_densify.cases.model import SUFFIX, model_of, write_model
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.spared import check_spares
 from napari_densify.cli.checks import check_file_target
 from napari_densify.cli.shared import say
 
@@ -33,6 +34,7 @@ def model_command(
     if out.suffix not in ENDINGS:
         raise Problem(f"{out.name} is no kind of model; choose one of {' '.join(ENDINGS)}.")
     card, model = model_of(project)
+    check_spares([out], [])
     check_file_target(out)
     if out.suffix == SUFFIX:
         write_model(out, model)
