@@ -20,7 +20,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Shape, Volume
 from napari_densify.session.session import Session
 

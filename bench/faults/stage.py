@@ -11,7 +11,8 @@ from bench.faults.tally import Lost, Wrong
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import ImageReference, Label, describe
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import ImageReference, describe
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.session import Session
 

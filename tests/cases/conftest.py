@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume
 
 from .projects import reference

@@ -10,7 +10,8 @@ from safetensors.numpy import save
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import ImageReference, Label
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume, content_hash
 
 CLASSES = (Label(label=1, name="background"), Label(label=2, name="liver", colour="#123456"))

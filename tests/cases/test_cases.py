@@ -12,7 +12,8 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.place import cases_of, home_of, place_in
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, Learning, Project
+from napari_densify.cases.project import Label, Learning, Project
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.snapshot import Snapshots
 from napari_densify.cases.summary import Summary, list_cases, read_summary, write_summary
 from tests.cases.projects import CLASSES, assert_same, model, paint, painted

@@ -14,7 +14,7 @@ from napari_densify.cases.choice import Axes, Choice
 from napari_densify.cases.formats import read_part
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 
 SIZES = {"t": 5, "c": 3, "z": 8, "y": 9, "x": 10}

@@ -21,7 +21,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.journal import MAGIC, read_journal
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.ring import ModelRing
 from napari_densify.cases.zstandard import content_size
 

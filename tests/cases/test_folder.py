@@ -14,7 +14,8 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.place import check_target
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Learning, Project
+from napari_densify.cases.project import Learning, Project
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume
 
 from .projects import CLASSES, assert_same, change, model, paint, painted, reference

@@ -11,7 +11,7 @@ import pytest
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 
 from .projects import CLASSES, assert_same, change, paint, painted
 

@@ -21,7 +21,7 @@ from napari_densify.cases import log as module
 from napari_densify.cases.formats import check_ending, read_volume, write_volume
 from napari_densify.cases.log import log_file, start_log
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume, check_image
 
 logger = logging.getLogger("napari_densify.tests")

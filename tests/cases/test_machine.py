@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import ImageReference, Label
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.weight import ACCEPTED
 
 SHAPE = (8, 9, 10)

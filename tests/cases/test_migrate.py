@@ -15,7 +15,7 @@ import zarr
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 
 from .projects import CLASSES, assert_same, change, model
 

@@ -15,7 +15,8 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume
 
 from .projects import CLASSES, assert_same, change, model, paint

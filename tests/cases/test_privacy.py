@@ -17,7 +17,8 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.log import start_log
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Project, describe
+from napari_densify.cases.project import Project
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.session import Session
 

@@ -10,14 +10,8 @@ import pytest
 
 from napari_densify.cases.place import check_target
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import (
-    ImageReference,
-    Label,
-    Learning,
-    Project,
-    beside,
-    describe,
-)
+from napari_densify.cases.project import Label, Learning, Project
+from napari_densify.cases.reference import ImageReference, beside, describe
 from napari_densify.cases.volume import Volume
 
 SHAPE = (9, 70, 11)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.snapshot import AUTOMATIC, Comparison, compare
 from napari_densify.cases.volume import Volume
 from napari_densify.session.following import restore

@@ -11,7 +11,8 @@ import pytest
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_any, write_volume
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, describe
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import content_hash
 
 from .conftest import Run, table

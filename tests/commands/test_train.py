@@ -19,7 +19,8 @@ from napari_densify.cases.formats import read_any, write_volume
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.place import case_with, cases_of
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Project, describe
+from napari_densify.cases.project import Project
+from napari_densify.cases.reference import describe
 from napari_densify.cases.stored import read_annotation
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.cli import app

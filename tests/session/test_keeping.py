@@ -16,7 +16,7 @@ from napari_densify.cases.checked import NAME as CHECKED
 from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.keeping import SAVE_EVERY, SNAPSHOT_EVERY, Keeping
 from napari_densify.session.news import News, Phase, Status

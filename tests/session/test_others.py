@@ -14,7 +14,8 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import place_in
-from napari_densify.cases.project import ImageReference, Label, Learning, describe
+from napari_densify.cases.project import Label, Learning
+from napari_densify.cases.reference import ImageReference, describe
 from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session import schedule

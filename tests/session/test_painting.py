@@ -9,7 +9,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session import slices
 from napari_densify.session.following import follow

@@ -14,7 +14,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.export import as_structures
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.stored import painted_on
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session import slices

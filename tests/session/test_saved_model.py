@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Load, Model, Notice, Phase, Reset, Status

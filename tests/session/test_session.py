@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.learn import trainer
 from napari_densify.session.drive import ATTEMPTS

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.project import Label, describe
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings

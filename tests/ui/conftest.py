@@ -17,7 +17,8 @@ from qtpy.QtCore import QPoint, Qt
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_volume
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.project import Label, describe
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import describe
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.link import OpenWorker, Settings

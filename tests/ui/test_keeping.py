@@ -17,7 +17,7 @@ from napari_densify.cases import disk
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_volume
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.project import describe
+from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.news import Phase
 from napari_densify.ui import opening

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, Learning, Project, beside
+from napari_densify.cases.project import Label, Learning, Project
+from napari_densify.cases.reference import ImageReference, beside
 from napari_densify.cases.sizes import VoxelSize
 
 

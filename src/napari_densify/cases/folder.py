@@ -17,15 +17,8 @@ from napari_densify.cases.learned import Learned
 from napari_densify.cases.migrate import migrate
 from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import (
-    SEALED,
-    SUFFIX,
-    ImageReference,
-    Label,
-    Learning,
-    Project,
-    schema_of,
-)
+from napari_densify.cases.project import SEALED, SUFFIX, Label, Learning, Project, schema_of
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.snapshot import Snapshot, Snapshots
 

@@ -26,7 +26,8 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import MARK, Edit
 from napari_densify.cases.journal import history, whole
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, Learning, Project
+from napari_densify.cases.project import Label, Learning, Project
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.ring import ModelRing
 from napari_densify.cases.store import MARKS, LabelStore, write_marks
 

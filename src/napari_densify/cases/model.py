@@ -17,7 +17,8 @@ from napari_densify.cases.description import Description
 from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.learned import Learned
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, Length
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import Length
 from napari_densify.cases.ring import LARGEST
 from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.volume import Volume

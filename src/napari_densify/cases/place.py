@@ -14,7 +14,8 @@ from napari_densify.cases import disk
 from napari_densify.cases.formats import SUFFIXES, ending_of
 from napari_densify.cases.names import free_name
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, Project, is_dicom
+from napari_densify.cases.project import SUFFIX, Project
+from napari_densify.cases.reference import is_dicom
 from napari_densify.cases.volume import Volume
 
 CASES = "cases"

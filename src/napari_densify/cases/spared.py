@@ -9,7 +9,8 @@ from pathlib import Path
 from napari_densify.cases.formats.dicom import choose
 from napari_densify.cases.formats.quiet import quiet
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, is_dicom
+from napari_densify.cases.project import SUFFIX
+from napari_densify.cases.reference import is_dicom
 
 
 def check_spares(targets: Iterable[Path], images: Iterable[Path]) -> None:

@@ -16,7 +16,8 @@ from napari_densify.cases.description import Description
 from napari_densify.cases.formats import read_part
 from napari_densify.cases.place import CASES, cases_of, images_beside
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, ImageReference, describe
+from napari_densify.cases.project import SUFFIX
+from napari_densify.cases.reference import ImageReference, describe
 from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Shape, Volume, content_hash
 from napari_densify.cli.shared import say

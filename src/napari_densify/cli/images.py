@@ -11,7 +11,7 @@ from napari_densify.cases.formats import SUFFIXES, ending_of, is_volume
 from napari_densify.cases.formats.dicom import Series, find_series
 from napari_densify.cases.formats.quiet import quiet
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import is_dicom
+from napari_densify.cases.reference import is_dicom
 from napari_densify.cases.spared import check_spares
 
 

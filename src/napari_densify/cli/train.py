@@ -21,7 +21,8 @@ from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.model import read_model
 from napari_densify.cases.place import case_with, check_target, place_in
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, describe
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import ImageReference, describe
 from napari_densify.cases.volume import Volume, content_hash, notes_on_values
 from napari_densify.cli.case import CaseImages, check_images, find_among
 from napari_densify.cli.checks import check_device

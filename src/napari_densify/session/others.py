@@ -8,7 +8,8 @@ from pathlib import Path
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Project
+from napari_densify.cases.project import Project
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import present

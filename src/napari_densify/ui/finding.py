@@ -15,14 +15,8 @@ from numpy.typing import NDArray
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import case_with, images_beside, place_in
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import (
-    SCHEMA,
-    ImageReference,
-    Label,
-    Project,
-    describe,
-    schema_of,
-)
+from napari_densify.cases.project import SCHEMA, Label, Project, schema_of
+from napari_densify.cases.reference import ImageReference, describe
 from napari_densify.cases.volume import Volume, check_image, content_hash
 from napari_densify.ui.files import read_images
 from napari_densify.ui.geometry import place_volume

@@ -13,7 +13,7 @@ from napari.layers import Image, Layer
 from napari_densify.cases.choice import WHOLE, Axes, Choice
 from napari_densify.cases.formats import PLAIN, voxel_size
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference
+from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume, as_volume
 from napari_densify.ui.geometry import place_volume
 

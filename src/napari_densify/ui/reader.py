@@ -16,7 +16,8 @@ from napari_densify.cases.formats import is_volume, read_any, read_segmentation
 from napari_densify.cases.formats.dicom import find_series
 from napari_densify.cases.formats.ome_zarr import label_image
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SUFFIX, is_dicom
+from napari_densify.cases.project import SUFFIX
+from napari_densify.cases.reference import is_dicom
 from napari_densify.cases.samples import brain
 from napari_densify.cases.volume import Volume
 from napari_densify.ui.commands import open_dock

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.labels import check_labels
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import ImageReference, Label, is_dicom
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import ImageReference, is_dicom
 from napari_densify.cases.volume import Triple, Volume, check_image
 
 from . import arrays, dicom, medical, ome_zarr, tiff

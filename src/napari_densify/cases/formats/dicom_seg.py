@@ -11,7 +11,8 @@ import numpy as np
 from napari_densify import __version__
 from napari_densify.cases.formats import dicom
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, is_dicom
+from napari_densify.cases.project import Label
+from napari_densify.cases.reference import is_dicom
 from napari_densify.cases.volume import Volume
 
 if TYPE_CHECKING:
