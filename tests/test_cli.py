@@ -105,11 +105,14 @@ def test_a_case_is_added_to_a_project_once(files: Path, phantom: Volume) -> None
     done = densify("add", project, following, painted, "--seconds", 1)
     assert done.returncode == 0, done.stderr
     told = densify("info", project)
-    assert "image.nii.gz (painted), next.nii.gz (painted)" in told.stdout
+    assert "case (painted), next (painted)" in told.stdout
+    for name in ("case", "next"):
+        done = densify("export", project, "--case", name, "--out", files / f"{name}.csv")
+        assert done.returncode == 0, done.stderr
     done = densify("add", project, following, painted, "--seconds", 1)
     assert done.returncode == 0, done.stderr
     assert "next.nii.gz is a case of case.densify already" in done.stderr
-    assert densify("info", project).stdout.count("next.nii.gz") == 1
+    assert "case (painted), next (painted)\n" in densify("info", project).stdout
     done = densify("predict", project, following, "--out", files / "out.nrrd")
     assert done.returncode == 0, done.stderr
 

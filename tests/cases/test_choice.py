@@ -83,10 +83,12 @@ def test_each_frame_has_its_own_project(tmp_path) -> None:
 def test_the_part_that_a_case_is_of_is_read_from_its_file(tmp_path) -> None:
     series = np.random.default_rng(0).random((5, 8, 9, 10))
     np.save(tmp_path / "cells.npy", series)
-    about = describe(Volume(series[3], choice=Choice("tzyx", (), 3)), tmp_path / "cells.npy")
+    volume = Volume(series[3], (3.0, 1.0, 1.0), unit="micrometer", choice=Choice("tzyx", (), 3))
+    about = describe(volume, tmp_path / "cells.npy")
     part = read_part(tmp_path / "cells.npy", about)
     np.testing.assert_array_equal(part.data, series[3])
     assert part.choice == about.choice
+    assert part.voxels == volume.voxels, "as it was painted on, whatever the file says"
     np.save(tmp_path / "short.npy", series[:2])
     with pytest.raises(Problem, match="choose them again"):
         read_part(tmp_path / "short.npy", about)

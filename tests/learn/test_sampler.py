@@ -10,7 +10,7 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
-from napari_densify.learn.sampler import Sampler
+from napari_densify.learn.sampler import NEWEST, Sampler
 
 SHAPE = (48, 56, 64)
 STRIDE = (4, 4, 4)
@@ -64,7 +64,7 @@ def test_classes_are_drawn_uniformly_however_rare_they_are() -> None:
     for row, label, width in ((5, 1, 3000), (25, 2, 300), (45, 3, 30)):
         start = row * SHAPE[1] * SHAPE[2]
         paint(annotation, sampler, np.arange(start, start + width), label)
-    drawn = [annotation.labels.flat[sampler._voxel(3)] for _ in range(900)]
+    drawn = [annotation.labels.flat[sampler._voxel(3, NEWEST)] for _ in range(900)]
     share = np.bincount(drawn, minlength=4)[1:] / 900
     np.testing.assert_allclose(share, 1 / 3, atol=0.07)
 
@@ -74,7 +74,7 @@ def test_a_tenth_of_the_draws_goes_to_the_newest_round() -> None:
     paint(annotation, sampler, np.arange(0, 4000), 1)
     paint(annotation, sampler, np.arange(4000, 8000), 2)
     paint(annotation, sampler, np.arange(100_000, 100_020), 2, new_round=True)
-    rounds = [annotation.marks["round"].flat[sampler._voxel(3)] for _ in range(900)]
+    rounds = [annotation.marks["round"].flat[sampler._voxel(3, NEWEST)] for _ in range(900)]
     assert 0.06 < np.mean(rounds) < 0.15
 
 
@@ -97,7 +97,7 @@ def test_an_undone_stroke_is_not_drawn_any_more() -> None:
     assert edit is not None
     annotation.apply(edit)
     sampler.notice(edit)
-    assert {int(annotation.labels.flat[sampler._voxel(3)]) for _ in range(60)} == {1, 2}
+    assert {int(annotation.labels.flat[sampler._voxel(3, NEWEST)]) for _ in range(60)} == {1, 2}
 
 
 def test_nothing_is_left_after_everything_is_erased() -> None:
@@ -105,7 +105,7 @@ def test_nothing_is_left_after_everything_is_erased() -> None:
     paint(annotation, sampler, [1, 2], 1)
     paint(annotation, sampler, [1, 2], 0)
     paint(annotation, sampler, [7], 2)
-    assert sampler._voxel(3) == 7
+    assert sampler._voxel(3, NEWEST) == 7
 
 
 def test_an_edit_of_nothing_is_no_trouble() -> None:

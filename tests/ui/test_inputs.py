@@ -19,6 +19,7 @@ from qtpy.QtCore import Qt
 from napari_densify.cases.choice import Choice
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.plane import ORIENTATIONS, Plane
+from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume
 from napari_densify.ui.picked import ROLE, alike
 from napari_densify.ui.segment import SegmentWidget
@@ -215,6 +216,13 @@ def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
     assert dock.case.session.annotation.annotated > 0
     assert dock.case.annotation.visible
     assert viewer.dims.current_step[0] == 4
+    viewer.dims.set_current_step(0, 2)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.next_case(dock.case.image)
+    further = tmp_path / "cells-frame0004.densify" / "cases" / "cells-frame0002.densify"
+    assert dock.case.session.project.path == further
+    names = [entry.name for entry in list_cases(tmp_path / "cells-frame0004.densify")]
+    assert names == ["cells.tif frame 4", "cells.tif frame 2"]
 
 
 def test_which_channels_a_project_has_is_shown(viewer, open_dock, qtbot):

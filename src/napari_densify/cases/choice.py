@@ -38,6 +38,11 @@ class Choice:
         """Whether the image is a time series, of which this is one frame."""
         return "t" in self.axes
 
+    @property
+    def moment(self) -> int | None:
+        """Which frame of a time series it is; None if it is of none."""
+        return self.frame if self.in_time else None
+
     def shape_in(self, shape: Sequence[int]) -> tuple[int, ...]:
         """The size along z, y, x of an array of that shape."""
         return tuple(shape[self.axes.index(axis)] for axis in "zyx")

@@ -38,7 +38,7 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     """
     if source is None or not os.access(source.parent, os.W_OK):
         return user_data_path("napari-densify") / (_name(None, content) + SUFFIX)
-    frame = volume.choice.frame if volume.choice.in_time else None
+    frame = volume.choice.moment
     place = source.with_name(_name(source, content, frame) + SUFFIX)
     # An image's name ended at its first dot once.
     older = source.with_name(_of_frame(source.name.split(".")[0], frame) + SUFFIX)

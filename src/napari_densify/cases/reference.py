@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from napari_densify.cases.choice import Axes, Choice
 from napari_densify.cases.sizes import VoxelSize
-from napari_densify.cases.volume import Volume
+from napari_densify.cases.volume import Volume, check_image
 
 LARGEST = 2**36
 """Most voxels of a volume that a project is believed to be of: 4096³."""
@@ -88,6 +90,24 @@ class ImageReference(Part):
         """How large its voxels are."""
         return VoxelSize(self.spacing, self.unit)
 
+    def part_of(self, image: Volume) -> Volume:
+        """What of an image goes in, with voxels as they were painted on.
+
+        Raises
+        ------
+        Problem
+            If there is no such part.
+        """
+        data = self.choice.take(image.data, image.name)
+        check_image(data, image.name)
+        return replace(self.measured(image), data=data, choice=self.choice)
+
+    def measured(self, image: Volume) -> Volume:
+        """With voxels as they were painted on: a reader may think otherwise of their size."""
+        # Older projects did not keep the unit.
+        unit = image.unit if np.allclose(image.spacing, self.spacing) else ""
+        return replace(image, spacing=self.spacing, unit=self.unit or unit)
+
     @model_validator(mode="after")
     def _credible(self) -> Self:
         z, y, x = self.shape
@@ -130,7 +150,7 @@ def describe(
         unit=volume.unit,
         axes="" if choice.axes == "zyx" else choice.axes,
         chosen=choice.channels,
-        frame=choice.frame if choice.in_time else None,
+        frame=choice.moment,
         stack=tuple(Channel(path=_kept(p), content=c) for p, c in stack),
     )
 

@@ -117,5 +117,7 @@ def list_cases(home: Path) -> list[CaseEntry]:
         except Problem:
             continue
         name = Path(image.path).name or folder.name.removesuffix(SUFFIX)
+        if image.frame is not None:
+            name += f" frame {image.frame}"
         entries.append(CaseEntry(folder, name, image.voxels, read_summary(folder), checked))
     return entries

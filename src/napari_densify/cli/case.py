@@ -37,16 +37,27 @@ CaseImages = Annotated[
 
 
 def case_folder(project: Path, case: str) -> Path:
-    """The folder of a project's case."""
+    """The folder of a project's case.
+
+    Raises
+    ------
+    Problem
+        If it has none of that name, see `name_of`.
+    """
     if not case:
         return project
     folder = project / CASES / f"{case.removesuffix(SUFFIX)}{SUFFIX}"
     if folder.is_dir():
         return folder
-    names = ", ".join(each.name.removesuffix(SUFFIX) for each in cases_of(project))
-    if case.removesuffix(SUFFIX) == project.name.removesuffix(SUFFIX):
+    names = ", ".join(map(name_of, cases_of(project)))
+    if case.removesuffix(SUFFIX) == name_of(project):
         return project
     raise Problem(f"{project} has no case “{case}”; choose one of {names}.")
+
+
+def name_of(folder: Path) -> str:
+    """What a case is called: as its folder."""
+    return folder.name.removesuffix(SUFFIX)
 
 
 def annotation_of(folder: Path, shape: Shape) -> Annotation:

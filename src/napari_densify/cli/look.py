@@ -17,7 +17,7 @@ from napari_densify.cases.log import log_file
 from napari_densify.cases.place import home_of
 from napari_densify.cases.project import Project, schema_of
 from napari_densify.cases.summary import list_cases
-from napari_densify.cli.case import annotation_of
+from napari_densify.cli.case import annotation_of, name_of
 from napari_densify.cli.shared import ProjectPath
 
 
@@ -48,13 +48,14 @@ def info_command(
         project = Project.read(path)
         painted = annotation_of(path, project.image.shape)
         history = Learned(path, project.image.shape).read_history()
+        cases = [(name_of(case.folder), case.summary.state) for case in list_cases(home_of(path))]
         facts = {
             "project": str(path),
             "image": project.image.path,
             "shape": " × ".join(map(str, project.image.shape)),
             "spacing": " × ".join(f"{s:g}" for s in project.image.spacing),
             "classes": ", ".join(f"{c.label} {c.name}" for c in project.classes),
-            "cases": ", ".join(f"{c.name} ({c.summary.state})" for c in list_cases(home_of(path))),
+            "cases": ", ".join(f"{name} ({state})" for name, state in cases),
             "annotated voxels": f"{painted.annotated:,}",
             "round": str(painted.round),
             "training steps": str(history[-1].steps if history else 0),

@@ -117,7 +117,7 @@ class Sampler:
         sizes, newest = (self.quick, 1.0) if self._noticed else (self.sizes, NEWEST)
         voxel = self._voxel(ANY, newest)
         axis = self._axis(voxel) if self.rng.random() < SLABS else ANY
-        voxels = [voxel, *(self._voxel(axis) for _ in range(count - 1))]
+        voxels = [voxel, *(self._voxel(axis, NEWEST) for _ in range(count - 1))]
         if axis > ANY:
             normal = self._tilts[axis - ANY - 1]
             return [self._tilted(v, normal, sizes) for v in voxels]
@@ -172,7 +172,7 @@ class Sampler:
         """The axis across the plane that a voxel was painted on, see `_orientation`."""
         return int(self._plane.get(np.array([voxel]))[0]) - 1
 
-    def _voxel(self, axis: int, newest: float = NEWEST) -> int:
+    def _voxel(self, axis: int, newest: float) -> int:
         """An annotated voxel, if possible one painted on a plane across `axis`."""
         self._sort()
         pools = self._newest if self.rng.random() < newest else self._where

@@ -110,14 +110,11 @@ class Block:
         Most probable label of each voxel, values as in the annotation.
     uncertainty : (z, y, x) uint8
         Entropy of the class probabilities: 0 where one is certain, 255 where all are alike.
-    viewed : bool
-        Whether it belongs to the slice the user looks at.
     """
 
     box: Box
     labels: NDArray[np.uint8]
     uncertainty: NDArray[np.uint8]
-    viewed: bool = False
 
 
 @dataclass(frozen=True)

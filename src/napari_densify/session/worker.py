@@ -229,7 +229,7 @@ class Worker:
         if np.isnan(self._first_prediction):
             self._first_prediction = now - self._started
         self._schedule.predicted(task, now - start, float(doubt.mean()) / 255)
-        return Block(task.box, labels, doubt, task.viewed)
+        return Block(task.box, labels, doubt)
 
     @property
     def _to_save(self) -> bool:

@@ -94,7 +94,7 @@ def _next(
 ) -> Match:
     content = content_hash(volume)
     known = case_with(home, content)
-    path = known or place_in(home, source, content)
+    path = known or place_in(home, source, content, volume.choice.moment)
     project = ProjectFolder(path, describe(volume, source, content))
     return Match(volume, project, layers, files, from_project=known is not None)
 
@@ -181,30 +181,10 @@ def _as_it_lies(layer: Image) -> Volume:
     return place_volume(Volume(array_of(layer), name=layer.name), layer)
 
 
-def _part(kept: ImageReference, image: Volume) -> Volume:
-    """What of an image goes in.
-
-    Raises
-    ------
-    Problem
-        If there is no such part.
-    """
-    data = kept.choice.take(image.data, image.name)
-    check_image(data, image.name)
-    return replace(_as_painted(kept, image), data=data, choice=kept.choice)
-
-
-def _as_painted(kept: ImageReference, image: Volume) -> Volume:
-    """With voxels as they were painted on: another reader may think otherwise of their size."""
-    # Older projects did not keep the unit.
-    unit = image.unit if np.allclose(image.spacing, kept.spacing) else ""
-    return replace(image, spacing=kept.spacing, unit=kept.unit or unit)
-
-
 def _is_of(kept: ImageReference, image: Volume) -> Volume | None:
     """What of an image goes in, if it has the voxels that were painted on."""
     try:
-        volume = _part(kept, image)
+        volume = kept.part_of(image)
     except Problem:
         return None
     return volume if content_hash(volume) == kept.content else None
@@ -213,7 +193,7 @@ def _is_of(kept: ImageReference, image: Volume) -> Volume | None:
 def _recognise(project: ProjectFolder, image: Volume, source: Path | None) -> Match | Missing:
     """The project's volume in an image, if it is that of which it is a part."""
     try:
-        volume = _part(project.description.image, image)
+        volume = project.description.image.part_of(image)
         project.recognise(describe(volume, source, content_hash(volume)))
     except Problem as problem:
         return Missing(project, str(problem))
@@ -243,7 +223,7 @@ def _of_stack(kept: ImageReference, home: Path, layers: Sequence[Image]) -> Matc
 
 def _stacked(kept: ImageReference, parts: Sequence[NDArray[np.generic]], first: Volume) -> Volume:
     """Several images as the channels of one volume that lies where the first does."""
-    return replace(_as_painted(kept, first), data=np.stack(parts), choice=kept.choice)
+    return replace(kept.measured(first), data=np.stack(parts), choice=kept.choice)
 
 
 def _image_of(kept: ImageReference, file: Path | None, content: str) -> tuple[Path, Volume] | None:

@@ -74,7 +74,7 @@ def voxel_size(path: Path) -> Triple:
 
 
 def read_part(path: Path, image: ImageReference) -> Volume:
-    """Read what a case is of: the chosen frame and channels of an image.
+    """Read what a case is of: the chosen frame and channels, with voxels as they were painted on.
 
     Raises
     ------
@@ -84,9 +84,7 @@ def read_part(path: Path, image: ImageReference) -> Volume:
     whole_image = read_any(path)
     if image.choice.axes == "zyx":
         whole_image = _without_single(whole_image)
-    data = image.choice.take(whole_image.data, path.name)
-    check_image(data, path.name)
-    return replace(whole_image, data=data, choice=image.choice)
+    return image.part_of(whole_image)
 
 
 def read_labels(path: Path, volume: Volume) -> NDArray[np.uint8]:
