@@ -1,4 +1,4 @@
-"""What several rooms' tests need: a tiny phantom, the shared real data, a tiny network."""
+"""What several rooms' tests need: a tiny phantom, a tiny network."""
 
 from __future__ import annotations
 
@@ -64,12 +64,3 @@ def phantom(truth: NDArray[np.uint8]) -> Volume:
 def tiny() -> Settings:
     """Settings with a network small enough for tests."""
     return Settings(device="cpu", widths=TINY)
-
-
-@pytest.fixture(scope="session")
-def shared_data() -> Path:
-    """The real volumes that lie beside the project."""
-    folder = ROOT.parent / "shared" / "data"
-    if not folder.is_dir():
-        pytest.skip(f"the shared real volumes are not there ({folder})")
-    return folder

@@ -15,12 +15,14 @@ planes = st.integers(0, 2).flatmap(
 
 
 @given(planes, st.data())
-def test_pixels_become_voxels_and_come_back(plane: Plane, data: st.DataObject) -> None:
+def test_pixels_become_the_voxels_of_the_plane(plane: Plane, data: st.DataObject) -> None:
     height, width = plane.take(np.empty(SHAPE)).shape
     pixel = st.tuples(st.integers(0, height - 1), st.integers(0, width - 1))
     pixels = np.array(data.draw(st.lists(pixel, min_size=1)))
     voxels = plane.to_volume(pixels, SHAPE)
-    np.testing.assert_array_equal(plane.to_plane(voxels, SHAPE), pixels)
+    zyx = np.stack(np.unravel_index(voxels, SHAPE), axis=1)
+    assert (zyx[:, plane.axis] == plane.position).all()
+    np.testing.assert_array_equal(np.delete(zyx, plane.axis, axis=1), pixels)
 
 
 @given(planes)

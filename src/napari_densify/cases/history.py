@@ -34,7 +34,7 @@ class Entry(BaseModel):
         Number of the last edit.
     round, steps : int
     seconds : float
-        Time spent in training steps.
+        Time spent learning: fitting the guess and training the network.
     loss : float or None
         Smoothed loss.
     agreement : float or None

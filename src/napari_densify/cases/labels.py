@@ -13,6 +13,11 @@ LAST_LABEL = 254
 """The highest label of a structure."""
 
 
+def default_name(label: int) -> str:
+    """What a class is called that was given no name."""
+    return "background" if label == BACKGROUND else f"structure {label - 1}"
+
+
 def check_labels(
     labels: NDArray[np.generic], shape: tuple[int, ...], name: str
 ) -> NDArray[np.uint8]:

@@ -54,8 +54,3 @@ class Plane:
         zyx = np.insert(pixels, self.axis, self.position, axis=1)
         voxels: NDArray[np.int64] = np.ravel_multi_index(tuple(zyx.T), shape).astype(np.int64)
         return voxels
-
-    def to_plane(self, voxels: NDArray[np.int64], shape: Shape) -> NDArray[np.int64]:
-        """(n, 2) pixel coordinates of flat voxel indices; the inverse of `to_volume`."""
-        zyx = np.stack(np.unravel_index(voxels, shape), axis=1)
-        return np.delete(zyx, self.axis, axis=1)

@@ -21,8 +21,8 @@ _NAME = re.compile(r"(\d{4,12})-([0-9a-f]{16})\.safetensors")
 class ModelRing:
     """The newest models in a folder, each whole or not there.
 
-    A file's name is its number and the first half of its SHA-256, so a changed file is noticed;
-    and nothing but safetensors is read, so none can do anything when it is.
+    A file's name is its number and the first 16 digits of its SHA-256, so a changed file is
+    noticed; and nothing but safetensors is read, so none can do anything when it is.
 
     Parameters
     ----------

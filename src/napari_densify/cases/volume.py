@@ -128,19 +128,13 @@ def content_hash(volume: Volume) -> str:
     return digest.hexdigest()
 
 
-def as_volume(
-    data: ArrayLike,
-    spacing: tuple[float, ...] = (1.0, 1.0, 1.0),
-    name: str = "image",
-) -> Volume:
+def as_volume(data: ArrayLike, name: str = "image") -> Volume:
     """Check an array and wrap it as a volume that can be learned from.
 
     Parameters
     ----------
     data : (z, y, x) or (c, z, y, x) array
         Read into memory; one slice is enough.
-    spacing : (3,) floats
-        Voxel size along z, y, x; signs are ignored (a flipped layer is as large).
     name : str
         Used in the sentences of the errors.
 
@@ -151,12 +145,17 @@ def as_volume(
     """
     array = np.asarray(data)
     check_image(array, name)
-    z, y, x = (abs(float(s)) or 1.0 for s in spacing[-3:])
-    return Volume(array, (z, y, x), name=name)
+    return Volume(array, name=name)
 
 
 def check_image(array: NDArray[np.generic], name: str) -> None:
-    """Refuse with a sentence what no network can learn from; see `as_volume`."""
+    """Refuse with a sentence what no network can learn from.
+
+    Raises
+    ------
+    Problem
+        See `as_volume`.
+    """
     if array.dtype.kind not in "biuf":
         raise Problem(f"“{name}” holds {array.dtype} values; choose an image of numbers.")
     if array.ndim == 2:

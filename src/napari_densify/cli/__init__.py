@@ -1,4 +1,4 @@
-"""The command line: the same session as in the window, without one. A file each command."""
+"""The command line: the same session as in the window, without one. A file each command or two."""
 
 from __future__ import annotations
 

@@ -10,14 +10,25 @@ from napari_densify.cases.problem import Problem
 
 
 def check_device(name: str) -> None:
-    """Refuse early to work on a device that is not there."""
+    """Refuse early to work on a device that is not there.
+
+    Raises
+    ------
+    Problem
+    """
     from napari_densify.learn.device import pick_device
 
     pick_device(name)
 
 
 def check_file_target(path: Path) -> None:
-    """Refuse early to write a file where that cannot work."""
+    """Refuse early to write a file where that cannot work.
+
+    Raises
+    ------
+    Problem
+        If the folder cannot be written, or the file would replace a folder that may hold anything.
+    """
     try:
         with tempfile.TemporaryFile(dir=path.parent):
             writable = not path.is_dir() or path.suffix == ".zarr"

@@ -53,7 +53,7 @@ def evaluate_command(
 
     Files of two folders belong together if their names are the same up to a last word such as
     _image, _truth, _label or _seg. What has no truth, or no prediction, is named at the end; the
-    exit status is 1 then. Probabilities beside a prediction of ours are left out.
+    exit status is 1 then. Probabilities and provenance beside a prediction of ours are left out.
 
     Example: `napari-densify evaluate results/ truths/ --csv scores.csv`
     """

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_labels, read_volume
-from napari_densify.cases.labels import BACKGROUND
+from napari_densify.cases.labels import default_name
 from napari_densify.cases.model import read_model
 from napari_densify.cases.place import case_with, check_target, place_in
 from napari_densify.cases.problem import Problem
@@ -214,8 +214,4 @@ def _check_classes(classes: list[int], path: Path) -> None:
 
 def _new_rows(known: Mapping[int, Label], classes: list[int]) -> list[Label]:
     """Rows of the class table for the classes that it lacks."""
-    return [Label(label=k, name=_class_name(k)) for k in classes if k not in known]
-
-
-def _class_name(label: int) -> str:
-    return "background" if label == BACKGROUND else f"structure {label - 1}"
+    return [Label(label=k, name=default_name(k)) for k in classes if k not in known]

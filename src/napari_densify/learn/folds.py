@@ -57,7 +57,7 @@ class Folds:
             left = left[:, left[axis] != position]
 
     def by_block(self) -> Folds:
-        """The same without planes: for annotations that are one plane only."""
+        """The same without planes: for where a class would be missing without one fold."""
         return Folds(np.empty(0, np.int64), self.shape)
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:

@@ -46,11 +46,11 @@ CICEK2016 = (
 """Çiçek et al. 2016, figure 2: channels are doubled before each pooling."""
 
 
-def compact(widths: Sequence[int], finest: int = 16) -> tuple[Level, ...]:
+def compact(widths: Sequence[int]) -> tuple[Level, ...]:
     """Levels like those of `COMPACT` with other widths below full resolution."""
     *upper, deepest = widths
     middle = (Level((w,) if i == 0 else (w, w), (w,)) for i, w in enumerate(upper))
-    return (Level((), (finest,)), *middle, Level((deepest, deepest)))
+    return (Level((), (16,)), *middle, Level((deepest, deepest)))
 
 
 COMPACT = compact((32, 64, 96))

@@ -76,7 +76,7 @@ class Session:
         What is shown, see `Shown`.
     checked : Checked
         The slices that the user has looked at and found right.
-    locked : set of ints
+    locked : frozenset of ints
         Labels whose painted voxels `paint` leaves alone.
     orders : Orders
         What the worker was told.
@@ -199,11 +199,23 @@ class Session:
         return edit
 
     def undo(self) -> Edit | None:
-        """Take the last edit back."""
+        """Take the last edit back.
+
+        Raises
+        ------
+        Problem
+            If that cannot be kept in the project; the edit stays then.
+        """
         return self.commit(self.annotation.undo())
 
     def redo(self) -> Edit | None:
-        """Bring the last undone edit back."""
+        """Bring the last undone edit back.
+
+        Raises
+        ------
+        Problem
+            If that cannot be kept in the project; the edit stays undone then.
+        """
         return self.commit(self.annotation.redo())
 
     def fold(self, label: int, into: int = 0) -> None:

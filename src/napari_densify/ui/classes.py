@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_densify.cases.labels import LAST_LABEL
+from napari_densify.cases.labels import LAST_LABEL, default_name
 from napari_densify.cases.project import Label
 from napari_densify.ui.shortcuts import CLASS_KEYS, tip
 
@@ -73,8 +73,7 @@ class ClassRow:
 
 def default_class(label: int) -> ClassRow:
     """Background for label 1, “structure n” for the others, in the palette's colours."""
-    name = "background" if label == 1 else f"structure {label - 1}"
-    return ClassRow(label, name, palette(label))
+    return ClassRow(label, default_name(label), palette(label))
 
 
 def palette(label: int) -> str:

@@ -64,8 +64,6 @@ def run_demo(
     out: Path,
     stay: bool,
     done: Callable[[dict[str, Any]], None] = lambda run: None,
-    rounds: int = 2,
-    seconds: float = 30,
 ) -> dict[str, Any]:
     """Open a window, let the robot work, write `prediction.nii.gz`, `run.json` and screenshots.
 
@@ -77,8 +75,6 @@ def run_demo(
         Keep the window open for the user to go on.
     done : callable
         Told what run.json holds as soon as it is written, before the user closes the window.
-    rounds, seconds
-        Correction rounds, and learning in each round.
 
     Returns
     -------
@@ -108,7 +104,7 @@ def run_demo(
     viewer.window.add_dock_widget(widget, name="Segment", area="right")
     named = [ClassRow(i, name, default_class(i).colour) for i, name in enumerate(TISSUES, start=2)]
     widget.classes.setValue([default_class(1), *named])
-    robot = WindowRobot(widget, truth, rounds=rounds, seconds=seconds)
+    robot = WindowRobot(widget, truth)
     result: dict[str, Any] = {}
 
     def round_over(over: Round) -> None:

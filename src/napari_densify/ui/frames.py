@@ -56,10 +56,6 @@ class Frames(QObject):
         self._hidden: WeakSet[Layer] = WeakSet()
         viewer.dims.events.current_step.connect(self.follow)
 
-    def close(self) -> None:
-        """Let go of the viewer."""
-        self.viewer.dims.events.current_step.disconnect(self.follow)
-
     def follow(self, event: Any = None) -> None:
         """Look which frame of each image is shown."""
         images = {layer.unique_id: layer for layer in self.viewer.layers}

@@ -31,7 +31,17 @@ Model = v04.Image | v05.Image
 
 
 def read(path: Path) -> Volume:
-    """Read the finest level of an image, or of the label image that the path leads to."""
+    """Read the finest level of an image, or of the label image that the path leads to.
+
+    Raises
+    ------
+    EOFError
+        If the array is large and hardly there.
+    Problem
+        If it is larger than this machine's memory.
+    ValueError
+        If the path leads to something else than an image, or the image has no array.
+    """
     group = yaozarrs.open_group(path)
     model = group.ome_metadata()
     if not isinstance(model, Model):

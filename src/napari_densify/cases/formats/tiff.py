@@ -45,7 +45,15 @@ for it."""
 
 
 def read(path: Path) -> Volume:
-    """Read the first series; spacing from what ImageJ or OME wrote, if one of them did."""
+    """Read the first series; spacing from what ImageJ or OME wrote, if one of them did.
+
+    Raises
+    ------
+    EOFError
+        If the file is cut short, see `check_room`.
+    Problem
+        If an OME-TIFF lacks what OME wrote, or the image is larger than this machine's memory.
+    """
     with tifffile.TiffFile(path) as file:
         if path.name.lower().endswith((".ome.tif", ".ome.tiff")) and not file.ome_metadata:
             raise Problem(
