@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from napari_densify.cases.box import Box, tiles
-from napari_densify.cases.digital_plane import DigitalPlane
-from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
 from napari_densify.session.schedule import (
     AGE,
@@ -23,42 +19,7 @@ from napari_densify.session.schedule import (
     Predict,
     Schedule,
 )
-
-SHAPE = (70, 130, 140)
-STROKE = Box((3, 4, 5), (4, 9, 11))
-
-
-def training(shape: tuple[int, int, int] = SHAPE) -> Schedule:
-    schedule = Schedule(shape)
-    schedule.training = True
-    return schedule
-
-
-Task = Learn | Guess | Predict | None
-
-
-def work(schedule: Schedule, seconds: float = 0.1, doubt: float = 0.5) -> Task:
-    """Do the next piece of work, in no time at all."""
-    task = schedule.next()
-    if isinstance(task, Learn):
-        schedule.learned(seconds)
-    elif isinstance(task, Guess):
-        schedule.guessed(0.01, shown=True, done=True)
-    elif isinstance(task, Predict):
-        schedule.predicted(task, 0.001, doubt)
-    return task
-
-
-def until_complete(schedule: Schedule) -> list[Predict]:
-    """The blocks that are predicted until all are up to date."""
-    tasks = []
-    for _ in range(2000):
-        task = work(schedule)
-        if isinstance(task, Predict):
-            tasks.append(task)
-        if schedule.done == 1:
-            return tasks
-    raise AssertionError("never complete")
+from tests.session.schedules import SHAPE, STROKE, Task, training, until_complete, work
 
 
 def until_corrected(schedule: Schedule) -> list[Predict]:
@@ -268,51 +229,6 @@ def test_looking_elsewhere_asks_for_that_slice() -> None:
     assert task.box.stop[2] == 140
 
 
-@settings(deadline=None, max_examples=30)
-@given(
-    st.tuples(*[st.integers(20, 150)] * 3),
-    st.tuples(*[st.sampled_from([0.5, 1.0, 3.0])] * 3),
-    st.floats(-90, 90),
-    st.floats(-90, 90),
-    st.floats(-0.4, 0.4),
-)
-def test_an_oblique_plane_is_predicted_first_from_its_middle_on(
-    shape: tuple[int, int, int],
-    spacing: tuple[float, float, float],
-    tilt: float,
-    turn: float,
-    offset: float,
-) -> None:
-    schedule = Schedule(shape, spacing)
-    schedule.training = True
-    until_complete(schedule)
-    plane = ObliquePlane(tilt, turn, offset * float(np.min(np.multiply(shape, spacing))))
-    schedule.look(plane)
-    left = np.zeros(shape, bool)
-    digital = DigitalPlane(plane, shape, spacing)
-    left.reshape(-1)[digital.nearest[digital.nearest >= 0]] = True
-    middle = np.array(shape) // 2 * spacing + plane.offset * plane.normal
-    before = 0.0
-    while left.any():
-        task = schedule.next()
-        assert isinstance(task, Predict)
-        assert task.viewed
-        ends = np.array([task.box.start, task.box.stop])
-        away = float(np.linalg.norm((ends.mean(axis=0) - 0.5) * spacing - middle))
-        assert away >= before - 1e-9
-        before = away
-        left[task.box.slices] = False
-        schedule.predicted(task, 0.001, 0.5)
-
-
-def test_a_plane_beside_the_volume_keeps_nothing_up() -> None:
-    schedule = training()
-    until_complete(schedule)
-    schedule.look(ObliquePlane(30, 30, 1e4))
-    assert schedule.next() is not None
-    until_complete(schedule)
-
-
 def test_forgetting_begins_anew() -> None:
     schedule = training()
     until_complete(schedule)
@@ -345,18 +261,6 @@ def test_a_guess_of_the_same_case_is_not_fitted_again_while_paused() -> None:
     while (task := work(schedule)) is not None:
         assert isinstance(task, Predict)
     assert schedule.done == 1
-
-
-def test_the_block_with_the_newest_stroke_comes_first() -> None:
-    schedule = training((200, 200, 200))
-    schedule.look(Plane(0, 100))
-    until_complete(schedule)
-    for where in (Box((100, 5, 180), (101, 9, 185)), Box((100, 150, 8), (101, 160, 12))):
-        schedule.edited(where)
-        while not isinstance(task := work(schedule), Predict):
-            pass
-        assert task.viewed
-        assert task.box.meet(where) == where
 
 
 def test_a_fit_is_gone_on_with_after_each_edit_and_begun_again_for_it() -> None:
@@ -429,47 +333,6 @@ def test_after_an_edit_most_of_the_time_goes_to_predicting_everything_again() ->
     assert 0.7 * BEHIND < predicted / learned < 1.3 * BEHIND
 
 
-@settings(deadline=None)
-@given(
-    st.integers(0, 2),
-    st.tuples(*[st.integers(0, 69)] * 3),
-    st.tuples(*[st.integers(1, 30)] * 3),
-)
-def test_after_a_stroke_a_small_block_around_it_comes_first(
-    axis: int, corner: tuple[int, int, int], size: tuple[int, int, int]
-) -> None:
-    schedule = training()
-    until_complete(schedule)
-    thin = [1 if a == axis else n for a, n in enumerate(size)]
-    stroke = Box.cut(corner, thin, SHAPE)
-    schedule.look(Plane(axis, corner[axis]))
-    until_complete(schedule)
-    schedule.edited(stroke)
-    schedule.learned(2 * FRESH)
-    task = schedule.next()
-    assert isinstance(task, Predict)
-    assert task.viewed
-    assert task.box.meet(stroke) == stroke
-    assert np.prod(task.box.shape) <= 8 * 32 * 32
-    work(schedule)
-    following = schedule.next()
-    assert isinstance(following, Predict)
-    assert following.viewed
-    assert following.box != task.box
-
-
-def test_a_stroke_elsewhere_does_not_come_before_the_viewed_slice() -> None:
-    schedule = training()
-    until_complete(schedule)
-    schedule.look(Plane(0, 60))
-    until_complete(schedule)
-    schedule.edited(STROKE)
-    schedule.learned(2 * FRESH)
-    task = work(schedule)
-    assert isinstance(task, Predict)
-    assert task.box.start[0] <= 60 < task.box.stop[0]
-
-
 def test_the_block_around_a_stroke_waits_for_the_step_that_learns_from_it() -> None:
     schedule = training()
     until_complete(schedule)
@@ -539,15 +402,6 @@ def test_a_project_that_learned_for_hours_has_no_more_time_for_the_rest_than_a_n
         shares.append(share(schedule, 3000, block=0.2, viewed=False))
     assert shares[0] == pytest.approx(shares[1], rel=0.2)
     assert shares[0] < 0.4
-
-
-def test_the_next_slice_of_the_same_slab_is_there_already() -> None:
-    schedule = training()
-    schedule.look(Plane(0, 8))
-    until_complete(schedule)
-    schedule.look(Plane(0, 9))
-    task = schedule.next()
-    assert not (isinstance(task, Predict) and task.viewed)
 
 
 def test_a_large_viewed_slice_leaves_most_of_the_time_to_training() -> None:

@@ -1,4 +1,7 @@
-"""The command line: the same session as in the window, without one. A file each command or two."""
+"""The command line: the same session as in the window, without one.
+
+A file holds a command, or two that are alike; what several of them share has files of its own.
+"""
 
 from __future__ import annotations
 
