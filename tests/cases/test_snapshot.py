@@ -60,11 +60,31 @@ def test_a_snapshot_is_brought_back_as_one_edit_that_can_be_undone(
     session.paint(np.arange(20), 0)
     session.paint(np.arange(600, 700), 3)
     now = session.annotation.marks
-    assert restore(session, project.snapshots.read(snapshot)) is not None
+    edit, kept = restore(session, project.snapshots.read(snapshot))
+    assert edit is not None
+    assert kept == 0
     np.testing.assert_array_equal(session.annotation.marks, then)
-    assert restore(session, project.snapshots.read(snapshot)) is None
+    assert restore(session, project.snapshots.read(snapshot)) == (None, 0)
     session.undo()
     np.testing.assert_array_equal(session.annotation.marks, now)
+    session.close()
+
+
+def test_what_is_locked_stays_when_a_snapshot_is_brought_back(
+    path: Path, image: ImageReference, phantom: Volume
+) -> None:
+    project = ProjectFolder(path, image, CLASSES)
+    session = Session(phantom, project=project)
+    session.paint(np.arange(30), 1)
+    snapshot = project.take_snapshot("then")
+    session.paint(np.arange(20, 40), 2)
+    session.paint(np.arange(5), 0)
+    session.locked = frozenset({2})
+    edit, kept = restore(session, project.snapshots.read(snapshot))
+    assert edit is not None
+    assert kept == 20
+    assert session.annotation.labels.ravel()[:40].tolist() == [1] * 20 + [2] * 20
+    assert restore(session, project.snapshots.read(snapshot)) == (None, 20)
     session.close()
 
 

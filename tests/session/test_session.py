@@ -12,6 +12,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.learn import trainer
+from napari_densify.session import slices
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Block, Message, News, Phase, Status, Strength
@@ -67,7 +68,12 @@ def test_a_round_begins_with_painting_after_a_complete_prediction(
     go.turns(20)
     session.paint(np.arange(60, 70), 2)
     assert session.annotation.round == 2, "no newer prediction was shown"
-    assert rounds == [1, 2]
+    session.train()
+    go(complete(session))
+    slices.accept(session, Plane(0, 3))
+    session.paint(np.arange(70, 80), 2)
+    assert session.annotation.round == 3, "what was accepted is no correction"
+    assert rounds == [1, 2, 3]
     assert list(session.annotation.marks["round"].ravel()[[0, 10, 60]]) == [0, 1, 2]
 
 

@@ -23,6 +23,7 @@ from napari_densify.ui.side_by_side import orthogonal_views
 from napari_densify.ui.view import show_plane
 
 from .conftest import LONG, drag, paint_slice, phantom
+from .test_painting import agrees
 
 
 @pytest.fixture
@@ -113,6 +114,34 @@ def test_a_file_becomes_the_next_case_and_one_that_does_not_fit_is_refused(
     with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
         dock.opening.add(tmp_path / "first.densify", tmp_path / "flat.npy")
     assert "choose another file" in dock.progress.phase.text()
+
+
+def test_a_further_case_is_gone_on_with_by_annotate(
+    dock: SegmentWidget, viewer: Viewer, open_dock, tmp_path: Path, qtbot
+) -> None:
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        choose(dock, "second")
+    folder = dock.case.session.project.path
+    paint_slice(dock.case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    layer, loop = dock.case.annotation, dock.case.loop
+    dock.close_case()
+    assert loop.wait(30)
+    layer.data_setitem(tuple(np.array([[1], [2], [3]])), 2)  # as napari alone would
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    assert dock.case.session.project.path == folder
+    assert dock.case.annotation is layer
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    assert dock.case.session.annotation.labels[1, 2, 3] == 2
+    loop = dock.case.loop
+    dock.close_case()
+    assert loop.wait(30)
+    viewer.layers.remove(layer)  # as in another window
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    assert dock.case.session.project.path == folder
+    assert not (tmp_path / "second.densify").exists()
 
 
 def test_cases_are_listed_in_their_own_unit_and_a_wrong_one_is_told(

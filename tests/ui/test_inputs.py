@@ -207,6 +207,12 @@ def test_each_frame_of_a_series_is_a_case(viewer, open_dock, qtbot, tmp_path):
     viewer.dims.set_current_step(0, 4)
     assert case.annotation.visible
     assert not dock.case.annotation.visible
+    dock.overlays.weights.setChecked(True)
+    assert not dock.case.weights.layer.visible, "it is of another frame"
+    viewer.dims.set_current_step(0, 3)
+    assert dock.case.weights.layer.visible
+    viewer.dims.set_current_step(0, 4)
+    dock.overlays.weights.setChecked(False)
     close(dock)
     np.testing.assert_equal(as_found(layer), before)
     clear(viewer)

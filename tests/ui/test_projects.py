@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 from napari import Viewer
+from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QInputDialog
@@ -228,6 +229,11 @@ def test_save_as_moves_the_project_and_painting_goes_on(viewer, project, qtbot, 
     dock.case.annotation.data_setitem(tuple(np.array([[1], [2], [3]])), 1)
     qtbot.waitUntil(agrees(dock.case), timeout=LONG)
     close(dock)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    assert dock.case.session.project.path == new, "where it went, not where it was"
+    assert dock.case.session.annotation.labels[1, 2, 3] == 1
+    close(dock)
     clear(viewer)
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.open_project(new)
@@ -260,6 +266,13 @@ def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, 
     np.testing.assert_array_equal(dock.case.annotation.data, then["label"])
     dock.case.annotation.undo()
     qtbot.waitUntil(lambda: np.array_equal(session.annotation.marks, now), timeout=LONG)
+    session.locked = frozenset({3})
+    with qtbot.waitSignal(session.edited, timeout=LONG, raising=False):
+        dialog.restore.click()
+    np.testing.assert_array_equal(dock.case.annotation.data, session.annotation.labels)
+    assert (session.annotation.labels == 3).sum() == 2, "it is locked"
+    said = [str(record.message) for record in notification_manager.records]
+    assert any("2 voxels of locked classes stayed" in sentence for sentence in said)
     dialog.remove.click()
     assert dialog.value() is None
 

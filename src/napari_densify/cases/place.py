@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from platformdirs import user_data_path
@@ -26,7 +27,8 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     """Where the project of an image lies: beside it, or in the user's data folder.
 
     Names that may be a patient's (of DICOM files and folders, and of layers without a file) do
-    not become the project's. Each frame of a time series has its own.
+    not become the project's. Each frame of a time series has its own. An image that is a case of
+    a project beside it already goes on there.
 
     Parameters
     ----------
@@ -42,15 +44,26 @@ def place_for(volume: Volume, source: Path | None, content: str) -> Path:
     place = source.with_name(_name(source, content, frame) + SUFFIX)
     # An image's name ended at its first dot once.
     older = source.with_name(_of_frame(source.name.split(".")[0], frame) + SUFFIX)
-    return older if not place.exists() and _is_of(older, content) else place
+    if place.exists():
+        return place
+    return older if is_of(older, content) else _case_beside(source, content) or place
 
 
-def _is_of(folder: Path, content: str) -> bool:
+def is_of(folder: Path, content: str) -> bool:
     """Whether a project is there and of that image, or cannot tell."""
     try:
         return folder.exists() and Project.read(folder).image.content == content
     except Problem:
         return True  # whoever opens it is told what is wrong with it
+
+
+def _case_beside(source: Path, content: str) -> Path | None:
+    """The further case that an image is of a project beside it."""
+    for home in sorted(source.parent.glob(f"*{SUFFIX}")):
+        with suppress(Problem):  # of others' damage whoever opens them is told
+            if case := case_with(home, content):
+                return case
+    return None
 
 
 def _name(source: Path | None, content: str, frame: int | None = None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,8 +47,15 @@ def follow(session: Session, labels: NDArray[np.uint8], box: Box) -> list[Edit]:
     return [*edits, painted] if painted else edits
 
 
-def restore(session: Session, then: Annotation) -> Edit | None:
+def restore(session: Session, then: Annotation) -> tuple[Edit | None, int]:
     """Bring an earlier state of the annotation back, as one edit that can be undone.
+
+    Returns
+    -------
+    Edit or None
+        None if that changes nothing.
+    int
+        Voxels that stayed as they are, for their class is locked.
 
     Raises
     ------
@@ -54,4 +63,13 @@ def restore(session: Session, then: Annotation) -> Edit | None:
         If the edit cannot be kept in the project; it does not count then.
     """
     earlier = then.everything()
-    return session.commit(session.annotation.turn_into(earlier.where, earlier.after))
+    edit = session.annotation.turn_into(earlier.where, earlier.after)
+    if edit is None:
+        return None, 0
+    free = ~np.isin(edit.before["label"], list(session.locked))
+    kept = int(free.size - np.count_nonzero(free))
+    if kept:
+        edit = replace(
+            edit, where=edit.where[free], before=edit.before[free], after=edit.after[free]
+        )
+    return session.commit(edit if free.any() else None), kept

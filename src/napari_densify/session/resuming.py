@@ -35,7 +35,7 @@ def resume(session: Session, shown: Shown, project: ProjectFolder) -> None:
     except Problem as problem:
         project.notes.append(str(problem))
     edits = [entry.edits for entry in session.past if entry.event == "shown"]
-    session.up_to_date = bool(edits) and edits[-1] == project.number > 0
+    session.up_to_date = session.round_over = bool(edits) and edits[-1] == project.number > 0
 
 
 def _bring_up_to_classes(session: Session, project: ProjectFolder) -> None:

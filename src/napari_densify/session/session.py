@@ -83,8 +83,9 @@ class Session:
     keeping : Keeping
         What else is written to the project; it keeps nothing without one.
     up_to_date : bool
-        Whether all of the prediction was shown since the last edit: what is painted now begins
-        another round.
+        Whether all of the prediction was shown since the last edit.
+    round_over : bool
+        Whether it was since the round's first stroke: what is painted now begins another round.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
     past : list of Entry
@@ -127,7 +128,7 @@ class Session:
         self.checked = Checked()
         self.past: list[Entry] = []
         self.locked: frozenset[int] = frozenset()
-        self.up_to_date = False
+        self.up_to_date = self.round_over = False
         self._agreement = Agreement(self)
         if project is not None and project.exists:
             resume(self, self._show, project)
@@ -162,7 +163,7 @@ class Session:
         # Where something was painted before, that is what was shown, not a prediction.
         predicted = (shown != 0) & (self.annotation.at(where)["label"] == 0)
         edit = self.annotation.change(
-            where, labels, wrong=predicted & (shown != labels), new_round=self.up_to_date
+            where, labels, wrong=predicted & (shown != labels), new_round=self.round_over
         )
         return self.commit(edit)
 
@@ -185,8 +186,10 @@ class Session:
             self.orders.edited(edit)
         if len(self.orders.folded) < folded:  # for the project's other cases too
             self._keep_learning()
-        # A round whose first stroke was taken back begins with the next one.
-        self.up_to_date = edit.undoes and edit.round_after < edit.round_before
+        self.up_to_date = False
+        if edit.round_after != edit.round_before:
+            # A round whose first stroke was taken back begins with the next one.
+            self.round_over = edit.round_after < edit.round_before
         self._show.follow(edit)
         if not self._show.predicted and not edit.after["label"].all():
             # After a reset the stroke may be in what is kept of the prediction.
@@ -296,7 +299,7 @@ class Session:
     def reset(self) -> None:
         """Forget what was learned; the annotation stays."""
         self._show.forget()
-        self.up_to_date = False
+        self.up_to_date = self.round_over = False
         with self.drive.lock:
             self.keeping.changed(Box((0, 0, 0), self.volume.shape))
             # First: what the loop's thread is about to write is from before then, and goes too.
@@ -353,6 +356,7 @@ class Session:
                 if not self.orders.stale(news.edits):
                     self.keeping.follow(news, shown and not self.up_to_date)
                 self.up_to_date |= shown
+                self.round_over |= shown
                 self.status = news
                 if self.orders.may_rest(news):
                     self.pause()

@@ -192,10 +192,12 @@ class CaseView(QObject):
         if self._closed:
             return
         try:
-            edit = restore(self.session, then)
+            edit, kept = restore(self.session, then)
         except Problem as problem:
             show_error(str(problem))
             return
+        if kept:
+            show_info(f"{kept:,} voxels of locked classes stayed as they are; unlock them first.")
         self.show_edit(edit)
 
     def shows(self, layer: Labels) -> bool:

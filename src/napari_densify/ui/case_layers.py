@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from qtpy.QtCore import QObject
 
+from napari_densify.cases.choice import Choice
 from napari_densify.session.session import Session
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.frames import time_of
@@ -21,6 +23,7 @@ from napari_densify.ui.layers import (
     remember,
     sign,
 )
+from napari_densify.ui.picked import ROLE
 
 if TYPE_CHECKING:
     import napari
@@ -29,6 +32,21 @@ FAINTER = 0.1
 """What a key press takes from the prediction's opacity, and the least that is left of it."""
 LEFT_AT = "napari-densify left at"
 """Key in an annotation layer's metadata: which state of its project it showed at the end."""
+
+
+def left_at(layers: Iterable[Layer], image: Image, choice: Choice) -> Path | None:
+    """The project in which a part of an image was annotated before, as its layer tells."""
+    made = ("annotation", image.unique_id, time_of(choice))
+    ours = (layer for layer in layers if is_ours(layer, made))
+    return next(filter(None, map(_project_of, ours)), None)
+
+
+def _project_of(layer: Layer) -> Path | None:
+    return _project_in(layer.metadata.get(LEFT_AT))
+
+
+def _project_in(state: tuple[str, int] | None) -> Path | None:
+    return Path(state[0]) if state is not None else None
 
 
 class CaseLayers(QObject):
@@ -155,7 +173,12 @@ class CaseLayers(QObject):
     def _left_behind(self) -> Labels | None:
         layer = self._find("annotation")
         if layer is not None and layer.metadata.get(LEFT_AT) != self._state:
-            self._viewer.layers.remove(layer)
+            if _project_of(layer) in (None, _project_in(self._state)):
+                self._viewer.layers.remove(layer)
+            else:  # that project is gone, and this may be all there is of it
+                layer.metadata.pop(ROLE)
+                layer.name += " (before)"
+                layer.visible = False
             return None
         if layer is not None:
             # The image may lie elsewhere since: what we say of unknown voxel sizes ends in that.

@@ -13,7 +13,7 @@ from napari.layers import Image
 from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
-from napari_densify.cases.place import case_with, images_beside, place_in
+from napari_densify.cases.place import case_with, images_beside, is_of, place_in
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import SCHEMA, Label, Project, schema_of
 from napari_densify.cases.reference import ImageReference, describe
@@ -47,12 +47,30 @@ class Missing:
 
 
 def of_layers(
-    picked: Picked, layers: Sequence[Image], classes: Sequence[Label], place: Place
+    picked: Picked,
+    layers: Sequence[Image],
+    classes: Sequence[Label],
+    place: Place,
+    left: Path | None = None,
 ) -> Match | Missing:
-    """What was picked, with its project if it has one already."""
+    """What was picked, with its project if it has one already.
+
+    Parameters
+    ----------
+    picked : Picked
+    layers : sequence of Image
+        Those in the window.
+    classes : sequence of Label
+        The class table of a new project.
+    place : callable
+        Where the project of a volume is kept.
+    left : Path, optional
+        Where the volume was annotated before in this window: it may have been a project's further
+        case, or the project may have been moved.
+    """
     volume, source = picked.read(), source_of(picked.layer)
     content = content_hash(volume)
-    path = place(volume, source, content)
+    path = left if left is not None and is_of(left, content) else place(volume, source, content)
     if path is None:
         return Match(volume, None, picked.layers)
     stack = []

@@ -25,6 +25,7 @@ from napari_densify.session.memory import notes_on_memory
 from napari_densify.session.news import Replay
 from napari_densify.session.others import read_others
 from napari_densify.session.session import Session
+from napari_densify.ui.case_layers import left_at
 from napari_densify.ui.finding import (
     File,
     Match,
@@ -108,7 +109,8 @@ class Opening(QObject):
 
     def annotate(self, picked: Picked, classes: Sequence[Label]) -> None:
         """Open the case of what was picked, with its project if it has one already."""
-        self._in_thread(of_layers, picked, self._images(), classes, self.place)
+        left = left_at(self.viewer.layers, picked.layer, picked.choice)
+        self._in_thread(of_layers, picked, self._images(), classes, self.place, left)
 
     def add(self, home: Path, what: Picked | Path) -> None:
         """Open the next case of a project: what was picked, or what is in a file."""

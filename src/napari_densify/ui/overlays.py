@@ -98,6 +98,9 @@ class UncertaintyLayer(Overlay):
 class OverlayBoxes(QWidget):
     """A box to tick for each overlay of a running case."""
 
+    shown = Signal()
+    """An overlay was shown or hidden."""
+
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.case: CaseView | None = None
@@ -142,6 +145,7 @@ class OverlayBoxes(QWidget):
         if self.case is not None:
             getattr(self.case, name).show(on)
         self._write_legend()
+        self.shown.emit()
 
     def _write_legend(self, _: Any = None) -> None:
         case = self.case if self.provenance.isChecked() else None

@@ -215,6 +215,7 @@ class SegmentWidget(DockedWidget):
         self.choice.requested.connect(self.start)
         self.planes.valueChanged.connect(self._turn)
         self.viewer.dims.events.order.connect(self._turned)
+        self.overlays.shown.connect(self.frames.follow)
         self.learning.strengthChanged.connect(self._strength_changed)
         self.learning.forgotten.connect(self.progress.clear)
         self.opening.found.connect(self._open)
