@@ -320,6 +320,7 @@ class SegmentWidget(DockedWidget):
 
 def _end_case(widget: dict[str, Any], _: Any = None) -> None:
     """End the case of a widget that Qt has already destroyed; only its attributes are left."""
+    widget["opening"].cancel()
     case = widget.get("case")
     if case is not None:
         case.loop.stop()
