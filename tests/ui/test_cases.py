@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +143,26 @@ def test_a_further_case_is_gone_on_with_by_annotate(
         dock.choice.annotate.click()
     assert dock.case.session.project.path == folder
     assert not (tmp_path / "second.densify").exists()
+
+
+def test_what_was_painted_in_a_project_that_is_gone_stays_in_the_window(
+    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot
+) -> None:
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        choose(dock, "second")
+    paint_slice(dock.case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    painted, loop = dock.case.annotation.data.copy(), dock.case.loop
+    dock.close_case()
+    assert loop.wait(30)
+    shutil.rmtree(tmp_path / "first.densify")
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    assert dock.case.session.project.path == tmp_path / "second.densify"
+    assert dock.case.session.annotation.annotated == 0
+    before = viewer.layers["second annotation (before)"]
+    np.testing.assert_array_equal(before.data, painted)
+    assert before is not dock.case.annotation
 
 
 def test_cases_are_listed_in_their_own_unit_and_a_wrong_one_is_told(
