@@ -37,16 +37,8 @@ LEFT_AT = "napari-densify left at"
 def left_at(layers: Iterable[Layer], image: Image, choice: Choice) -> Path | None:
     """The project in which a part of an image was annotated before, as its layer tells."""
     made = ("annotation", image.unique_id, time_of(choice))
-    ours = (layer for layer in layers if is_ours(layer, made))
-    return next(filter(None, map(_project_of, ours)), None)
-
-
-def _project_of(layer: Layer) -> Path | None:
-    return _project_in(layer.metadata.get(LEFT_AT))
-
-
-def _project_in(state: tuple[str, int] | None) -> Path | None:
-    return Path(state[0]) if state is not None else None
+    left = (layer.metadata.get(LEFT_AT) for layer in layers if is_ours(layer, made))
+    return next((Path(state[0]) for state in left if state is not None), None)
 
 
 class CaseLayers(QObject):
@@ -172,19 +164,21 @@ class CaseLayers(QObject):
 
     def _left_behind(self) -> Labels | None:
         layer = self._find("annotation")
-        if layer is not None and layer.metadata.get(LEFT_AT) != self._state:
-            if _project_of(layer) in (None, _project_in(self._state)):
-                self._viewer.layers.remove(layer)
-            else:  # that project is gone, and this may be all there is of it
-                layer.metadata.pop(ROLE)
-                layer.name += " (before)"
-                layer.visible = False
+        if layer is None:
             return None
-        if layer is not None:
+        left, now = layer.metadata.get(LEFT_AT), self._state
+        if left == now:
             # The image may lie elsewhere since: what we say of unknown voxel sizes ends in that.
             for name, value in place_of(self._image).items():
                 setattr(layer, name, value)
-        return layer
+            return layer
+        if left is None or (now is not None and left[0] == now[0]):
+            self._viewer.layers.remove(layer)
+        else:  # that project is gone, and this may be all there is of it
+            layer.metadata.pop(ROLE)
+            layer.name += " (before)"
+            layer.visible = False
+        return None
 
     def _new_annotation(self) -> Labels:
         volume, annotation = self._session.volume, self._session.annotation
