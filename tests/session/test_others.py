@@ -20,7 +20,7 @@ from napari_densify.cases.summary import list_cases
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session import schedule
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Block, Load, Model, News, Phase, Replay, Save, Train
+from napari_densify.session.news import Block, Load, Model, News, OtherCase, Phase, Save, Train
 from napari_densify.session.others import read_others
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
@@ -133,7 +133,7 @@ def test_an_opened_case_is_shown_by_a_guess_of_its_own_while_paused(
 
     here = Worker(phantom, [1, 2, 3], tiny)
     own = everything(truth + 1)
-    for each in (Replay(phantom, known), own, Load(model.data), Train(on=False)):
+    for each in (OtherCase(phantom, known), own, Load(model.data), Train(on=False)):
         here.deliver(each)
     shown = np.zeros_like(truth)
     taken: list[News] = here.turn()
@@ -159,7 +159,7 @@ def test_a_case_of_one_class_beside_an_unpainted_one_leaves_the_loaded_guess_as_
     model = next(news for news in there.turn() if isinstance(news, Model))
     here = Worker(phantom, [1, 2, 3], tiny)
     of_one_class = everything(np.where(truth, 0, 1).astype(np.uint8))
-    for each in (Replay(phantom, of_one_class), Load(model.data), Train(on=True)):
+    for each in (OtherCase(phantom, of_one_class), Load(model.data), Train(on=True)):
         here.deliver(each)
     while not here.turn()[-1].complete:  # type: ignore[union-attr]
         pass

@@ -77,8 +77,8 @@ class Load:
 
 
 @dataclass(frozen=True, eq=False)
-class Replay:
-    """Learn from another case of the project too.
+class OtherCase:
+    """Another case of the project, to be learned from too.
 
     Attributes
     ----------
@@ -96,7 +96,7 @@ class Save:
     """Send the model home now."""
 
 
-Message = Edit | Look | Train | Strength | Reset | Fold | Load | Replay | Save
+Message = Edit | Look | Train | Strength | Reset | Fold | Load | OtherCase | Save
 
 
 @dataclass(frozen=True, eq=False)

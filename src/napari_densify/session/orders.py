@@ -19,8 +19,8 @@ from napari_densify.session.news import (
     Load,
     Look,
     Message,
+    OtherCase,
     Phase,
-    Replay,
     Reset,
     Status,
     Strength,
@@ -42,7 +42,7 @@ class Orders:
     open_worker : callable
     model : bytes, optional
         A saved model to start from.
-    others : sequence of Replay
+    others : sequence of OtherCase
         The project's other cases.
 
     Attributes
@@ -68,7 +68,7 @@ class Orders:
         settings: Settings,
         open_worker: OpenWorker,
         model: bytes | None,
-        others: Sequence[Replay],
+        others: Sequence[OtherCase],
     ) -> None:
         self._volume, self._annotation, self._open_worker = volume, annotation, open_worker
         self.classes = sorted({1, 2, *classes})

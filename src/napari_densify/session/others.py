@@ -13,12 +13,12 @@ from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import present
-from napari_densify.session.news import Replay
+from napari_densify.session.news import OtherCase
 
 FindImage = Callable[[Path, ImageReference], Volume | None]
 
 
-def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], list[str]]:
+def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[OtherCase], list[str]]:
     """Read the cases of a project in which something is painted, but for the one that is open.
 
     Parameters
@@ -30,7 +30,7 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
 
     Returns
     -------
-    others : list of Replay
+    others : list of OtherCase
     notes : list of str
         Which cases had to be left out and why, and what is lost of others, in sentences.
     """
@@ -48,7 +48,7 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[Replay], 
             continue
         notes += [f"{folder.name}: {note}" for note in (notes_on(found) if found else ())]
         if volume is not None:
-            others.append(Replay(volume, present(annotation.everything(), became)))
+            others.append(OtherCase(volume, present(annotation.everything(), became)))
         elif annotation.annotated:
             notes.append(
                 f"The image of {folder.name} is not where it was; nothing is learned from that "

@@ -32,8 +32,8 @@ from napari_densify.session.news import (
     Moved,
     News,
     Notice,
+    OtherCase,
     Phase,
-    Replay,
     Status,
     Taken,
 )
@@ -67,7 +67,7 @@ class Session:
         A saved model to start from.
     project : ProjectFolder, optional
         Where edits and models are kept; what it holds already is the state to begin with.
-    others : sequence of Replay
+    others : sequence of OtherCase
         The project's other cases, which are learned from too.
 
     Attributes
@@ -112,7 +112,7 @@ class Session:
         open_worker: OpenWorker = Worker,
         model: bytes | None = None,
         project: ProjectFolder | None = None,
-        others: Sequence[Replay] = (),
+        others: Sequence[OtherCase] = (),
     ) -> None:
         self.volume, self.project = volume, project
         self.annotation = project.annotation if project else Annotation(volume.shape)

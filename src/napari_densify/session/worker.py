@@ -30,8 +30,8 @@ from napari_densify.session.news import (
     Model,
     News,
     Notice,
+    OtherCase,
     Phase,
-    Replay,
     Reset,
     Save,
     Status,
@@ -66,7 +66,7 @@ class Worker:
         self._saved_at = 0.0
         self._asked_for_model = False
         self._wanted = False
-        self._replayed: list[Replay] = []
+        self._others: list[OtherCase] = []
         self._folded: dict[int, int] = {}
         self._learner = self._new_learner()
 
@@ -147,8 +147,8 @@ class Worker:
                 self._learner.set_strength(message.value)
             elif isinstance(message, Load):
                 news += self._load(message)
-            elif isinstance(message, Replay):
-                self._replayed.append(message)
+            elif isinstance(message, OtherCase):
+                self._others.append(message)
                 self._replay(message)
             elif isinstance(message, Save):
                 self._asked_for_model = self._learner.begun
@@ -159,7 +159,7 @@ class Worker:
                 self._edits += 1
         return news
 
-    def _replay(self, case: Replay) -> None:
+    def _replay(self, case: OtherCase) -> None:
         spacing = self._size_of(case.volume)
         self._learner.replay(case.volume.channels, spacing, case.painted)
 
@@ -172,7 +172,7 @@ class Worker:
         """A learner that knows what is annotated, and nothing else."""
         annotation = self._learner.annotation.everything()
         self._learner = self._new_learner()
-        for case in self._replayed:
+        for case in self._others:
             self._replay(case)
         if annotation.where.size:
             self._learner.apply(annotation)
@@ -186,7 +186,7 @@ class Worker:
             # Half of it may have been taken over.
             self._begin_anew()
             return [Notice(f"{problem} Learning begins anew.")]
-        self._schedule.resume(self._learner.seconds, elsewhere=bool(self._replayed))
+        self._schedule.resume(self._learner.seconds, elsewhere=bool(self._others))
         self._saved_at = self._schedule.trained
         return []
 

@@ -22,7 +22,7 @@ from napari_densify.cases.project import Label
 from napari_densify.cases.view import View, read_view
 from napari_densify.cases.volume import Volume, notes_on_values
 from napari_densify.session.memory import notes_on_memory
-from napari_densify.session.news import Replay
+from napari_densify.session.news import OtherCase
 from napari_densify.session.others import read_others
 from napari_densify.session.session import Session
 from napari_densify.ui.case_layers import left_at
@@ -44,7 +44,7 @@ from napari_densify.ui.picked import ROLE, Picked, notes_on_size
 if TYPE_CHECKING:
     import napari.viewer
 
-Begin = Callable[[Volume, ProjectFolder | None, Sequence[Replay]], Session]
+Begin = Callable[[Volume, ProjectFolder | None, Sequence[OtherCase]], Session]
 LOOK_UP = 1.0
 """Seconds after which a waiting opening sees whether it is still wanted."""
 
@@ -155,7 +155,7 @@ class Opening(QObject):
         project, notes = match.project, notes_on_values(match.volume)
         notes += notes_on_memory(match.volume)
         notes += [note for layer in match.layers[:1] for note in notes_on_size(layer)]
-        others: list[Replay] = []
+        others: list[OtherCase] = []
         try:
             if project is not None and project.exists:
                 others, missing = read_others(project, partial(find_image, self._images()))

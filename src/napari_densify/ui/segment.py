@@ -20,7 +20,7 @@ from napari_densify.cases.place import place_for
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import OpenWorker, Settings
-from napari_densify.session.news import Replay
+from napari_densify.session.news import OtherCase
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
@@ -243,7 +243,7 @@ class SegmentWidget(DockedWidget):
         self.progress.phase.setText(f"Reading {name} …")
 
     def _begin(
-        self, volume: Volume, project: ProjectFolder | None, others: Sequence[Replay]
+        self, volume: Volume, project: ProjectFolder | None, others: Sequence[OtherCase]
     ) -> Session:
         """The session of a volume and what its project holds; called in a thread of its own."""
         settings, model = self.exchange.begin(self._settings, volume, project)
