@@ -98,7 +98,8 @@ def test_steps_go_to_all_cases() -> None:
     learner.apply(painted(truth))
     for _ in range(2):
         learner.replay(image[None], (1.0,) * 3, painted(truth))
-    drawn = [learner.cases.index(learner.replayed.next()) for _ in range(400)]
+    cases = list(learner.cases)
+    drawn = [cases.index(learner.cases.next()) for _ in range(400)]
     shares = np.bincount(drawn, minlength=3) / 400
     np.testing.assert_allclose(shares, [0.5, 0.25, 0.25], atol=0.1)
 
@@ -110,7 +111,8 @@ def test_a_few_corrections_do_not_take_the_steps_of_all_the_rest() -> None:
     assert edit is not None
     learner.apply(edit)
     learner.replay(image[None], (1.0,) * 3, painted(truth))
-    drawn = [learner.cases.index(learner.replayed.next()) for _ in range(400)]
+    cases = list(learner.cases)
+    drawn = [cases.index(learner.cases.next()) for _ in range(400)]
     assert 0.01 < np.mean(np.array(drawn) == 0) < 0.15
 
 
@@ -143,7 +145,7 @@ def test_corrections_of_another_case_weigh_no_more_but_are_learned_with_the_gues
     learner = Learner(image[None], (1.0,) * 3, levels=LEVELS)
     learner.replay(image[None], (1.0,) * 3, annotation.everything())
     learner.guess_anew()
-    case = learner.cases[1]
+    (case,) = learner.cases.others
     background = annotation.labels == 1
     np.testing.assert_array_equal(
         np.unique(case.supervision.at(np.flatnonzero(background)).weight),

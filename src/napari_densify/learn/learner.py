@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
@@ -16,14 +15,13 @@ from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import WIDTHS
-from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import SHOWN, Forests, Stage
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.prediction import guess_probability
-from napari_densify.learn.replay import Replay
+from napari_densify.learn.replay import TrainingCases
 from napari_densify.learn.template import Template
 from napari_densify.learn.trainer import Trainer, part
 from napari_densify.learn.unet import Level, compact, fit_spacing
@@ -59,6 +57,10 @@ class Learner:
 
     Attributes
     ----------
+    case : Case
+        The image, and what is painted on it.
+    cases : TrainingCases
+        This one, and behind it the others that are learned from.
     annotation : Annotation
         What `apply` made of it, on the image's voxels.
     mixture : Mixture
@@ -87,7 +89,7 @@ class Learner:
         torch.manual_seed(seed)
         count = len(self.classes)
         self.case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
-        self.replayed = Replay(self.case, seed)
+        self.cases = TrainingCases(self.case, seed)
         self.forests = Forests(self.case.bank.channels, count, seed, torch.get_num_threads())
         levels = fit_spacing(levels, self.wanted)
         self.trainer = Trainer(self.case.bank.channels + count, count, levels, self.device)
@@ -96,12 +98,7 @@ class Learner:
         self.template = Template.of(self.case.bank.image, self.case.grid.spacing)
         self._fit: Iterator[Stage] | None = None
         self.mixture = Mixture(self.trainer)
-        self._weigh()
-
-    @property
-    def cases(self) -> list[Case]:
-        """The present case, and behind it the others that are learned from."""
-        return self.replayed.cases
+        self.cases.weigh(self.strength)
 
     @property
     def steps(self) -> int:
@@ -116,7 +113,7 @@ class Learner:
     @property
     def ready(self) -> bool:
         """Whether there are two classes to tell apart, in whichever cases."""
-        return len(self.replayed.classes) >= 2
+        return len(self.cases.classes) >= 2
 
     @property
     def begun(self) -> bool:
@@ -154,27 +151,14 @@ class Learner:
         marks = painted.after.copy()
         marks["round"] = 0
         case.apply(replace(painted, after=marks, round_after=0))
-        self.cases.append(case)
+        self.cases.others.append(case)
         self._meet(case.painted.classes)
 
     def _meet(self, classes: Sequence[int]) -> None:
         new = sorted(set(classes) - set(self.classes))
         if new:
             self._tell_apart([*self.classes, *new])
-        self._weigh()
-
-    def _weigh(self) -> None:
-        """Class balance is that of all cases; the present one's rounds say what is fresh."""
-        counts = np.sum([case.annotation.counts for case in self.cases], axis=0)
-        table = weight_table(counts, self.annotation.round, self.strength)
-        for case in self.cases:
-            case.supervision.weigh(table)
-
-    @property
-    def _painted(self) -> int:
-        """Tells whether a state has seen what is annotated now: a checksum of its extent."""
-        counts = np.sum([case.annotation.counts for case in self.cases], axis=0)
-        return zlib.crc32(counts.sum(axis=(1, 2)).tobytes())
+        self.cases.weigh(self.strength)
 
     def guess_anew(self, interrupt: Callable[[], bool] | None = None) -> Stage:
         """Fit the first guess to the annotation as it is now, or go on with that.
@@ -209,13 +193,13 @@ class Learner:
         return stage
 
     def _fitting(self) -> Iterator[Stage]:
-        annotated = self.replayed.painted
+        annotated = self.cases.painted
         examples = []
         for case in annotated:
             examples.append(case.guess.examples(case.supervision))
             yield "growing"
         here = annotated[0] is self.case and len(annotated) > 1
-        yield from self.forests.fit(examples, self.replayed.share() if here else 0.0)
+        yield from self.forests.fit(examples, self.cases.share() if here else 0.0)
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
         self.trainer.slices = sum(len(known.folds.planes) for known in examples)
@@ -241,7 +225,7 @@ class Learner:
         start = time.perf_counter()
         before = self.seconds
         while True:
-            case = self.replayed.next()
+            case = self.cases.next()
             batch = case.patches.draw(BATCH)
             self.trainer.step(batch, self.mixture.expected(case, batch))
             self.seconds = before + time.perf_counter() - start
@@ -268,7 +252,7 @@ class Learner:
         if guess_only:
             shown = guess_probability(self.case.inputs, inner)
         else:
-            shown = self.mixture.probability(self.case, inner, self.replayed.alone())
+            shown = self.mixture.probability(self.case, inner, self.cases.alone())
         return grid.back(shown, inner, box).numpy()
 
     def forget(self, stop: int) -> None:
@@ -287,13 +271,13 @@ class Learner:
     @property
     def trust(self) -> float:
         """Share of the network in the prediction, see `Mixture.trust`."""
-        return self.mixture.trust(self.replayed.alone())
+        return self.mixture.trust(self.cases.alone())
 
     def set_strength(self, strength: float) -> None:
         """Weigh corrections differently from the next step on; the learning rate rises again."""
         self.strength = strength
         self.trainer.edited()
-        self._weigh()
+        self.cases.weigh(self.strength)
 
     def state(self) -> dict[str, Tensor]:
         """Guess, network and optimiser as flat, named tensors; see `load`."""
@@ -302,7 +286,7 @@ class Learner:
             **self.trainer.state(),
             "seconds": torch.tensor(self.seconds),
             "classes": torch.tensor(self.classes),
-            "painted": torch.tensor(self._painted),
+            "painted": torch.tensor(self.cases.checksum),
             "balance": torch.from_numpy(self.case.supervision.balance),
             **{f"template.{k}": v for k, v in self.template.state().items()},
             **{f"known.{k}": v for k, v in self.mixture.known.items()},
@@ -322,7 +306,7 @@ class Learner:
                 raise RuntimeError(f"classes {classes}")
             known = self.classes
             self._tell_apart(classes)
-            same = "painted" in state and int(state["painted"]) == self._painted
+            same = "painted" in state and int(state["painted"]) == self.cases.checksum
             self.trainer.load(state, edited=not same)
             self._fit = None
             self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-import numpy as np
+import zlib
+from collections.abc import Iterator
 
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 
 PRESENT = 0.5
@@ -14,8 +19,8 @@ corrected voxels in a fourth: Dice there .725 before, .801 with the guess refitt
 steps shared out like this, and .599 after 60 of which half went there."""
 
 
-class Replay:
-    """Divides what is learned among cases by how much is painted in them.
+class TrainingCases:
+    """All cases that are learned from; divides it among them by how much is painted in each.
 
     Parameters
     ----------
@@ -25,28 +30,48 @@ class Replay:
 
     Attributes
     ----------
-    cases : list of Case
-        The present one, and behind it the others.
+    others : list of Case
+        What is replayed.
     """
 
     def __init__(self, present: Case, seed: int) -> None:
-        self.cases = [present]
+        self.present = present
+        self.others: list[Case] = []
         self._random = np.random.default_rng(seed)
+
+    def __iter__(self) -> Iterator[Case]:
+        """The present one, and behind it the others."""
+        yield self.present
+        yield from self.others
+
+    def __len__(self) -> int:
+        return 1 + len(self.others)
 
     @property
     def painted(self) -> list[Case]:
         """Those in which there is something to learn from."""
-        return [case for case in self.cases if case.painted.annotated]
+        return [case for case in self if case.painted.annotated]
 
     @property
     def classes(self) -> set[int]:
         """Labels that are annotated anywhere."""
-        return set().union(*(case.painted.classes for case in self.cases))
+        return set().union(*(case.painted.classes for case in self))
+
+    @property
+    def checksum(self) -> int:
+        """Of the extent of what is annotated: tells whether a state has seen all of it."""
+        return zlib.crc32(self._counts.sum(axis=(1, 2)).tobytes())
+
+    def weigh(self, strength: float) -> None:
+        """Class balance is that of all cases; the present one's rounds say what is fresh."""
+        table = weight_table(self._counts, self.present.annotation.round, strength)
+        for case in self:
+            case.supervision.weigh(table)
 
     def share(self) -> float:
         """What the present case has of all that is learned, see `PRESENT`."""
-        here = self.cases[0].painted.annotated
-        others = [case.painted.annotated for case in self._others]
+        here = self.present.painted.annotated
+        others = [case.painted.annotated for case in self._painted_others]
         if not others:
             return PRESENT if here else 0.0
         return min(PRESENT, here / (here + float(np.mean(others))))
@@ -57,11 +82,17 @@ class Replay:
 
     def next(self) -> Case:
         """The case that the next step learns from."""
-        others = self._others
+        others = self._painted_others
         if others and self._random.random() >= self.share():
             return others[int(self._random.integers(len(others)))]
-        return self.cases[0]
+        return self.present
 
     @property
-    def _others(self) -> list[Case]:
-        return [case for case in self.cases[1:] if case.painted.annotated]
+    def _painted_others(self) -> list[Case]:
+        return [case for case in self.others if case.painted.annotated]
+
+    @property
+    def _counts(self) -> NDArray[np.int64]:
+        """Marks in all cases, see `Annotation.counts`."""
+        counts: NDArray[np.int64] = np.sum([case.annotation.counts for case in self], axis=0)
+        return counts
