@@ -10,6 +10,7 @@ from scipy import ndimage
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.volume import Volume
+from napari_densify.session import learning
 from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
@@ -61,5 +62,5 @@ def test_a_mended_place_is_gone(phantom: Volume) -> None:
     session.paint(where, 1)
     assert session.disagreements.places(5) == []
     session.paint(where, 2)
-    session.reset()
+    learning.forget(session)
     assert session.disagreements.places(5) == []

@@ -11,7 +11,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume, content_hash
-from napari_densify.session import slices
+from napari_densify.session import learning, slices
 from napari_densify.session.following import follow
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.session import Session
@@ -31,7 +31,7 @@ def test_a_stroke_that_is_taken_back_before_anything_was_predicted_is_not_shown_
     where = np.arange(10)
     for begin_anew in (False, True):
         if begin_anew:
-            session.reset()
+            learning.forget(session)
         session.paint(where, 2)
         session.undo()
         assert not session.prediction.any()
@@ -54,7 +54,7 @@ def test_what_was_kept_of_a_stroke_that_is_taken_back_is_no_prediction_either(
     session.paint(np.arange(10), 2)
     session.paint(np.arange(20, 30), 3)
     session.take(block(2))
-    session.reset()
+    learning.forget(session)
     session.undo()
     session.close()
     again = Session(phantom, project=ProjectFolder(project.path))

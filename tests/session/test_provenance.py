@@ -18,6 +18,7 @@ from napari_densify.cases.reference import describe
 from napari_densify.cases.stored import painted_on
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session import slices
+from napari_densify.session.learning import forget
 from napari_densify.session.news import Block, Phase, Status
 from napari_densify.session.provenance import (
     ACCEPTED,
@@ -103,7 +104,7 @@ actions = st.lists(
         st.tuples(st.just("paint"), st.integers(0, 119), st.integers(0, 4)),
         st.tuples(st.just("predict"), st.integers(0, 999), st.integers(0, 3)),
         st.tuples(st.just("slice"), st.integers(0, 3), st.integers(0, 14)),
-        st.tuples(st.sampled_from(["undo", "redo", "reset"]), st.just(0), st.just(0)),
+        st.tuples(st.sampled_from(["undo", "redo", "forget"]), st.just(0), st.just(0)),
     ),
     max_size=14,
 )
@@ -120,6 +121,8 @@ def do(session: Session, action: Action) -> None:
     elif kind == "slice":
         axis = other % 3
         SLICE_ACTIONS[number](session, Plane(axis, other % SHAPE[axis]))
+    elif kind == "forget":
+        forget(session)
     else:
         getattr(session, kind)()
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.session import learning
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Load, Model, Notice, Phase, Reset, Status
 from napari_densify.session.session import Session
@@ -38,7 +39,7 @@ def test_forgetting_forgets_the_saved_model_too(
     session = Session(phantom, settings=tiny, project=folder)
     learn(session, truth, drive(session))
     assert folder.learned.read_model() == session.model
-    session.reset()
+    learning.forget(session)
     assert folder.learned.read_model() is None
     assert not list(session._keep(Model(b"late", edits=1)))
     assert folder.learned.read_model() is None
@@ -80,7 +81,7 @@ def test_a_reset_forgets_the_network_and_keeps_the_annotation(
     session.pause()
     go(lambda: session.model is not None)
     assert session.status.steps > 0
-    session.reset()
+    learning.forget(session)
     assert session.model is None
     np.testing.assert_array_equal(session.prediction, labels)
     session.take(Model(b"late"))
@@ -100,10 +101,10 @@ def test_a_reset_forgets_the_network_and_keeps_the_annotation(
 def test_a_reset_before_anything_is_painted_is_no_trouble(
     session: Session, drive: MakeDrive
 ) -> None:
-    session.reset()
+    learning.forget(session)
     go = drive(session)
     go.turns(2)
-    session.reset()
+    learning.forget(session)
     go.turns(2)
     assert session.status.phase == Phase.PAUSED
 

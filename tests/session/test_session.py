@@ -12,7 +12,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.learn import trainer
-from napari_densify.session import slices
+from napari_densify.session import learning, slices
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.link import Settings, WorkerLost
 from napari_densify.session.news import Block, Message, News, Phase, Status, Strength
@@ -126,7 +126,7 @@ def test_a_session_that_rests_outlives_any_number_of_workers(phantom: Volume) ->
 def test_an_update_that_is_asked_for_while_the_worker_starts_lasts_as_long_as_any(
     session: Session,
 ) -> None:
-    session.train_once(10)
+    learning.train_once(session, 10)
     session.take(Status(Phase.STARTING))
     for seconds, steps in ((300, 50), (305, 50), (309, 80)):  # of a project that has learned before
         session.take(Status(Phase.TRAINING, train_seconds=seconds, steps=steps))
@@ -137,8 +137,8 @@ def test_an_update_that_is_asked_for_while_the_worker_starts_lasts_as_long_as_an
 
 def test_an_update_after_forgetting_lasts_no_longer_than_any(session: Session) -> None:
     session.take(Status(Phase.PAUSED, train_seconds=300, steps=50))
-    session.reset()
-    session.train_once(10)
+    learning.forget(session)
+    learning.train_once(session, 10)
     session.take(Status(Phase.TRAINING, train_seconds=301, steps=51))  # has not heard of it yet
     told = session.orders.given
     session.take(Status(Phase.TRAINING, train_seconds=1, steps=0, edits=told))
@@ -153,7 +153,7 @@ def test_nothing_of_what_was_forgotten_comes_back_to_the_curve(
     project = ProjectFolder(tmp_path / "a.densify", describe(phantom, None, "x"))
     session = Session(phantom, project=project)
     session.paint(np.arange(9), 2)
-    session.reset()
+    learning.forget(session)
     session.take(Status(Phase.TRAINING, train_seconds=300, steps=50, loss=0.1, edits=1))
     new = Status(Phase.TRAINING, train_seconds=3, steps=1, loss=0.9, edits=session.orders.given)
     session.take(new)
@@ -197,11 +197,11 @@ def test_it_rests_once_it_has_learned_what_is_painted_and_an_edit_wakes_it(
 def test_an_update_ends_when_there_is_no_more_to_learn(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8]
 ) -> None:
-    session.set_live(False)
+    learning.set_live(session, False)
     paint(session, PLANES[0], truth)
     go = drive(session)
     for _ in range(2):
-        session.train_once(1e6)
+        learning.train_once(session, 1e6)
         go(lambda: not session.training)
         go(resting(session))
     assert session.up_to_date
@@ -231,7 +231,7 @@ def test_an_untrained_network_is_not_shown(
     go = drive(session)
     paint(session, PLANES[0], truth)
     assert not any(isinstance(item, Block) for item in go.turns(10))
-    session.reset()
+    learning.forget(session)
     assert not any(isinstance(item, Block) for item in go.turns(10))
 
 
@@ -249,12 +249,12 @@ def test_the_strength_of_corrections_is_one_setting(phantom: Volume, tiny: Setti
     session.take(Status(Phase.TRAINING, edits=9, complete=True))
     session.paint(np.arange(10, 20), 2)
     assert session.weights().ravel()[10] > session.weights().ravel()[0]
-    session.set_strength(0)
+    learning.set_strength(session, 0)
     assert session.weights().ravel()[10] == session.weights().ravel()[0]
     go.turns(2)
     weight_of = workers[0]._learner.case.supervision._weight_of
     np.testing.assert_array_equal(weight_of[2], weight_of[1])
-    session.reset()
+    learning.forget(session)
     go.turns(2)
     assert workers[0]._learner.strength == 0
     go.end()
@@ -310,13 +310,13 @@ def test_asked_once_it_learns_a_little_predicts_all_and_rests(
     session.training_changed.connect(said.append)
     for plane in PLANES:
         paint(session, plane, truth)
-    session.set_live(False)
+    learning.set_live(session, False)
     go = drive(session)
     go.turns(3)
     assert session.status.train_seconds == 0
     for _ in range(2):
         learned = session.status.train_seconds
-        session.train_once(0.3)
+        learning.train_once(session, 0.3)
         go(resting(session))
         assert session.status.train_seconds >= learned + 0.3
         assert session.up_to_date
@@ -337,7 +337,7 @@ def test_a_strength_that_is_chosen_while_the_worker_starts_reaches_it(
 
     class Slow(Worker):
         def __init__(self, volume: Volume, classes: list[int], settings: Settings) -> None:
-            session.set_strength(0.25)
+            learning.set_strength(session, 0.25)
             super().__init__(volume, classes, settings)
 
         def deliver(self, message: Message) -> None:

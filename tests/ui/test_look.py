@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from napari_densify.cases.plane import Plane
+from napari_densify.session.learning import train_once
 from napari_densify.session.news import Phase, Status
 from napari_densify.ui.hint import FirstHint
 from napari_densify.ui.progress import what_next
@@ -103,7 +104,7 @@ def test_learning_only_at_a_press(open_case, qtbot):
     for axis in range(3):
         paint_slice(case, Plane(axis, 12), phantom()[1])
     assert case.session.status.steps == 0
-    case.session.train_once(0.5)
+    train_once(case.session, 0.5)
     assert learning.train.text() == "Pause"
     status = lambda: case.session.status  # noqa: E731
     qtbot.waitUntil(lambda: status().phase == Phase.PAUSED and status().complete, timeout=LONG)

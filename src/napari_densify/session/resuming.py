@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from napari_densify.cases.checked import read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.problem import Problem
+from napari_densify.session.surgery import redrawn
 
 if TYPE_CHECKING:
     from napari_densify.session.session import Session
-    from napari_densify.session.shown import Shown
 
 
-def resume(session: Session, shown: Shown, project: ProjectFolder) -> None:
+def resume(session: Session, project: ProjectFolder) -> None:
     """Bring back what was predicted, learned and checked; its annotation is the session's already.
 
     Raises
@@ -22,13 +22,13 @@ def resume(session: Session, shown: Shown, project: ProjectFolder) -> None:
         If classes were merged meanwhile, and what is painted of them cannot be repainted.
     """
     learned = project.learned
-    shown.resume(learned)
+    session.shown.resume(learned)
     session.orders.resume(project.description.learning, project.voxels, learned.read_model())
     if project.writable:
         _bring_up_to_classes(session, project)
     for label in session.orders.folded:  # it was perhaps closed before all was redrawn
-        for box, where in session.voxels(label):
-            session.redraw(box, where, label)
+        for draw in redrawn(session, label):
+            draw()
     session.past = learned.read_history()
     try:
         session.checked = read_checked(project.path, session.volume.shape)

@@ -19,11 +19,11 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
-from napari_densify.cases.problem import Problem
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
 from napari_densify.session.keeping import Keeping, NotKept
+from napari_densify.session.learning import keep
 from napari_densify.session.link import OpenWorker, Settings
 from napari_densify.session.news import (
     Block,
@@ -43,9 +43,6 @@ from napari_densify.session.shown import Shown
 from napari_densify.session.worker import Worker
 
 log = logging.getLogger(__name__)
-
-ONCE = 10.0
-"""Seconds of learning when it is asked to learn once."""
 
 
 class Session:
@@ -72,8 +69,8 @@ class Session:
 
     Attributes
     ----------
-    prediction, uncertainty : (z, y, x) uint8
-        What is shown, see `Shown`.
+    shown : Shown
+        What is shown of the volume: `prediction`, `uncertainty` and `disagreements` are its.
     checked : Checked
         The slices that the user has looked at and found right.
     locked : frozenset of ints
@@ -116,9 +113,9 @@ class Session:
     ) -> None:
         self.volume, self.project = volume, project
         self.annotation = project.annotation if project else Annotation(volume.shape)
-        self._show = Shown(self.annotation)
-        self.prediction, self.uncertainty = self._show.prediction, self._show.uncertainty
-        self.disagreements = self._show.disagreements
+        self.shown = Shown(self.annotation)
+        self.prediction, self.uncertainty = self.shown.prediction, self.shown.uncertainty
+        self.disagreements = self.shown.disagreements
         self.orders = Orders(
             volume, self.annotation, classes, settings or Settings(), open_worker, model, others
         )
@@ -131,7 +128,7 @@ class Session:
         self.up_to_date = self.round_over = False
         self._agreement = Agreement(self)
         if project is not None and project.exists:
-            resume(self, self._show, project)
+            resume(self, project)
         elif project is not None:
             project.describe(learning=self.orders.learning)
 
@@ -159,13 +156,10 @@ class Session:
         if self.locked:
             free = ~np.isin(self.annotation.at(where)["label"], list(self.locked))
             where, labels = where[free], np.broadcast_to(labels, where.shape)[free]
-        shown = self.prediction.reshape(-1)[where]
-        # Where something was painted before, that is what was shown, not a prediction.
-        predicted = (shown != 0) & (self.annotation.at(where)["label"] == 0)
-        edit = self.annotation.change(
-            where, labels, wrong=predicted & (shown != labels), new_round=self.round_over
+        wrong = self.shown.wrong(where, labels)
+        return self.commit(
+            self.annotation.change(where, labels, wrong=wrong, new_round=self.round_over)
         )
-        return self.commit(edit)
 
     def commit(self, edit: Edit | None) -> Edit | None:
         """Bring an edit of the annotation into force, and hand it back; None is none.
@@ -185,13 +179,13 @@ class Session:
             folded = len(self.orders.folded)
             self.orders.edited(edit)
         if len(self.orders.folded) < folded:  # for the project's other cases too
-            self._keep_learning()
+            keep(self)
         self.up_to_date = False
         if edit.round_after != edit.round_before:
             # A round whose first stroke was taken back begins with the next one.
             self.round_over = edit.round_after < edit.round_before
-        self._show.follow(edit)
-        if not self._show.predicted and not edit.after["label"].all():
+        self.shown.follow(edit)
+        if not self.shown.predicted and not edit.after["label"].all():
             # After a reset the stroke may be in what is kept of the prediction.
             self.keeping.changed(edit.box(self.volume.shape))
         self.edited.emit(edit)
@@ -221,25 +215,6 @@ class Session:
         """
         return self.commit(self.annotation.redo())
 
-    def fold(self, label: int, into: int = 0) -> None:
-        """No longer tell a class apart: what was learned of it counts as another one.
-
-        0: as none. Once it is annotated again, it is told apart again. What is shown of it follows
-        by `redraw`.
-        """
-        self.orders.fold(label, into)
-        self._keep_learning()
-
-    def voxels(self, label: int) -> Iterator[tuple[Box, NDArray[np.int64]]]:
-        """Where a class is predicted, piece by piece; takes long, and may be asked in a thread."""
-        return self._show.voxels(label)
-
-    def redraw(self, box: Box, where: NDArray[np.int64], label: int) -> None:
-        """Show voxels of a folded class, found by `voxels`, as what it counts as now."""
-        if label in self.orders.folded:
-            self._show.fold(where, label, self.orders.folded[label])
-            self._changed(box)
-
     def look(self, plane: Plane | ObliquePlane) -> None:
         """The user looks at this plane: it is predicted first."""
         self.orders.look(plane)
@@ -255,17 +230,6 @@ class Session:
         """Start or go on training; False pauses."""
         self.orders.train(on)
         self.training_changed.emit(on)
-
-    def train_once(self, seconds: float = ONCE) -> None:
-        """Learn for that long from all that is painted, predict everything, and rest."""
-        self.train()
-        self.orders.rest_after(seconds)
-
-    def set_live(self, live: bool) -> None:
-        """Learn by itself from now on, or only at a press; the project keeps which."""
-        self.orders.live = live
-        self._keep_learning()
-        self.train(live)
 
     def pause(self) -> None:
         """Let the training rest; what is left to predict is still predicted."""
@@ -283,31 +247,13 @@ class Session:
 
     @property
     def live(self) -> bool:
-        """Whether it learns by itself, or only when asked to; see `train_once`."""
+        """Whether it learns by itself, or only when asked to; see `session.learning`."""
         return self.orders.live
 
     @property
     def model(self) -> bytes | None:
         """The last saved model."""
         return self.orders.model
-
-    def set_strength(self, strength: float) -> None:
-        """Change the strength of corrections, see `cases.weight`."""
-        self.orders.strengthen(strength)
-        self._keep_learning()
-
-    def reset(self) -> None:
-        """Forget what was learned; the annotation stays."""
-        self._show.forget()
-        self.up_to_date = self.round_over = False
-        with self.drive.lock:
-            self.keeping.changed(Box((0, 0, 0), self.volume.shape))
-            # First: what the loop's thread is about to write is from before then, and goes too.
-            self.orders.forget()
-            for notice in self.keeping.forget():
-                self.noticed.emit(notice.sentence)
-        self.train(self.training and self.live)  # what was asked for once is done with
-        self.prediction_changed.emit(Box((0, 0, 0), self.volume.shape))
 
     def stop(self) -> None:
         """End `run` after the present turn."""
@@ -349,8 +295,9 @@ class Session:
             case Model() if self.orders.stale(news.edits):
                 pass
             case Block():
-                self._show.take(news, self.orders.folded)
-                self._changed(news.box)
+                self.shown.take(news, self.orders.folded)
+                self.keeping.changed(news.box)
+                self.prediction_changed.emit(news.box)
             case Status():
                 shown = self.orders.carried_out(news)
                 if not self.orders.stale(news.edits):
@@ -377,20 +324,9 @@ class Session:
         for notice in self.keeping.finish():
             log.warning("%s", notice.sentence)
 
-    def _keep_learning(self) -> None:
-        if self.project is not None and not self.read_only:
-            try:
-                self.project.describe(learning=self.orders.learning)
-            except Problem as problem:
-                self.noticed.emit(str(problem))
-
     def _keep(self, news: News) -> Iterator[Notice]:
         """Save a model, without holding up the user's side; unless it is from before a reset."""
         if isinstance(news, Model) and not self.orders.stale(news.edits):
             yield from self.keeping.save_model(news)
             if self.orders.stale(news.edits):
                 yield from self.keeping.forget()
-
-    def _changed(self, box: Box) -> None:
-        self.keeping.changed(box)
-        self.prediction_changed.emit(box)

@@ -81,6 +81,15 @@ class Shown:
         self.prediction.reshape(-1)[where] = labels[drawn]
         self.uncertainty.reshape(-1)[where] = 0
 
+    def wrong(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> NDArray[np.bool_]:
+        """Whether the prediction is another one than these labels, voxel by voxel.
+
+        Where something is painted, that is what is shown, and no prediction.
+        """
+        shown = self.prediction.reshape(-1)[where]
+        predicted = (shown != 0) & (self.annotation.at(where)["label"] == 0)
+        return np.asarray(predicted & (shown != labels), bool)
+
     def voxels(self, label: int) -> Iterator[tuple[Box, NDArray[np.int64]]]:
         """Where a class is predicted, piece by piece, as flat indices; may be asked in a thread."""
         _, height, width = self.prediction.shape

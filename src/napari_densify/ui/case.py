@@ -14,6 +14,7 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
+from napari_densify.session import learning
 from napari_densify.session.following import restore
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
@@ -125,12 +126,12 @@ class CaseView(QObject):
 
     def train_once(self) -> None:
         """Let it learn for a little while, predict everything, and rest."""
-        self.session.train_once()
+        learning.train_once(self.session)
         self._looked()
 
     def set_strength(self, strength: float) -> None:
         """Let corrections count that much more, see `cases.weight`."""
-        self.session.set_strength(strength)
+        learning.set_strength(self.session, strength)
         self.weights.renew()
 
     def close(self, why: str = "") -> None:

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QLabeledDoubleSlider
 
+from napari_densify.session import learning
 from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
@@ -118,12 +119,12 @@ class LearningBar(QWidget):
     def begin_anew(self) -> None:
         """Throw away what was learned; the annotation stays."""
         if self._case is not None and not self._case.session.read_only:
-            self._case.session.reset()
+            learning.forget(self._case.session)
             self.forgotten.emit()
 
     def _mode_chosen(self) -> None:
         if self._case is not None:
-            self._case.session.set_live(self.mode.currentText() == BY_ITSELF)
+            learning.set_live(self._case.session, self.mode.currentText() == BY_ITSELF)
 
     def _say(self, training: bool) -> None:
         at_rest = "Train" if self.mode.currentText() == BY_ITSELF else "Update once"
