@@ -338,7 +338,7 @@ def test_a_state_can_be_loaded_that_was_taken_while_the_guess_knew_fewer_classes
     assert learner.begun
     assert learner.classes == [1, 2, 3]
     again = make(phantom.data)
-    again.load(learner.state())
+    unpack(pack(learner), again)
     box = Box((0, 0, 0), (8, 8, 8))
     np.testing.assert_allclose(again.predict(box), learner.predict(box), atol=1e-3)
 
@@ -356,5 +356,5 @@ def test_what_was_learned_is_still_learned_when_it_is_loaded_unless_more_is_pain
         again = make(phantom.data)
         for plane in [*PLANES, *([Plane(0, 3)] if more else [])]:
             paint(again, plane, truth)
-        again.load(learner.state())
+        unpack(pack(learner), again)
         assert again.learned is expected

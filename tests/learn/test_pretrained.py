@@ -23,6 +23,7 @@ from napari_densify.learn.pretrained import (
     untrained,
 )
 from napari_densify.learn.unet import COMPACT, UNet3D, compact, fit_spacing
+from napari_densify.learn.weights import pack, unpack
 
 from .test_learner import paint
 
@@ -191,6 +192,6 @@ def test_a_model_keeps_what_was_known_when_it_was_saved(monkeypatch: pytest.Monk
     monkeypatch.setattr(pretrained, "weights", lambda: other)
     new = Learner(image, (1, 1, 1), device="cpu")
     paint(new, Plane(0, 8), np.indices((16, 16, 16))[2] // 8)
-    new.load(old.state())
+    unpack(pack(old), new)
     box = Box((0, 0, 0), (16, 16, 16))
     np.testing.assert_allclose(new.predict(box), old.predict(box), atol=1e-3)

@@ -13,7 +13,7 @@ from napari_densify.cases.box import Box
 from napari_densify.learn.features import FeatureBank, normalise, own_placement
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.template import SIDE, Template
-from napari_densify.learn.weights import pack, unpack
+from napari_densify.learn.weights import load, pack, state_of, unpack
 
 CPU = torch.device("cpu")
 SPACING = (1.0, 1.0, 1.0)
@@ -105,8 +105,8 @@ def test_a_model_from_before_there_were_templates_is_read_with_the_images_own_po
     learned = Learner(first, SPACING, device="cpu")
     painted(learned)
     learned.guess_anew()
-    older = {k: v for k, v in learned.state().items() if not k.startswith("template.")}
+    older = {k: v for k, v in state_of(learned).items() if not k.startswith("template.")}
     opened = Learner(second, SPACING, device="cpu")
-    opened.load(older)
+    load(older, opened)
     own = positions(FeatureBank(second, SPACING, CPU))
     np.testing.assert_array_equal(positions(opened.case.bank), own)

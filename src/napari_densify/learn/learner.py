@@ -9,11 +9,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
-from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import WIDTHS
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
@@ -23,7 +21,7 @@ from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.prediction import guess_probability
 from napari_densify.learn.replay import TrainingCases
 from napari_densify.learn.template import Template
-from napari_densify.learn.trainer import Trainer, part
+from napari_densify.learn.trainer import Trainer
 from napari_densify.learn.unet import Level, compact, fit_spacing
 
 BORDER = 40
@@ -157,7 +155,7 @@ class Learner:
     def _meet(self, classes: Sequence[int]) -> None:
         new = sorted(set(classes) - set(self.classes))
         if new:
-            self._tell_apart([*self.classes, *new])
+            self.tell_apart([*self.classes, *new])
         self.cases.weigh(self.strength)
 
     def guess_anew(self, interrupt: Callable[[], bool] | None = None) -> Stage:
@@ -279,56 +277,19 @@ class Learner:
         self.trainer.edited()
         self.cases.weigh(self.strength)
 
-    def state(self) -> dict[str, Tensor]:
-        """Guess, network and optimiser as flat, named tensors; see `load`."""
-        return {
-            **{f"guess.{k}": torch.from_numpy(v) for k, v in self.forests.state().items()},
-            **self.trainer.state(),
-            "seconds": torch.tensor(self.seconds),
-            "classes": torch.tensor(self.classes),
-            "painted": torch.tensor(self.cases.checksum),
-            "balance": torch.from_numpy(self.case.supervision.balance),
-            **{f"template.{k}": v for k, v in self.template.state().items()},
-            **{f"known.{k}": v for k, v in self.mixture.known.items()},
-        }
+    def place(self, template: Template) -> None:
+        """Count the positions in all cases as in a template, from the next fit of the guess on."""
+        self.template = template
+        for case in self.cases:
+            case.place(template)
 
-    def load(self, state: dict[str, Tensor]) -> None:
-        """Go on from a state of a network of the same levels and channels.
+    def tell_apart(self, classes: list[int]) -> None:
+        """Give the network's outputs to these classes; what it learned of the first ones stays.
 
-        Raises
-        ------
-        Problem
-            If the state is of another network.
+        A fit of the guess that has begun is given up: its trees tell others apart.
         """
-        try:
-            classes = [int(k) for k in state["classes"]]
-            if len(set(classes)) != len(classes) or not set(classes) <= set(range(1, 255)):
-                raise RuntimeError(f"classes {classes}")
-            known = self.classes
-            self._tell_apart(classes)
-            same = "painted" in state and int(state["painted"]) == self.cases.checksum
-            self.trainer.load(state, edited=not same)
-            self._fit = None
-            self.forests.load({k: v.numpy() for k, v in part(state, "guess.").items()})
-            self.case.supervision.balance = state["balance"].numpy()
-            self.seconds = float(state.get("seconds", 0.0))
-            self.mixture.know(part(state, "known."))
-            # Models from before there were templates go on as if this case were it.
-            if template := part(state, "template."):
-                self.template = Template.from_state(template)
-                for case in self.cases:
-                    case.place(self.template)
-        except (KeyError, RuntimeError, ValueError) as error:
-            raise Problem(
-                "The model belongs to another network; it needs an image with as many channels "
-                "and about the same voxel proportions as the one it learned from."
-            ) from error
-        self._tell_apart([*classes, *(k for k in known if k not in classes)])
-
-    def _tell_apart(self, classes: list[int]) -> None:
-        """Give the network's outputs to these classes; what it learned of the first ones stays."""
+        self._fit = None
         if len(classes) != len(self.classes):
-            self._fit = None  # those trees tell other classes apart
             self.forests.set_classes(len(classes))
             self.trainer.tell_apart(len(classes), self.case.inputs.channels)
             self.mixture.know(self.mixture.known)
