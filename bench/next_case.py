@@ -22,6 +22,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import content_hash
+from napari_densify.session import loop
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
 from napari_densify.session.others import read_others
@@ -166,7 +167,7 @@ def _visit(
         session.paint(stroke.plane.voxels(stroke.mask, task.volume.shape), stroke.label)
     session.train(effort is not None)
     end = None
-    for news in session.run():
+    for news in loop.run(session):
         session.take(news)
         status = session.status
         if effort and status.phase in (Phase.TRAINING, Phase.LEARNED):

@@ -77,7 +77,7 @@ def main(place: str, seed: str, pipe: str) -> None:
 
     def loop() -> None:
         try:
-            for item in session.run():
+            for item in loop.run(session):
                 news.put(item)
         finally:
             news.put(None)

@@ -14,6 +14,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.learn import trainer
 from napari_densify.session import schedule
 from napari_densify.session.link import Settings
+from napari_densify.session.loop import run
 from napari_densify.session.news import Block, News, Phase
 from napari_densify.session.session import Session
 
@@ -68,7 +69,7 @@ class Drive:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        self.news: Iterator[News] = session.run()
+        self.news: Iterator[News] = run(session)
 
     def __call__(self, until: Callable[[], bool]) -> list[News]:
         """All news up to then; at least those of one turn."""

@@ -14,6 +14,7 @@ from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session import learning
 from napari_densify.session.link import Settings
+from napari_densify.session.loop import save_model
 from napari_densify.session.news import Load, Model, Notice, Phase, Reset, Status
 from napari_densify.session.session import Session
 from napari_densify.session.worker import Worker
@@ -41,7 +42,7 @@ def test_forgetting_forgets_the_saved_model_too(
     assert folder.learned.read_model() == session.model
     learning.forget(session)
     assert folder.learned.read_model() is None
-    assert not list(session._keep(Model(b"late", edits=1)))
+    assert not list(save_model(session, Model(b"late", edits=1)))
     assert folder.learned.read_model() is None
 
 

@@ -15,6 +15,7 @@ from napari_densify.learn import trainer
 from napari_densify.session import learning, slices
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.link import Settings, WorkerLost
+from napari_densify.session.loop import run
 from napari_densify.session.news import Block, Message, News, Phase, Status, Strength
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
@@ -98,7 +99,7 @@ class Stillborn:
 def test_workers_that_die_at_once_are_not_replaced_for_ever(phantom: Volume) -> None:
     session = Session(phantom, open_worker=Stillborn)
     with pytest.raises(WorkerLost):
-        list(session.run())
+        list(run(session))
     assert Stillborn.made == ATTEMPTS
 
 
@@ -117,7 +118,7 @@ class Sleeper(Stillborn):
 
 def test_a_session_that_rests_outlives_any_number_of_workers(phantom: Volume) -> None:
     session = Session(phantom, open_worker=Sleeper)
-    for _ in session.run():
+    for _ in run(session):
         if Sleeper.made > 2 * ATTEMPTS:
             session.stop()
     assert Sleeper.made > 2 * ATTEMPTS
@@ -345,7 +346,7 @@ def test_a_strength_that_is_chosen_while_the_worker_starts_reaches_it(
             super().deliver(message)
 
     session = Session(phantom, settings=tiny, open_worker=Slow)
-    for news in session.run():
+    for news in run(session):
         session.take(news)
         if told:
             session.stop()

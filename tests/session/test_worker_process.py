@@ -25,6 +25,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.session import process
 from napari_densify.session.drive import ATTEMPTS
 from napari_densify.session.link import Settings, WorkerLost
+from napari_densify.session.loop import run
 from napari_densify.session.news import Lost, Message, Phase
 from napari_densify.session.process import WorkerActor, WorkerProcess
 from napari_densify.session.session import Session
@@ -72,7 +73,7 @@ def test_one_that_cannot_learn_says_why_and_leaves_no_process_behind(
     elsewhere = replace(tiny, device="nowhere")
     session = Session(phantom, settings=elsewhere, open_worker=WorkerProcess)
     with pytest.raises(Problem, match="no device"):
-        list(session.run())
+        list(run(session))
     assert not workers()
 
 
@@ -87,7 +88,7 @@ def test_processes_that_die_before_they_are_up_are_not_replaced_for_ever(
 
     monkeypatch.setattr(process, "_start_process", start)
     with pytest.raises(WorkerLost, match="while it started"):
-        list(session.run())
+        list(run(session))
     assert len(started) == ATTEMPTS
 
 
@@ -131,7 +132,7 @@ def test_a_session_that_is_stopped_does_not_wait_for_a_process_to_come_up(
 
     monkeypatch.setattr(process, "_start_process", start)
     with ThreadPoolExecutor() as threads:
-        ended = threads.submit(list, session.run())
+        ended = threads.submit(list, run(session))
         waited_for.wait()
         session.stop()
         ended.result()
@@ -248,6 +249,7 @@ def test_this_side_never_imports_torch() -> None:
     script = (
         "import sys, numpy as np\n"
         "from napari_densify.cases.volume import Volume\n"
+        "from napari_densify.session.loop import run\n"
         "from napari_densify.session.session import Session\n"
         "from napari_densify.session.process import WorkerActor, WorkerProcess\n"
         "from napari_densify.session.link import Settings\n"
@@ -256,7 +258,7 @@ def test_this_side_never_imports_torch() -> None:
         "s.paint(np.arange(400), 1)\n"
         "s.paint(np.arange(800, 1200), 2)\n"
         "s.train()\n"
-        "for news in s.run():\n"
+        "for news in run(s):\n"
         "    s.take(news)\n"
         "    if s.status.steps > 2:\n"
         "        s.stop()\n"

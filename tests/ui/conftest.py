@@ -22,6 +22,7 @@ from napari_densify.cases.reference import describe
 from napari_densify.cases.view import View
 from napari_densify.cases.volume import content_hash
 from napari_densify.session.link import OpenWorker, Settings
+from napari_densify.session.loop import run
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
@@ -147,7 +148,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         session.paint(where, plane.take(phantom()[1]).ravel() + 1)
     session.keeping.see(VIEW)
     session.train()
-    for news in session.run():
+    for news in run(session):
         session.take(news)
         if session.status.steps > 5:
             session.stop()

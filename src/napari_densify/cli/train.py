@@ -27,6 +27,7 @@ from napari_densify.cases.volume import Volume, content_hash, notes_on_values
 from napari_densify.cli.case import CaseImages, check_images, find_among
 from napari_densify.cli.checks import check_device
 from napari_densify.cli.shared import Device, Image, ProjectPath, Seconds, Seed, progress, say
+from napari_densify.session import loop
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
 from napari_densify.session.others import read_others
@@ -131,7 +132,7 @@ def _learn(session: Session, labels: NDArray[np.uint8], seconds: float) -> bool:
     """Paint, learn for so long, predict everything; False if Ctrl-C ended that before."""
     end: float | None = None
     try:
-        with _held_back() as presses, progress() as bar, closing(session.run()) as run:
+        with _held_back() as presses, progress() as bar, closing(loop.run(session)) as run:
             session.paint(np.flatnonzero(labels), labels[labels > 0])
             session.train()
             task = bar.add_task("starting", total=seconds)

@@ -1,10 +1,9 @@
-"""One running loop on a volume: edits in, prediction blocks and status out."""
+"""What is worked on, on its owner's thread: edits in, prediction blocks and status out."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +47,9 @@ log = logging.getLogger(__name__)
 class Session:
     """Owns the annotation and the prediction of a volume and drives a worker.
 
-    `run` is a generator to be consumed by whoever has a thread for it; what it yields goes to
-    `take` on the owner's thread, which updates the arrays and emits the signals. The worker
-    never touches either, so nothing here is lost when it dies.
+    What the user does is called on the owner's thread and never waits. `loop.run` is for whoever
+    has a thread for it; what it yields goes to `take` on the owner's, which updates the arrays and
+    emits the signals. The worker never touches either, so nothing here is lost when it dies.
 
     Parameters
     ----------
@@ -131,8 +130,6 @@ class Session:
             resume(self, project)
         elif project is not None:
             project.describe(learning=self.orders.learning)
-
-    # The user's side: called on the owner's thread, never waits.
 
     def paint(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> Edit | None:
         """Give voxels new labels, but for those of locked classes; 0 erases.
@@ -256,39 +253,15 @@ class Session:
         return self.orders.model
 
     def stop(self) -> None:
-        """End `run` after the present turn."""
+        """End `loop.run` after the present turn."""
         self.drive.stop()
 
     def weights(self) -> NDArray[np.float32]:
         """(z, y, x) float32 weight w of each voxel's loss as of now."""
         return self.annotation.weights(self.orders.settings.strength)
 
-    # The worker's side.
-
-    def run(self) -> Generator[News]:
-        """Start the worker and drive it until `stop`; blocks, so give it a thread.
-
-        Yields
-        ------
-        News
-            To be handed to `take` on the owner's thread.
-
-        Raises
-        ------
-        WorkerLost
-            If one worker after the other dies before it has done anything.
-        """
-        with closing(self.drive.run()) as drive, closing(self):
-            for news in drive:
-                if news is not None:
-                    yield from self._keep(news)
-                    yield news
-                else:
-                    yield from self.keeping.tick()
-        yield Status(Phase.STOPPED)
-
     def take(self, news: News) -> None:
-        """Update prediction and status from what `run` yielded."""
+        """Update prediction and status from what `loop.run` yielded."""
         match news:
             case Block() if self.orders.stale(self.status.edits):
                 pass  # from before the reset
@@ -320,13 +293,6 @@ class Session:
                 self.snapshot_taken.emit(news.snapshot)
 
     def close(self) -> None:
-        """Write what is left and let go of the project; `run` does so at its end."""
+        """Write what is left and let go of the project; `loop.run` does so at its end."""
         for notice in self.keeping.finish():
             log.warning("%s", notice.sentence)
-
-    def _keep(self, news: News) -> Iterator[Notice]:
-        """Save a model, without holding up the user's side; unless it is from before a reset."""
-        if isinstance(news, Model) and not self.orders.stale(news.edits):
-            yield from self.keeping.save_model(news)
-            if self.orders.stale(news.edits):
-                yield from self.keeping.forget()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.labels import check_labels
 from napari_densify.cases.plane import Plane
+from napari_densify.session import loop
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.robot import Robot, Stroke
 from napari_densify.session.score import dice
@@ -167,7 +168,7 @@ def simulate(
         Told the round and the status after each piece of work.
     """
     session = simulation.session
-    news = session.run()
+    news = loop.run(session)
     for round_ in range(rounds + 1):
         for stroke in simulation.begin():
             where = stroke.plane.voxels(stroke.mask, session.annotation.shape)

@@ -8,6 +8,7 @@ from weakref import WeakSet
 
 from qtpy.QtWidgets import QApplication
 
+from napari_densify.session.loop import run
 from napari_densify.session.news import News
 from napari_densify.session.session import Session
 
@@ -18,7 +19,7 @@ _started: WeakSet[LoopThread] = WeakSet()
 
 
 class LoopThread:
-    """Runs `session.run` in a thread of its own; `drain` brings its news to the window's thread.
+    """Runs a session in a thread of its own; `drain` brings its news to the window's thread.
 
     A thread of its own rather than one of napari's pool: it lives as long as the session, and the
     pool has only as many threads as the machine has cores. The program waits for it when the last
@@ -74,7 +75,7 @@ class LoopThread:
 
     def _run(self) -> None:
         try:
-            for news in self.session.run():
+            for news in run(self.session):
                 self._news.put(news)
         except Exception as error:  # noqa: BLE001 - whatever it is, the window must say it
             self._news.put(error)
