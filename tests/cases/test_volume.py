@@ -78,10 +78,10 @@ def test_channels_come_first() -> None:
 
 def test_a_segmentation_lies_where_its_image_does() -> None:
     image = Volume(RAMP, (3.0, 2.0, 1.0), (1.0, 2.0, 3.0), np.eye(3)[::-1], "scan")
-    labels = image.like(np.zeros(RAMP.shape, np.uint8), "labels")
+    labels = image.like(np.zeros(RAMP.shape, np.uint8))
     assert (labels.spacing, labels.origin) == (image.spacing, image.origin)
     np.testing.assert_array_equal(labels.direction, image.direction)
-    assert (labels.name, image.like(RAMP).name) == ("labels", "scan")
+    assert labels.name == "scan"
 
 
 def test_the_hash_tells_values_shapes_and_types_apart() -> None:

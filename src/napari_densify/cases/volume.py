@@ -65,9 +65,9 @@ class Volume:
         """The data as (c, z, y, x), a view."""
         return self.data if self.data.ndim == 4 else self.data[None]
 
-    def like(self, data: NDArray[np.generic], name: str | None = None) -> Volume:
+    def like(self, data: NDArray[np.generic]) -> Volume:
         """Other values on the same grid, for instance a segmentation of this volume."""
-        return replace(self, data=data, name=name or self.name)
+        return replace(self, data=data)
 
     @property
     def affine(self) -> NDArray[np.float64]:
