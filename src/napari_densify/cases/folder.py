@@ -17,7 +17,7 @@ from napari_densify.cases.learned import Learned
 from napari_densify.cases.migrate import migrate
 from napari_densify.cases.place import home_of
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import SEALED, SUFFIX, Label, Learning, Project, schema_of
+from napari_densify.cases.project import SUFFIX, Label, Learning, Project
 from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.sizes import VoxelSize
 from napari_densify.cases.snapshot import Snapshot, Snapshots
@@ -196,9 +196,7 @@ class ProjectFolder:
         Problem
             If something is there, or it cannot be written; the project stays where it is then.
         """
-        place.check_target(target)
-        if target.absolute().is_relative_to(self.home.absolute()):
-            raise Problem("A project cannot lie inside itself; choose another place.")
+        place.check_target(target, self.home)
         with self._kept.guard:
             self._require_ours()
             image = self._described.image_as_found()
@@ -219,11 +217,6 @@ class ProjectFolder:
             if started:  # to another disk that may take long, and nobody must wait for the guard
                 place.move(home, target)
             self._go_to(target / self.path.relative_to(home))
-        except OSError as error:
-            raise Problem(
-                f"{home.name} cannot be moved to {target.parent} ({error.strerror}); it "
-                "stays where it is."
-            ) from error
         finally:
             with self._kept.guard:
                 self._moving = False
@@ -262,7 +255,9 @@ class ProjectFolder:
             with ExitStack() as undo:
                 undo.callback(self._hold.release)
                 if not self.read_only:
-                    self._bring_in_order()
+                    place.sweep(self.home)
+                    if migrate(self.home):
+                        self.notes.append("This project was brought up to the present version.")
                 self._described = Description.read(self.path)
                 if image is not None:
                     self._described.check(image)
@@ -276,13 +271,6 @@ class ProjectFolder:
             raise Problem(
                 f"{self.path} cannot be read ({error.strerror}); is its disk still there?"
             ) from error
-
-    def _bring_in_order(self) -> None:
-        """Clear away what was never finished; bring an older project to the present schema."""
-        place.sweep(self.home)
-        if schema_of(self.home) < SEALED:
-            migrate(self.home)
-            self.notes.append("This project was brought up to the present version.")
 
     def _begin(self) -> None:
         """Make a further case, if the project is ours to add to."""

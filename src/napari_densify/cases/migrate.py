@@ -26,7 +26,7 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import MARK, Edit
 from napari_densify.cases.journal import history, whole
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.project import Label, Learning, Project
+from napari_densify.cases.project import SEALED, Label, Learning, Project, schema_of
 from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.ring import ModelRing
 from napari_densify.cases.store import MARKS, LabelStore, write_marks
@@ -36,8 +36,13 @@ _OLD_MAGIC = b"DENSIFY1"
 _OLD_FILES = ("annotation.zarr", "prediction.zarr", "journal", "model")
 
 
-def migrate(folder: Path) -> None:
+def migrate(folder: Path) -> bool:
     """Bring a project of version 1 up to the present version, in its place.
+
+    Returns
+    -------
+    bool
+        Whether it was of version 1.
 
     Raises
     ------
@@ -46,6 +51,8 @@ def migrate(folder: Path) -> None:
     OSError
         If it cannot be written.
     """
+    if schema_of(folder) >= SEALED:
+        return False
     kept = folder / "version-1"
     if not (kept / "project.json").is_file():
         shutil.rmtree(kept, ignore_errors=True)
@@ -81,6 +88,7 @@ def migrate(folder: Path) -> None:
         ModelRing(folder / "model").save(old_model.read_bytes())
         (folder / "model" / "latest.safetensors").unlink(missing_ok=True)
     project.write(folder)
+    return True
 
 
 def _read(folder: Path, shape: tuple[int, int, int], round_: int) -> Annotation:

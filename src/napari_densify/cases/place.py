@@ -128,10 +128,16 @@ def images_beside(project: Path) -> list[Path]:
     return sorted(p for p in project.absolute().parent.iterdir() if is_dicom(p))
 
 
-def check_target(folder: Path) -> None:
+def check_target(folder: Path, moved: Path | None = None) -> None:
     """Refuse early to write a project where that cannot work or would destroy something else.
 
     Leaves nothing behind, not even the folders above it.
+
+    Parameters
+    ----------
+    folder : Path
+    moved : Path, optional
+        The project that is to be moved there.
 
     Raises
     ------
@@ -145,6 +151,8 @@ def check_target(folder: Path) -> None:
             pass
     except OSError as error:
         raise Problem(f"Cannot write in {folder.parent}; choose another folder.") from error
+    if moved is not None and folder.absolute().is_relative_to(moved.absolute()):
+        raise Problem("A project cannot lie inside itself; choose another place.")
 
 
 def check_links(folder: Path) -> None:
@@ -170,27 +178,38 @@ def sweep(folder: Path) -> None:
 
 
 def move(folder: Path, target: Path) -> None:
-    """Rename a folder, or where that is on another disk, copy it and remove it then.
+    """Rename a project's folder, or where that is on another disk, copy it and remove it then.
 
     Raises
     ------
-    OSError
+    Problem
         If it cannot be moved; it is where it was then.
     """
-    disk.make_folder(target.parent)
     try:
-        os.rename(folder, target)
-    except OSError:
-        if target.exists():
-            raise
+        disk.make_folder(target.parent)
         try:
-            shutil.copytree(folder, target)
-            disk.sync_tree(target)
-        except OSError:  # copytree's own errors are among them
-            shutil.rmtree(target, ignore_errors=True)
-            raise
-        shutil.rmtree(folder)
-    disk.sync_folder(target.parent)
+            os.rename(folder, target)
+        except OSError:
+            if target.exists():
+                raise
+            _copy(folder, target)
+            shutil.rmtree(folder)
+        disk.sync_folder(target.parent)
+    except OSError as error:
+        raise Problem(
+            f"{folder.name} cannot be moved to {target.parent} ({error.strerror}); it stays where "
+            "it is."
+        ) from error
+
+
+def _copy(folder: Path, target: Path) -> None:
+    """All of it or, where that cannot be, nothing."""
+    try:
+        shutil.copytree(folder, target)
+        disk.sync_tree(target)
+    except OSError:  # copytree's own errors are among them
+        shutil.rmtree(target, ignore_errors=True)
+        raise
 
 
 def _inside(folder: Path) -> Iterator[Path]:
