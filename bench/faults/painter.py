@@ -23,6 +23,7 @@ from napari_densify.cases.records import Record, encode
 from napari_densify.cases.volume import Volume
 from napari_densify.session import keeping
 from napari_densify.session.link import Link, Settings
+from napari_densify.session.loop import run
 from napari_densify.session.news import News, Status
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
@@ -77,7 +78,7 @@ def main(place: str, seed: str, pipe: str) -> None:
 
     def loop() -> None:
         try:
-            for item in loop.run(session):
+            for item in run(session):
                 news.put(item)
         finally:
             news.put(None)
