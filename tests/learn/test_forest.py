@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from napari_densify.learn.forest import LEAF, Forest, _table, grow
+from napari_densify.learn.forest import FIRST, LEAF, SURE, Forest, _table, grow
 
 CLASSES = 4
 
@@ -55,6 +55,19 @@ def test_threads_change_nothing(forest: Forest, rows: NDArray[np.float32]) -> No
     one, *more = (forest.probability(rows, threads=n) for n in (1, 3, 100))
     for other in more:
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_only_where_the_first_trees_are_not_sure_the_others_are_asked(
+    rows: NDArray[np.float32], index: NDArray[np.intp]
+) -> None:
+    forest = grown(rows, index, np.ones(400), CLASSES, trees=3 * FIRST, seed=0, threads=1)
+    each = [Forest([tree], 5, CLASSES).probability(rows, 1) for tree in forest.trees]
+    first, everyone = np.mean(each[:FIRST], axis=0), np.mean(each, axis=0)
+    sure = first.max(axis=1) >= SURE
+    assert 0 < sure.sum() < len(rows)
+    expected = np.where(sure[:, None], first, everyone)
+    np.testing.assert_allclose(forest.probability(rows, 2), expected, atol=1e-6)
+    np.testing.assert_array_equal(expected.argmax(1), everyone.argmax(1))
 
 
 def test_it_comes_back_from_its_arrays(forest: Forest, rows: NDArray[np.float32]) -> None:
