@@ -75,6 +75,22 @@ def test_of_many_blocks_the_guess_alone_comes_first_and_is_corrected_next() -> N
         schedule.forget()
 
 
+def test_how_far_the_guess_is_to_be_corrected_is_found_out_before_it_is_corrected() -> None:
+    schedule = training()
+    schedule.next()
+    schedule.guessed(0.5, shown=True, done=False)  # trees of the folds are still to come
+    for _ in schedule.shape:
+        while isinstance(task := schedule.next(), Predict):
+            assert task.viewed or task.guess_only
+            schedule.predicted(task, 0.01, 0.5)
+        assert isinstance(task, Guess)
+        schedule.guessed(0.2, shown=False, done=False)
+    schedule.guessed(0.2, shown=False, done=True)
+    task = schedule.next()
+    assert isinstance(task, Predict)
+    assert task.viewed
+
+
 def test_a_pause_does_not_leave_the_guess_alone() -> None:
     schedule = training()
     until_complete(schedule)

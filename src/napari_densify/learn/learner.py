@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.box import Box
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.project import WIDTHS
+from napari_densify.learn import judgement
 from napari_densify.learn.case import Case
 from napari_densify.learn.device import pick_device
 from napari_densify.learn.forests import SHOWN, Forests, Stage
@@ -201,6 +202,11 @@ class Learner:
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
         self.trainer.slices = sum(len(known.folds.planes) for known in examples)
+        if self.mixture.judgement.due:
+            for _ in range(judgement.FIRST):
+                case = self.cases.next()
+                self.mixture.judge(case, case.patches.draw(BATCH))
+                yield "growing"
 
     def advance(self, seconds: float, interrupt: Callable[[], bool] = lambda: False) -> None:
         """Train for about `seconds`, at least one step.

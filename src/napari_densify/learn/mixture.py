@@ -12,6 +12,7 @@ from torch import Tensor
 from napari_densify.cases.box import Box
 from napari_densify.learn import pretrained
 from napari_densify.learn.case import Case
+from napari_densify.learn.judgement import Judgement
 from napari_densify.learn.patches import Batch
 from napari_densify.learn.prediction import Network, guess_probability, network_probabilities
 from napari_densify.learn.pretrained import Refiner
@@ -36,12 +37,6 @@ SLICES = 3
 Dice of two hippocampi of nine slices after 120 and 360 steps .889 and .895 without, .884 and .889
 if held as strongly as with three; of six with three slices and three other cases of three each,
 after 240 steps, .847 and .852 (two seeds), .843 and .846 if only their own slices count."""
-DOUBT = 5.0
-"""How quickly what was learned beforehand loses its say where it fits annotation that it has not
-seen worse than the guess does: all of it at a loss a fifth higher. After 120 steps of three slices
-its loss is .76 to .84 of the guess's on six hippocampi, .91 on nuclei and 1.06 on fib25; the first
-weights had 1.16 there and cost .013 of Dice. See docs/model-card.md."""
-
 JUDGED = 4
 """Steps between two in which what was learned beforehand is compared with the guess: it has to be
 asked for that, which takes a third of the time of a step."""
@@ -65,10 +60,13 @@ class Mixture:
         it does not go with the network, or the model was saved without.
     refiner : Refiner or None
         Made of it.
+    judgement : Judgement
+        How far that is believed.
     """
 
     def __init__(self, trainer: Trainer) -> None:
         self._trainer = trainer
+        self.judgement = Judgement()
         self.know(pretrained.weights() if pretrained.serves(trainer.net) else {})
 
     def know(self, known: Mapping[str, Tensor]) -> None:
@@ -93,7 +91,7 @@ class Mixture:
             See `trust`.
         """
         shown = guess_probability(case.inputs, box)
-        trust, believed = self.trust(alone), self._faith if self.refiner else 0.0
+        trust, believed = self.trust(alone), self.judgement.faith if self.refiner else 0.0
         networks: dict[str, Network] = {}
         if trust:
             bias = torch.from_numpy(preference(case)).to(self._trainer.device)
@@ -125,24 +123,31 @@ class Mixture:
         if self.refiner is None:
             return None
         held, where = self.held, batch.where.ravel()
-        if held < WEAK and self._trainer.steps % JUDGED:
+        judged = self._trainer.steps % JUDGED == 0
+        if held < WEAK and not judged:
             return None
         case.refined.follow(self.refiner)
-        if not case.refined.knows(where):
-            unseen = self._unseen(case, batch, self.refiner)
-            return Expected(unseen, held, unseen)
-        shown = torch.from_numpy(case.refined.at(where)).float()
-        shown = self._balanced(case, shown.view(*batch.where.shape, -1).movedim(-1, 1))
-        compare = self._trainer.steps % JUDGED == 0
-        return Expected(shown, held, self._unseen(case, batch, self.refiner) if compare else None)
+        known = case.refined.knows(where)
+        if judged or not known:
+            shown = self._unseen(case, batch, self.refiner)
+        if known:
+            there = torch.from_numpy(case.refined.at(where)).float()
+            shown = there.view(*batch.where.shape, -1).movedim(-1, 1)
+        return Expected(self._balanced(case, shown), held)
+
+    def judge(self, case: Case, batch: Batch) -> None:
+        """Compare what was learned beforehand with the guess, on the annotation of a batch."""
+        if self.refiner is not None:
+            self._unseen(case, batch, self.refiner)
 
     @torch.no_grad()
     def _unseen(self, case: Case, batch: Batch, refiner: Refiner) -> Tensor:
         """What is expected by who has seen no more of the annotation than the batch's guess."""
         values = torch.cat([batch.values, batch.told], dim=1).to(self._trainer.device)
         guess = values[:, case.inputs.bank.channels : case.inputs.channels].softmax(1)
-        refined = refiner.logits(values).softmax(1)
-        return self._balanced(case, torch.lerp(guess, refined, pretrained.REFINED))
+        shown = torch.lerp(guess, refiner.logits(values).softmax(1), pretrained.REFINED)
+        self.judgement.follow(batch, shown, guess)
+        return shown
 
     def _balanced(self, case: Case, probability: Tensor) -> Tensor:
         """Probabilities multiplied by the class balance, as the network's are by its loss."""
@@ -158,18 +163,12 @@ class Mixture:
 
         It falls with the square of the number of slices, those of all cases.
         """
-        return HELD * self._faith * (SLICES / max(self._trainer.slices, SLICES)) ** 2
+        return HELD * self.judgement.faith * (SLICES / max(self._trainer.slices, SLICES)) ** 2
 
     @property
     def refined(self) -> float:
         """Share of what was learned beforehand in the guess that is shown."""
-        return pretrained.REFINED * self._faith
-
-    @property
-    def _faith(self) -> float:
-        """1 where what was learned beforehand is as good as the guess or better, down to 0."""
-        worse = _excess(self._trainer.expected_loss, self._trainer.compared_loss)
-        return 1.0 - min(DOUBT * worse, 1.0) * min(self._trainer.steps / RAMP, 1.0)
+        return pretrained.REFINED * self.judgement.faith
 
     def trust(self, alone: float = 1.0) -> float:
         """Share of the trained network in what is shown; the rest is the guess's.

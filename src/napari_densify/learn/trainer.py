@@ -52,14 +52,10 @@ class Expected:
         2015, arXiv 1503.02531).
     held : float
         How strongly, compared with the annotation.
-    unseen : (n, classes, z, y, x) or None
-        What is expected by who has seen as little of the annotation as the guess in the batch, to
-        be compared with that guess.
     """
 
     probability: Tensor
     held: float
-    unseen: Tensor | None = None
 
 
 class Trainer:
@@ -81,8 +77,6 @@ class Trainer:
     loss, guess_loss : floats
         Cross-entropy of the network and of the guess, smoothed over the last steps; both are taken
         before a step learns from it.
-    expected_loss, compared_loss : floats
-        Of what was expected and of the guess, where both were asked, smoothed likewise.
     """
 
     def __init__(
@@ -98,7 +92,7 @@ class Trainer:
         self.averaged = AveragedModel(self.net, multi_avg_fn=_moving_average, use_buffers=True)
         self.optimiser = self._new_optimiser()
         self.steps, self.slices = 0, FEWEST
-        self.loss = self.guess_loss = self.expected_loss = self.compared_loss = float("nan")
+        self.loss = self.guess_loss = float("nan")
         self._last_edit = 0
         self._folded_at = -1
 
@@ -141,23 +135,12 @@ class Trainer:
         weight = weight * batch.unseen.to(weight)[where // batch.weight[0].numel()]
         if weight.any():
             guess = _at(where, self._guess_in(values))
-            unseen = None if expected is None else expected.unseen
-            shown = None if unseen is None else _at(where, unseen)
-            self._compare(answer, guess, shown, target, weight)
+            by_guess, by_network = (
+                weighted_cross_entropy(each.detach(), target, weight) for each in (guess, answer)
+            )
+            self.loss = _smoothed(self.loss, by_network)
+            self.guess_loss = _smoothed(self.guess_loss, by_guess)
         self.steps += 1
-
-    @torch.no_grad()
-    def _compare(
-        self, answer: Tensor, guess: Tensor, expected: Tensor | None, target: Tensor, weight: Tensor
-    ) -> None:
-        """Follow how well the network, the guess and what was expected fit the annotation."""
-        by_guess = weighted_cross_entropy(guess, target, weight)
-        self.loss = _smoothed(self.loss, weighted_cross_entropy(answer, target, weight))
-        self.guess_loss = _smoothed(self.guess_loss, by_guess)
-        if expected is not None:
-            by_expected = weighted_cross_entropy(expected.clamp_min(1e-6).log(), target, weight)
-            self.expected_loss = _smoothed(self.expected_loss, by_expected)
-            self.compared_loss = _smoothed(self.compared_loss, by_guess)
 
     def logits(self, values: Tensor) -> Tensor:
         """(n, classes, z, y, x) logits by the averaged weights.
@@ -230,9 +213,7 @@ class Trainer:
             **{f"optimiser.{i}.{k}": v for i, s in optimiser.items() for k, v in s.items()},
             "steps": torch.tensor(self.steps),
             "since_edit": torch.tensor(self.steps - self._last_edit),
-            "losses": torch.tensor(
-                [self.loss, self.guess_loss, self.expected_loss, self.compared_loss]
-            ),
+            "losses": torch.tensor([self.loss, self.guess_loss]),
         }
 
     def load(self, state: dict[str, Tensor], *, edited: bool = True) -> None:
@@ -264,10 +245,9 @@ class Trainer:
                 kept[moment] = torch.empty_like(weights).copy_(kept[moment])
         self.steps = int(state["steps"])
         self._last_edit = self.steps - (0 if edited else int(state["since_edit"]))
+        # The oldest models have none, older ones also those of what was learned beforehand.
         losses = state.get("losses", torch.empty(0)).tolist()
-        # Older models do not have all of them, or had both compared at each step.
-        losses += losses[1:2] if len(losses) == 3 else [float("nan")] * 4
-        self.loss, self.guess_loss, self.expected_loss, self.compared_loss = losses[:4]
+        self.loss, self.guess_loss = losses[:2] or [float("nan")] * 2
         self._folded_at = -1
 
 
@@ -294,5 +274,5 @@ def _at(where: Tensor, of: Tensor) -> Tensor:
 
 
 def _smoothed(before: float, value: Tensor) -> float:
-    now = float(value.detach())
+    now = float(value)
     return now if np.isnan(before) else 0.95 * before + 0.05 * now

@@ -45,6 +45,7 @@ def state_of(learner: Learner) -> dict[str, Tensor]:
         "balance": torch.from_numpy(learner.case.supervision.balance),
         **{f"template.{k}": v for k, v in learner.template.state().items()},
         **{f"known.{k}": v for k, v in learner.mixture.known.items()},
+        "judged": learner.mixture.judgement.state(),
     }
 
 
@@ -68,6 +69,8 @@ def load(state: dict[str, Tensor], learner: Learner) -> None:
         learner.case.supervision.balance = state["balance"].numpy()
         learner.seconds = float(state.get("seconds", 0.0))
         learner.mixture.know(part(state, "known."))
+        if "judged" in state:  # not in older models: there it is judged by the next fit
+            learner.mixture.judgement.load(state["judged"])
         # Models from before there were templates go on as if this case were it.
         if template := part(state, "template."):
             learner.place(Template.from_state(template))

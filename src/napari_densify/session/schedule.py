@@ -146,7 +146,7 @@ class Schedule:
         of_another = self._of_another and self.ready
         if refreshed and (of_another or (self.training and self._guess_is_due())):
             return Guess(SLICE)
-        if self.training and self._enough_of_the_rest():
+        if self.training and (self._to_judge or self._enough_of_the_rest()):
             return self._learn()
         urgency = self._urgency()
         worst = int(urgency.argmax())
@@ -174,9 +174,9 @@ class Schedule:
         self._fitting = not done
         self._able |= shown
         self._of_another &= not shown
-        self._teachable |= done
-        if shown:
+        if shown or (done and not self._teachable):
             self._viewed.outdate(self._edited)
+        self._teachable |= done
         self.trained += seconds
         self._spent_on_guesses += seconds
 
@@ -238,6 +238,14 @@ class Schedule:
         if self._outdated.any():
             return self._spent_since_edit > BEHIND * (self.trained - self._edited)
         return self._spent_on_rest > SHARE * (self.trained - self._shared_from)
+
+    @property
+    def _to_judge(self) -> bool:
+        """Whether everything was guessed, and how far to correct that is not known.
+
+        What was learned beforehand is judged at the end of the guess's first fit.
+        """
+        return not self._teachable and bool((self._rest_at > -np.inf).all())
 
     def _first_look(self, index: int) -> bool:
         """Whether nothing stands in a block yet, and there are so many that half the time matters.

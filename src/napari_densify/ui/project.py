@@ -29,7 +29,7 @@ from napari_densify.cases.log import log_file
 from napari_densify.cases.project import SUFFIX
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.ui.case import CaseView
-from napari_densify.ui.snapshots import SnapshotsDialog, restore, show_differences
+from napari_densify.ui.snapshots import SnapshotsDialog
 
 ENDINGS = (*medical.SUFFIXES, ".dcm", ".dicom", ".ome.tif", ".ome.tiff")
 """Of images whose place in the world napari's own reader does not know."""
@@ -157,8 +157,8 @@ class ProjectBar(QWidget):
             not session.read_only,
             self,
         )
-        self.dialog.restoreRequested.connect(partial(restore, case))
-        self.dialog.compared.connect(partial(show_differences, case))
+        self.dialog.restoreRequested.connect(case.restore)
+        self.dialog.compared.connect(partial(case.show_differences, name="as it was then"))
         self.dialog.show()
 
 
