@@ -69,7 +69,8 @@ ARMS = {
     "biased": Arm(constants=((mixture, "UNBIAS", 0.0),)),
     "unbiased": Arm(constants=((mixture, "UNBIAS", 1.0),)),
 }
-"""What the plugin does, and the same with one thing otherwise; results are in docs/method.md."""
+"""What the plugin does, and the same with one thing otherwise; results are in
+docs/measured/corrections.md."""
 DEFAULT = ("weights-on", "weights-off", "whole-slices")
 
 

@@ -6,7 +6,7 @@ The network sees filters and position, but neither guess nor annotation. A ridge
 last features to the classes is solved on the annotated voxels of an episode, in closed form and so
 that gradients pass through it, and asked for the rest (Bertinetto et al. 2019, "Meta-learning with
 differentiable closed-form solvers", arXiv 1805.08136, section 3). What came of it is in
-docs/method.md.
+docs/measured/pretraining.md.
 """
 
 from __future__ import annotations

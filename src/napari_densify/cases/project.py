@@ -21,7 +21,7 @@ SEALED = 2
 """The first version with checksums; what came since are fields that older projects do without."""
 WIDTHS = (16, 32, 64)
 """Channels of a new project's network below full resolution. Steps take .7 of the time that they
-take with 32, 64 and 96, and bring the same Dice, see docs/method.md."""
+take with 32, 64 and 96, and bring the same Dice, see docs/measured/network.md."""
 
 
 class Label(Part):

@@ -1,7 +1,7 @@
 """A bank of multi-scale filters and the position, for the first guess and the network.
 
 Filters at several scales spare the network the first half minute of finding out what an edge
-is: see docs/method.md for what they gain.
+is: see docs/measured/guess.md for what they gain.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Scale:
 
     Every `steps`-th voxel of the volume is a point of that grid, so that neighbouring tiles
     agree; in between, responses are interpolated. The whole bank of fib25 takes a third of the time
-    of filters at full resolution (docs/method.md).
+    of filters at full resolution (docs/measured/guess.md).
 
     Parameters
     ----------

@@ -19,7 +19,7 @@ DOUBT = 8.0
 batches of three slices its cross-entropy and mistakes are 1.00 and 1.20 times the guess's on the
 brain, whose Dice is .973, .972 and .963 with 0, 0.3 and 0.6 of it, and 1.04 and 1.10 times on fib25
 (.761, .770 and .761); on nuclei .89 and .91, on six hippocampi .75 to .87 and .84 to 1.05, where it
-is worth .02 to .10. Neither of the two tells by itself. See docs/method.md."""
+is worth .02 to .10. Neither of the two tells by itself. See docs/measured/mixture.md."""
 
 
 class Judgement:

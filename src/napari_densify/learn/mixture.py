@@ -24,7 +24,7 @@ Dice of six hippocampi of three slices after 60, 120, 240 and 360 steps .781 .79
 0.6 .779 .790 .796 .786, with 0.4 .783 .792 .803 .798; of two of them from nine slices .896 after
 360, with 0.6 .896, with 0.4 .895. After 60 steps, with the guess as good as it is now, .798, with
 0.3 .801; hippocampus_008 falls from .818 to .776 before it rises again if half is reached then. See
-docs/method.md."""
+docs/measured/mixture.md."""
 UNBIAS = 0.5
 """How much of the preference for rare classes is taken back in the prediction. Dice of three
 hippocampi, by the network alone: .76, .78 and .75 without, half and all of it."""

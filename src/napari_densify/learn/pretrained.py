@@ -26,7 +26,7 @@ SLOTS = 4
 """Classes that it corrects, the first one being the background mostly. Further ones stay as the
 guess has them."""
 REFINED = 0.6
-"""Share of its answer in the guess that is shown. See docs/method.md for what it is worth."""
+"""Share of its answer in the guess that is shown. See docs/measured/network.md for others."""
 FILTERS, POSITION = 1 + PER_SCALE * len(SCALES), 3
 """Input channels before the guess's logits, see `learn.features`; behind them comes what is
 annotated, one channel of each class."""

@@ -18,7 +18,8 @@ from napari_densify.cases.weight import ACCEPTED
 NEWEST = 0.1
 """Share of patches drawn around the newest round's edits; the rest replays all, or the network
 forgets. Dice of hippocampus_004 of nine slices, then after two corrected ones, 80 steps each: .879
-.899 .911, with a fifth .879 .897 .900, with half .879 .873 .874. See docs/method.md."""
+.899 .911, with a fifth .879 .897 .900, with half .879 .873 .874. See
+docs/measured/corrections.md."""
 SLABS = 0.5
 """Share of patches that are slabs along the annotated plane rather than cubes."""
 QUICK = 0.25

@@ -26,7 +26,8 @@ SETTLE, FEWEST = 20, 3
 count at least. It falls with the square of the steps and so comes to rest: of few slices there is
 less to learn before they are known by heart. Dice of four hippocampi of three slices after 120,
 240, 480 and 720 steps .817 .820 .822 .822 with 50 steps, .819 .822 .818 .817 with 100, and .819
-.821 .812 .810 with 150 and not squared. See docs/method.md."""
+.821 .812 .810 with 150 and not squared. See
+docs/measured/network.md."""
 RESTS = 10
 """So many times as many steps, and no more are taken until the next edit. The rate is a hundredth
 then, and all further steps together would go as far as a fifteenth of those taken since the edit.

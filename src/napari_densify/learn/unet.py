@@ -56,7 +56,7 @@ def compact(widths: Sequence[int]) -> tuple[Level, ...]:
 COMPACT = compact((32, 64, 96))
 """What is trained beforehand: no convolution at full resolution, where they are narrow and slow,
 and one on the way down and up at half of it; widths in multiples of 16, where they reach the
-matrix-product rate. docs/method.md has the steps and the Dice of others."""
+matrix-product rate. docs/measured/speed.md has the steps and the Dice of others."""
 
 
 def levels_of(widths: Sequence[int]) -> tuple[Level, ...]:
