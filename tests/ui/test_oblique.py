@@ -292,6 +292,22 @@ def test_closing_the_dock_unchecks_the_button_and_it_opens_again(viewer, case, q
     assert not case.dock.planes.oblique.isChecked()
 
 
+def test_it_opens_in_a_dock_that_napari_made(viewer, open_worker, qtbot):
+    # As for a project that is opened as a file: napari hands the dock a proxy of its viewer.
+    viewer.add_image(phantom()[0])
+    _, dock = viewer.window.add_plugin_dock_widget("napari-densify", "Segment")
+    dock._open_worker = open_worker
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    loop = dock.case.loop
+    dock.planes.oblique.click()
+    assert dock.planes.oblique.isChecked()
+    assert "Oblique plane" in viewer.window.dock_widgets
+    dock.close_case()
+    assert "Oblique plane" not in viewer.window.dock_widgets
+    assert loop.wait(LONG / 1000)
+
+
 def test_controls_tell_what_was_set_exactly(qtbot):
     controls = PlaneControls()
     qtbot.addWidget(controls)

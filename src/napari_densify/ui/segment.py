@@ -89,16 +89,18 @@ class SegmentWidget(DockedWidget):
         place: Place = place_for,
     ) -> None:
         super().__init__()
-        self.viewer = viewer
+        # napari hands a proxy to the dock that opens with a project. What comes from a proxy are
+        # proxies too, which Qt does not take: the oblique plane's dock.
+        self.viewer: napari.viewer.Viewer = getattr(viewer, "__wrapped__", viewer)
         self.case: CaseView | None = None
         self._open_worker = open_worker
         self._settings = settings or Settings()
-        self.opening = Opening(viewer, self._begin, place, partial(ask_for_image, self), self)
+        self.opening = Opening(self.viewer, self._begin, place, partial(ask_for_image, self), self)
         start_log()
         claim_endings()
 
-        self.choice = ImageChoice(viewer)
-        self.frames = Frames(viewer, self)
+        self.choice = ImageChoice(self.viewer)
+        self.frames = Frames(self.viewer, self)
         self.hint = FirstHint()
         self.classes = ClassTable()
         self.exchange = Exchange(self.classes, self)
