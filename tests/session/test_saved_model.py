@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
@@ -15,7 +16,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.session import learning
 from napari_densify.session.link import Settings
 from napari_densify.session.loop import save_model
-from napari_densify.session.news import Load, Model, Notice, Phase, Reset, Status
+from napari_densify.session.news import Load, Message, Model, News, Notice, Phase, Reset, Status
 from napari_densify.session.session import Session
 from napari_densify.session.worker import Worker
 from tests.session.conftest import PLANES, Drive, block, complete, paint, resting
@@ -44,6 +45,40 @@ def test_forgetting_forgets_the_saved_model_too(
     assert folder.learned.read_model() is None
     assert not list(save_model(session, Model(b"late", edits=1)))
     assert folder.learned.read_model() is None
+
+
+class Starting:
+    """A worker that does not get to do anything."""
+
+    def deliver(self, message: Message) -> None:
+        pass
+
+    def turn(self) -> list[News]:
+        return [Status(Phase.STARTING)]
+
+    def close(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_the_model_that_a_project_began_with_is_kept_before_the_worker_is_up(
+    phantom: Volume, tiny: Settings, tmp_path: Path, ended: bool
+) -> None:
+    model = safetensors.numpy.save({"weight": np.zeros(1, np.float32)})
+    folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
+    session = Session(phantom, (), tiny, lambda *_: Starting(), model, folder)
+    run = session.run()
+    next(run)
+    session.paint(np.arange(3), 2)
+    for _ in range(0 if ended else 3):
+        next(run)
+    if ended:
+        run.close()
+    assert folder.learned.read_model() == model
+    if not ended:
+        session.reset()
+        run.close()
+        assert folder.learned.read_model() is None, "it is forgotten, too"
 
 
 def test_what_is_forgotten_after_a_model_was_loaded_takes_no_memory_any_more(

@@ -66,6 +66,7 @@ class Keeping:
         self._asked: deque[Callable[[], News]] = deque()
         self._view: View | None = None
         self._checked: Checked | None = None
+        self._first: bytes | None = None
         self._saved_at = self._snapshot_at = clock()
         self._snapshot_of = project.number
         self._curve_at = 0.0
@@ -83,6 +84,10 @@ class Keeping:
     def check(self, checked: Checked) -> None:
         """These slices are checked now."""
         self._checked = checked
+
+    def begin_with(self, model: bytes) -> None:
+        """Learning starts from this model; it is kept until there is one that has learned more."""
+        self._first = model
 
     def move(self, target: Path) -> None:
         """Give the project another name or place at the next `tick`."""
@@ -114,11 +119,13 @@ class Keeping:
     def save_model(self, model: Model) -> Iterator[Notice]:
         """Keep a model."""
         if self.project.writable:
+            self._first = None
             save = self.project.learned.save_model
             yield from self._try("model", lambda: save(model.data))
 
     def forget(self) -> Iterator[Notice]:
         """Throw away what was learned."""
+        self._first = None
         self._entries.clear()
         self._curve_at = 0.0
         if self.project.writable:
@@ -134,6 +141,8 @@ class Keeping:
         moment = self._clock()
         if self._checked is not None and self._may_try("checked", moment):
             yield from self._try("checked", self._save_checked)
+        if self._first is not None and self._may_try("first model", moment):
+            yield from self._save_first()
         if self.project.due and self._may_try("journal", moment):
             yield from self._try("journal", self.project.fold)
         if moment - self._saved_at >= SAVE_EVERY:
@@ -158,6 +167,7 @@ class Keeping:
                     yield said
             if alive and self.project.writable:
                 yield from self._try("checked", self._save_checked)
+                yield from self._save_first()
                 yield from self._try("learned", self._save)
                 yield from self._try("summary", self._summarise)
                 yield from self._try("journal", self.project.fold)
@@ -172,6 +182,18 @@ class Keeping:
             except (OSError, Problem):
                 self._checked = self._checked or checked
                 raise
+
+    def _save_first(self) -> Iterator[Notice]:
+        """Keep what learning starts from: the worker may be gone before it sends a model."""
+        first = self._first
+        if first is None:
+            return
+        save = self.project.learned.save_model
+        yield from self._try("first model", lambda: save(first))
+        if self._first is None:  # it was forgotten while it was written
+            yield from self.forget()
+        elif "first model" not in self._failed:
+            self._first = None
 
     def _save(self) -> None:
         view, self._view = self._view, None
@@ -249,6 +271,9 @@ class NotKept(Keeping):
         """Not kept."""
 
     def check(self, checked: Checked) -> None:
+        """Not kept."""
+
+    def begin_with(self, model: bytes) -> None:
         """Not kept."""
 
     def move(self, target: Path) -> None:

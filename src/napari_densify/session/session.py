@@ -120,6 +120,8 @@ class Session:
         )
         self.drive = self.orders.drive
         self.keeping = Keeping(project, self.prediction) if project else NotKept()
+        if model is not None:
+            self.keeping.begin_with(model)
         self.status = Status(Phase.STARTING)
         self.checked = Checked()
         self.past: list[Entry] = []
