@@ -165,6 +165,34 @@ def test_what_was_painted_in_a_project_that_is_gone_stays_in_the_window(
     assert before is not dock.case.annotation
 
 
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_was_painted_stays_though_the_project_begins_anew_in_the_same_place(
+    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot, kept: bool
+) -> None:
+    dock.close_case()
+    dock.choice.setValue(viewer.layers["second"])
+    if not kept:  # as the robot works
+        dock.opening.place, place = lambda *_: None, dock.opening.place
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    paint_slice(dock.case, Plane(0, 12), phantom()[1])
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    painted, loop = dock.case.annotation.data.copy(), dock.case.loop
+    dock.close_case()
+    assert loop.wait(30)
+    if kept:
+        shutil.rmtree(tmp_path / "second.densify")
+    else:
+        dock.opening.place = place
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    assert dock.case.session.project.path == tmp_path / "second.densify"
+    assert dock.case.session.annotation.annotated == 0
+    before = viewer.layers["second annotation (before)"]
+    np.testing.assert_array_equal(before.data, painted)
+    assert not before.visible
+
+
 def test_cases_are_listed_in_their_own_unit_and_a_wrong_one_is_told(
     viewer: Viewer, open_dock, qtbot
 ) -> None:

@@ -172,9 +172,9 @@ class CaseLayers(QObject):
             for name, value in place_of(self._image).items():
                 setattr(layer, name, value)
             return layer
-        if left is None or (now is not None and left[0] == now[0]):
+        if left and now and left[0] == now[0] and left[1] < now[1]:  # all of it is in there
             self._viewer.layers.remove(layer)
-        else:  # that project is gone, and this may be all there is of it
+        else:  # its project is gone, or it had none: this may be all there is of it
             layer.metadata.pop(ROLE)
             layer.name += " (before)"
             layer.visible = False
