@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_densify.cases.formats import read_segmentation, read_volume, write_volume
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
+from napari_densify.ui import export
 from napari_densify.ui.geometry import place_volume
 from napari_densify.ui.writer import write_labels
 from tests.cases.dicom_files import write_series
@@ -133,6 +136,31 @@ def test_the_dialog_closes_with_its_case_once_it_has_written(open_case, tmp_path
         dock.close_case()
     assert dialog.said.text() == "Wrote seg.nrrd."
     assert not dialog.export.isEnabled(), "another case may have other classes"
+
+
+@pytest.mark.parametrize("close", ["close", "reject"])
+def test_what_becomes_of_an_export_is_said_also_when_the_dialog_is_closed_meanwhile(
+    open_case, tmp_path, qtbot, monkeypatch, close
+):
+    dock = open_case().dock
+    until = threading.Event()
+    write = export._write
+    monkeypatch.setattr(export, "_write", lambda wish: (until.wait(), write(wish))[1])
+    (tmp_path / "full").mkdir()
+    full = tmp_path / "full" / "seg.nrrd"
+    for file, sentence in ((tmp_path / "seg.nrrd", "Wrote seg.nrrd in"), (full, "Cannot write")):
+        dialog = dock.export()
+        dialog.path.setText(str(file))
+        until.clear()
+        dialog.export.click()
+        getattr(dialog, close)()
+        assert not dialog.isVisible()
+        if file is full:
+            file.parent.rmdir()
+            file.parent.write_text("no folder any more")
+        with qtbot.waitSignal(dialog.destroyed, timeout=LONG):
+            until.set()
+        assert sentence in str(notification_manager.records[-1].message)
 
 
 def test_images_are_not_exported_over_and_other_files_only_when_that_is_agreed(

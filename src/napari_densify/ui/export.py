@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_info
+from napari.utils.notifications import show_error, show_info
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -82,7 +83,8 @@ class ExportDialog(QDialog):
     """Asks for format, place and what goes along, then writes in a thread.
 
     Images that are open are never replaced, other files only if the user agrees.
-    When its case is closed it closes too, but not before it has said what came of the writing.
+    When its case is closed it closes too, but not before it has said what came of the writing; if
+    it is closed itself meanwhile, the window says that.
     """
 
     written = Signal(list)
@@ -141,6 +143,18 @@ class ExportDialog(QDialog):
         worker.returned.connect(self._done)
         worker.errored.connect(self._failed)
         worker.start()
+
+    def done(self, result: int) -> None:
+        """Close, however that is asked for, but wait out of sight for what is being written."""
+        if self.busy.isHidden():
+            super().done(result)
+        else:
+            self.hide()
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """The same by the window's own button."""
+        super().closeEvent(event)
+        event.setAccepted(self.busy.isHidden())  # or it would be deleted
 
     def _may_write(self) -> bool:
         """Whether nothing is lost by it; images are not the user's to give away here."""
@@ -232,17 +246,23 @@ class ExportDialog(QDialog):
         )
 
     def _done(self, written: list[Path]) -> None:
-        self.busy.hide()
-        self.export.setEnabled(not self._over)
         names = ", ".join(file.name for file in written)
-        self.said.setText(f"Wrote {names}.")
         show_info(f"Wrote {names} in {written[0].parent}.")
+        self._over_with(f"Wrote {names}.")
         self.written.emit(written)
 
     def _failed(self, error: Exception) -> None:
+        sentence = str(error) if isinstance(error, Problem) else f"Not written: {error}"
+        if self.isHidden():
+            show_error(sentence)
+        self._over_with(sentence)
+
+    def _over_with(self, sentence: str) -> None:
         self.busy.hide()
         self.export.setEnabled(not self._over)
-        self.said.setText(str(error) if isinstance(error, Problem) else f"Not written: {error}")
+        self.said.setText(sentence)
+        if self.isHidden():
+            self.deleteLater()
 
 
 def _write(wish: Wish) -> list[Path]:
