@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
 from napari_densify.cases.folder import ProjectFolder
+from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
@@ -20,6 +21,7 @@ from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
+from napari_densify.session.slices import accept
 from napari_densify.session.surgery import delete, extent, merge, redrawn
 from tests.session.conftest import PLANES, Drive, paint
 
@@ -79,6 +81,21 @@ def test_blocks_that_were_under_way_do_not_bring_it_back(painted: Session) -> No
     painted.take(Block(Box((0, 0, 0), threes.shape), threes, threes))
     assert not (painted.prediction == 3).any()
     assert extent(painted, 2).predicted > 0
+
+
+@pytest.mark.parametrize("into", [2, 0])
+def test_what_is_accepted_before_it_is_redrawn_does_not_bring_it_back(
+    painted: Session, into: int
+) -> None:
+    threes = np.full((24, 28, 32), 3, np.uint8)
+    painted.take(Block(Box((0, 0, 0), threes.shape), threes, threes))
+    free = painted.annotation.on(Plane(0, 2)) == 0
+    edit = merge(painted, 3, into) if into else delete(painted, 3)
+    assert edit is not None
+    accept(painted, Plane(0, 2))
+    assert 3 not in painted.annotation.classes
+    assert (painted.annotation.on(Plane(0, 2))[free] == into).all()
+    assert painted.orders.folded == {3: into}
 
 
 def test_what_changed_since_it_was_found_is_not_redrawn(painted: Session) -> None:

@@ -38,6 +38,8 @@ def accept(session: Session, plane: Slice) -> Edit | None:
     """
     where = _voxels(session, plane)
     predicted = session.prediction.reshape(-1)[where]
+    for label, into in session.orders.folded.items():  # what is shown may not be redrawn yet
+        predicted[predicted == label] = into
     accepted = session.annotation.accept(where[predicted > 0], predicted[predicted > 0])
     return session.commit(accepted)
 
