@@ -20,6 +20,7 @@ from napari_densify.ui.segment import SegmentWidget
 
 from .conftest import LONG, phantom
 from .test_painting import agrees
+from .test_slices import CTRL, SHIFT, press
 
 
 @pytest.fixture
@@ -238,6 +239,28 @@ def test_save_as_moves_the_project_and_painting_goes_on(viewer, project, qtbot, 
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.open_project(new)
     assert dock.case.session.annotation.labels[1, 2, 3] == 1
+
+
+def test_what_was_undone_can_be_redone_when_it_is_opened_again(viewer, project, qtbot):
+    dock = dock_in(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    states = [dock.case.session.annotation.marks]
+    for z in (1, 2):
+        dock.case.annotation.data_setitem(tuple(np.array([[z], [2], [3]])), 2)
+        qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+        states.append(dock.case.session.annotation.marks)
+    for _ in range(2):
+        press(viewer, qtbot, Qt.Key.Key_Z, CTRL)
+    np.testing.assert_array_equal(dock.case.session.annotation.marks, states[0])
+    close(dock)
+    clear(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    for state in states[1:]:
+        press(viewer, qtbot, Qt.Key.Key_Z, CTRL | SHIFT)
+        np.testing.assert_array_equal(dock.case.session.annotation.marks, state)
+        np.testing.assert_array_equal(dock.case.annotation.data, state["label"])
 
 
 def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, monkeypatch):

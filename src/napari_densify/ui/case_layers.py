@@ -184,7 +184,7 @@ class CaseLayers(QObject):
         volume, annotation = self._session.volume, self._session.annotation
         layer = labels_like(self._image, volume.choice, annotation.labels, "annotation")
         sign(layer)
-        remember(layer, annotation.done)
+        remember(layer, annotation.done, annotation.undone)
         layer.selected_label = 2
         layer.brush_size = max(3, sorted(volume.shape)[1] // 20)  # it may be a single slice
         return layer

@@ -104,13 +104,14 @@ def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:
     return DirectLabelColormap(color_dict=colour_of)
 
 
-def remember(layer: Labels, edits: Iterable[Edit]) -> None:
-    """Let napari's own undo take back edits of an earlier time."""
-    for edit in edits:
-        where = np.unravel_index(edit.where, layer.data.shape)
-        atom = (where, edit.before["label"].copy(), edit.after["label"].copy())
-        # napari offers no way to say this; the tuple is its oldest form of a history atom.
-        layer._undo_history.append([atom])
+def remember(layer: Labels, done: Iterable[Edit], undone: Iterable[Edit]) -> None:
+    """Let napari's own undo and redo take back and bring back edits of an earlier time."""
+    for edits, history in ((done, layer._undo_history), (undone, layer._redo_history)):
+        for edit in edits:
+            where = np.unravel_index(edit.where, layer.data.shape)
+            atom = (where, edit.before["label"].copy(), edit.after["label"].copy())
+            # napari offers no way to say this; the tuple is its oldest form of a history atom.
+            history.append([atom])
 
 
 class Copies(QObject):
