@@ -236,3 +236,21 @@ def test_a_picked_class_keeps_its_colour_in_the_table(table, qtbot):
                 swatch.pixelColor(x, swatch.height() // 2).name() for x in range(swatch.width())
             }
             assert each.colour.lower() in seen
+
+
+def test_a_class_that_was_deleted_in_one_project_says_nothing_of_another(viewer, open_case, qtbot):
+    case = open_case()
+    dock = case.dock
+    dock.classes.buttons["add_class"].click()
+    dock.classes.change(3, name="tumour", colour="#ff0000")
+    dock.classes.pick(3)
+    dock.classes.buttons["delete_class"].click()
+    qtbot.waitUntil(lambda: len(dock.classes.value()) == 2, timeout=LONG)
+    dock.close_case()
+    viewer.add_image(phantom()[0][::-1].copy(), name="other")
+    dock.choice.setValue(viewer.layers["other"])
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    dock.case.annotation.data_setitem(tuple(np.array([[1], [2], [3]])), 3)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    assert dock.classes.value()[2] == default_class(3)

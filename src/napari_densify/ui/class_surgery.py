@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.qt.threading import create_worker
@@ -38,6 +39,7 @@ class ClassSurgery(QObject):
         super().__init__(table)
         self.table = table
         self._case: CaseView | None = None
+        self._home: Path | None = None
         self._searching = 0
         table.valueChanged.connect(self._changed)
         table.picked.connect(self._picked)
@@ -49,9 +51,11 @@ class ClassSurgery(QObject):
         if self._case is not None:
             self._case.classPicked.disconnect(self.table.pick)
             self._case.session.edited.disconnect(self._edited)
+            self._home = _home_of(self._case)
         self._case = case
         self._enable()
         if case is not None:
+            self._take_over(case)
             case.classPicked.connect(self.table.pick)
             case.session.edited.connect(self._edited)
             self.table.pick(case.annotation.selected_label)
@@ -75,6 +79,13 @@ class ClassSurgery(QObject):
     def delete(self, label: int) -> None:
         """Take a class away, with all that is painted of it."""
         self._operate(label, lambda session: surgery.delete(session, label))
+
+    def _take_over(self, case: CaseView) -> None:
+        """Tell the table what became of classes in this project, and not in another one."""
+        project, home = case.session.project, _home_of(case)
+        self.table.spared = frozenset(project.description.learning.folded if project else ())
+        if home is None or home != self._home:
+            self.table.forget_gone()
 
     def _ask_into(self, label: int, there: Extent) -> None:
         others = [row for row in self.table.value() if row.label != label]
@@ -178,6 +189,11 @@ class ClassSurgery(QObject):
     def _picked(self, label: int) -> None:
         if self._case is not None:
             self._case.pick(label)
+
+
+def _home_of(case: CaseView) -> Path | None:
+    """The project of a case, wherever it lies by now."""
+    return case.session.project.home if case.session.project is not None else None
 
 
 def _told(what: str) -> dict[str, Any]:

@@ -219,6 +219,10 @@ class ClassTable(QWidget):
             self._gone |= {row.label: row for row in self._rows if row.label == label}
             self.setValue([row for row in self._rows if row.label != label])
 
+    def forget_gone(self) -> None:
+        """What was taken away was of another project, whose labels say nothing here."""
+        self._gone.clear()
+
     def move(self, by: int) -> None:
         """Move the picked class down by so many rows, up below 0; its key goes along."""
         here = self._row()

@@ -258,7 +258,6 @@ class SegmentWidget(DockedWidget):
         if project is not None and (project.exists or found.from_project):
             kept = [ClassRow.of(each) for each in project.description.classes]
             self.classes.setValue(kept or self.classes.value())
-            self.classes.spared = frozenset(project.description.learning.folded)
         rows = self.classes.value()
         session.orders.require(row.label for row in rows)
         case = self.case = CaseView(
