@@ -9,9 +9,10 @@ import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_densify.cases.formats import read_volume
+from napari_densify.cases.formats import read_volume, write_volume
 from napari_densify.cases.formats.medical import to_image
 from napari_densify.cases.model import model_of, write_model
+from napari_densify.cases.project import Label
 
 from .conftest import LONG, phantom
 from .test_painting import agrees
@@ -54,3 +55,22 @@ def test_a_model_begins_a_project_and_labels_become_one_edit(
     dock.case.annotation.undo()
     qtbot.waitUntil(lambda: session.annotation.annotated == 0, timeout=LONG)
     assert agrees(dock.case)()
+
+
+def test_classes_that_are_added_while_labels_are_read_stay_and_stay_apart(
+    open_case, qtbot, tmp_path: Path
+):
+    case = open_case()
+    dock, labels = case.dock, np.zeros(phantom()[1].shape, np.uint8)
+    labels[2, 3, 4] = 1
+    segment = Label(label=1, name="lesion")
+    write_volume(tmp_path / "labels.seg.nrrd", case.session.volume.like(labels), [segment])
+    dock.exchange.take_labels(tmp_path / "labels.seg.nrrd")
+    dock.classes.buttons["add_class"].click()
+    dock.classes.change(3, name="vessel")
+    dock.classes.change(2, name="ball", locked=True)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated == 1, timeout=LONG)
+    names = {row.label: row.name for row in dock.classes.value()}
+    assert names == {1: "background", 2: "ball", 3: "vessel", 4: "lesion"}
+    assert case.session.annotation.labels[2, 3, 4] == 4
+    assert case.session.locked == {2}

@@ -109,15 +109,21 @@ class Exchange(QObject):
         read: Callable[[], tuple[NDArray[np.uint8], list[Label]]] = partial(
             _read, path, case.session.volume, rows, complete, set(case.session.orders.folded)
         )
+
+        def taken(result: tuple[NDArray[np.uint8], list[Label]]) -> None:
+            if case is not self._case:
+                return
+            if rows == [row.keep() for row in self._classes.value()]:
+                self._taken(case, *result)
+            else:  # other classes are meant by names and numbers since
+                self.take_labels(path, complete)
+
         worker = create_worker(read, _ignore_errors=True)
-        worker.returned.connect(partial(self._taken, case))
+        worker.returned.connect(taken)
         worker.errored.connect(self._failed)
         worker.start()
 
-    def _taken(self, case: CaseView, result: tuple[NDArray[np.uint8], list[Label]]) -> None:
-        labels, rows = result
-        if case is not self._case:
-            return
+    def _taken(self, case: CaseView, labels: NDArray[np.uint8], rows: list[Label]) -> None:
         self._classes.setValue([ClassRow.of(row) for row in rows])
         case.set_classes(self._classes.value())
         where = np.flatnonzero(labels)
