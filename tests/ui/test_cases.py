@@ -14,6 +14,7 @@ from napari.layers import Layer
 from napari_orthogonal_views import OrthoViewWidget
 from qtpy.QtWidgets import QApplication, QWidget
 
+from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.place import cases_of
 from napari_densify.cases.plane import Plane
@@ -163,6 +164,18 @@ def test_what_was_painted_in_a_project_that_is_gone_stays_in_the_window(
     before = viewer.layers["second annotation (before)"]
     np.testing.assert_array_equal(before.data, painted)
     assert before is not dock.case.annotation
+
+
+def test_nothing_that_was_shown_over_a_case_lies_over_the_next_one(
+    dock: SegmentWidget, viewer: Viewer, qtbot
+) -> None:
+    then = dock.case.session.annotation
+    dock.case.show_differences(Annotation(then.shape), "as it was then")
+    dock.overlays.uncertainty.setChecked(True)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        choose(dock, "second")
+    shown = {layer.name for layer in viewer.layers if layer.visible}
+    assert shown == {"second", "second prediction", "second annotation", "second uncertainty"}
 
 
 @pytest.mark.parametrize("kept", [True, False])

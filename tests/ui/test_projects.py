@@ -300,5 +300,30 @@ def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, 
     assert dialog.value() is None
 
 
+def test_snapshots_go_along_with_the_project_while_they_are_listed(
+    viewer, project, qtbot, monkeypatch
+):
+    dock = dock_in(viewer)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(project)
+    session = dock.case.session
+    then = session.annotation.marks
+    monkeypatch.setattr(QInputDialog, "getText", lambda *_: ("before lunch", True))
+    with qtbot.waitSignal(session.snapshot_taken, timeout=LONG):
+        dock.project.snapshot.trigger()
+    dock.case.annotation.data_setitem(tuple(np.array([[1], [2], [3]])), 2)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    dock.project.snapshots.trigger()
+    target = project.parent / "mine.densify"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    with qtbot.waitSignal(session.moved, timeout=LONG):
+        dock.project.save_as.trigger()
+    with qtbot.waitSignal(session.edited, timeout=LONG):
+        dock.project.dialog.restore.click()
+    np.testing.assert_array_equal(session.annotation.marks, then)
+    dock.project.dialog.remove.click()
+    assert not session.project.snapshots.list()
+
+
 def test_the_log_is_shown(open_dock):
     assert open_dock().project.log.text().endswith("densify.log")

@@ -23,7 +23,7 @@ from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.frames import is_shown, time_of
 from napari_densify.ui.garbage import LongLived
-from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like
+from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like, sign
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, dock_below
 from napari_densify.ui.overlays import UncertaintyLayer
@@ -164,8 +164,6 @@ class CaseView(QObject):
         """Close it and hide its layers: another case of the project takes their place."""
         self.close()
         self.layers.put_aside()
-        for overlay in self._overlays:
-            overlay.layer.visible = False
 
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Draw both layers as the class table says, and let strokes spare what is locked."""
@@ -259,6 +257,7 @@ class CaseView(QObject):
         labels[labels == self.annotation.data] = 0
         choice = self.session.volume.choice
         layer = labels_like(self.image, choice, labels, "differences", name)
+        sign(layer)
         layer.colormap, layer.editable = self.annotation.colormap, False
         active = self.viewer.layers.selection.active
         self.viewer.layers.append(layer)

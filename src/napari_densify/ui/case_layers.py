@@ -17,6 +17,7 @@ from napari_densify.ui.layers import (
     NAMES,
     Copies,
     colours,
+    is_of,
     is_ours,
     labels_like,
     place_of,
@@ -107,9 +108,10 @@ class CaseLayers(QObject):
         self.annotation.metadata[LEFT_AT] = self._state
 
     def put_aside(self) -> None:
-        """Hide them and their image, until they are taken up again."""
-        for layer in (self._image, self.prediction, self.annotation):
-            layer.visible = False
+        """Hide them, their image and all that we show over it, until they are taken up again."""
+        for layer in self._viewer.layers:
+            if layer is self._image or is_of(layer, self._image):
+                layer.visible = False
 
     def draw(self, rows: Sequence[ClassRow]) -> None:
         """Draw both as the class table says."""

@@ -96,6 +96,12 @@ def is_ours(layer: Layer, role: tuple[Any, ...]) -> bool:
     return metadata.get(ROLE) == role and metadata.get(ITSELF) == str(layer.unique_id)
 
 
+def is_of(layer: Layer, image: Image) -> bool:
+    """Whether we made a layer for an image, in whichever role."""
+    role = layer.metadata.get(ROLE)
+    return role is not None and role[1] == image.unique_id and is_ours(layer, role)
+
+
 def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:
     """Colour map of the classes that are shown; all else, and background if wanted, is not."""
     colour_of: dict[int | None, Any] = {None: "transparent", 0: "transparent"}

@@ -149,14 +149,9 @@ class ProjectBar(QWidget):
         case = self._case
         if case is None or case.session.project is None:
             return
-        session = case.session
-        self.dialog = SnapshotsDialog(
-            case.session.project.snapshots,
-            session.annotation,
-            case.name_of,
-            not session.read_only,
-            self,
-        )
+        if self.dialog is not None:
+            self.dialog.close()
+        self.dialog = SnapshotsDialog(case.session.project, case.name_of, self)
         self.dialog.restoreRequested.connect(case.restore)
         self.dialog.compared.connect(partial(case.show_differences, name="as it was then"))
         self.dialog.show()

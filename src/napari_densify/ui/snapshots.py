@@ -21,8 +21,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.snapshot import Comparison, Snapshot, Snapshots, compare
+from napari_densify.cases.snapshot import Comparison, Snapshot, compare
 
 Names = Callable[[int], str]
 
@@ -32,13 +33,10 @@ class SnapshotsDialog(QDialog):
 
     Parameters
     ----------
-    snapshots : Snapshots
-    present : Annotation
-        What they are compared with.
+    project : ProjectFolder
+        It may get another place meanwhile. If it is read-only, nothing can be brought back.
     name_of : callable
         The name of a class, by its label.
-    writable : bool
-        Whether one may be brought back or thrown away.
     """
 
     restoreRequested = Signal(object)
@@ -46,16 +44,13 @@ class SnapshotsDialog(QDialog):
 
     def __init__(
         self,
-        snapshots: Snapshots,
-        present: Annotation,
+        project: ProjectFolder,
         name_of: Names,
-        writable: bool = True,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self.setWindowTitle("Snapshots")
-        self._snapshots, self._present, self._name_of = snapshots, present, name_of
-        self._writable = writable
+        self._project, self._name_of = project, name_of
         self.list = QTreeWidget()
         self.list.setRootIsDecorated(False)
         self.list.setHeaderLabels(["Name", "When", "Painted voxels"])
@@ -83,7 +78,7 @@ class SnapshotsDialog(QDialog):
     def fill(self) -> None:
         """Show what is there now."""
         self.list.clear()
-        for snapshot in reversed(self._snapshots.list()):
+        for snapshot in reversed(self._project.snapshots.list()):
             name = snapshot.name or "by itself"
             row = QTreeWidgetItem([name, _when(snapshot), f"{snapshot.voxels:,}"])
             row.setData(0, Qt.ItemDataRole.UserRole, snapshot)
@@ -102,19 +97,19 @@ class SnapshotsDialog(QDialog):
     def _picked(self) -> None:
         picked = self.value() is not None
         self.compare.setEnabled(picked)
-        self.restore.setEnabled(picked and self._writable)
-        self.remove.setEnabled(picked and self._writable)
+        self.restore.setEnabled(picked and not self._project.read_only)
+        self.remove.setEnabled(picked and not self._project.read_only)
 
     def _read(self, then: Callable[[Annotation], None], _: bool = False) -> None:
         snapshot = self.value()
         if snapshot is not None:
-            worker = create_worker(self._snapshots.read, snapshot, _ignore_errors=True)
+            worker = create_worker(self._project.snapshots.read, snapshot, _ignore_errors=True)
             worker.returned.connect(then)
             worker.errored.connect(_say)
             worker.start()
 
     def _compare(self, then: Annotation) -> None:
-        differences = [d for d in compare(then, self._present) if d.gone or d.new]
+        differences = [d for d in compare(then, self._project.annotation) if d.gone or d.new]
         self.answer.setText(
             "\n".join(self._sentence(d) for d in differences) or "Nothing has changed since."
         )
@@ -128,7 +123,7 @@ class SnapshotsDialog(QDialog):
     def _remove(self) -> None:
         snapshot = self.value()
         if snapshot is not None:
-            self._snapshots.remove(snapshot)
+            self._project.snapshots.remove(snapshot)
             self.fill()
 
 
