@@ -271,6 +271,21 @@ def test_a_guess_of_another_case_is_fitted_for_the_opened_one_even_when_paused()
     assert schedule.done == 1
 
 
+@pytest.mark.parametrize("training", [True, False])
+def test_a_stroke_before_the_opened_case_has_a_guess_of_its_own_holds_nothing_up(
+    training: bool,
+) -> None:
+    schedule = Schedule(SHAPE)
+    schedule.training = training
+    schedule.resume(30.0, elsewhere=True)
+    while not isinstance(schedule.next(), Guess):
+        work(schedule)
+    schedule.guessed(0.2, shown=False, done=False)
+    schedule.edited(STROKE)
+    assert isinstance(schedule.next(), Guess)
+    assert until_complete(schedule)
+
+
 def test_a_guess_of_the_same_case_is_not_fitted_again_while_paused() -> None:
     schedule = Schedule(SHAPE)
     schedule.resume(30.0)

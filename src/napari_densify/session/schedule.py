@@ -142,9 +142,9 @@ class Schedule:
         due = [box for box, at in viewed.at.items() if self._view_is_due(at)]
         if due:
             return Predict(viewed.next_of(due), viewed=True)
-        refreshed = viewed.oldest > self._edited
-        of_another = self._of_another and self.ready
-        if refreshed and (of_another or (self.training and self._guess_is_due())):
+        if self._of_another and self.ready:
+            return Guess(SLICE)
+        if self.training and viewed.oldest > self._edited and self._guess_is_due():
             return Guess(SLICE)
         if self.training and (self._to_judge or self._enough_of_the_rest()):
             return self._learn()
@@ -219,7 +219,8 @@ class Schedule:
 
     def _view_is_due(self, at: float) -> bool:
         if self._of_another:
-            return at <= self._edited
+            # Until the guess is of this case no edit is in it, however often it is predicted.
+            return at == -np.inf
         if not self.training:
             return at < self.trained
         if at == -np.inf:
