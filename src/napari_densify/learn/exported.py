@@ -21,22 +21,23 @@ TRACED = (16, 20, 24)
 
 
 def whole_of(model: bytes, card: ModelCard) -> Whole:
-    """The prediction of a model as one module.
+    """The prediction of a model as one module; of its classes in the order of its card.
 
     Raises
     ------
     Problem
         If the model is damaged or not what its card says.
     """
+    labels = [c.label for c in card.classes]
     learner = Learner(
         np.zeros((card.channels, 8, 8, 8)),
         card.spacing,
-        [c.label for c in card.classes],
+        labels,
         device="cpu",
         levels=levels_of(card.widths),
     )
     unpack(model, learner)
-    return Whole(learner).eval()
+    return Whole(learner, labels).eval()
 
 
 def example(whole: Whole, card: ModelCard) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

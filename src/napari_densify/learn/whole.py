@@ -31,6 +31,8 @@ class Whole(nn.Module):
     ----------
     learner : Learner
         Brought to the state that is wanted; not changed.
+    labels : sequence of ints
+        Classes of the learner's, in the order in which their probabilities are wanted.
 
     Raises
     ------
@@ -39,8 +41,9 @@ class Whole(nn.Module):
     """
 
     bias: Tensor
+    order: Tensor
 
-    def __init__(self, learner: Learner) -> None:
+    def __init__(self, learner: Learner, labels: Sequence[int]) -> None:
         super().__init__()
         bank = learner.case.bank
         self.filters = nn.ModuleList(_Filters(scale) for scale in bank.scales)
@@ -56,9 +59,12 @@ class Whole(nn.Module):
         self.stride = learner.trainer.net.stride
         self.trust = learner.trust
         self.register_buffer("bias", torch.from_numpy(preference(learner.case)).float())
+        # The learner has its classes in the order in which it met them.
+        order = [learner.classes.index(label) for label in labels]
+        self.register_buffer("order", torch.tensor(order))
 
     def forward(self, image: Tensor) -> Tensor:
-        """Probabilities of the learner's classes, in their order.
+        """Probabilities of the classes that were asked for, in that order.
 
         Parameters
         ----------
@@ -92,7 +98,7 @@ class Whole(nn.Module):
         logits = self.network(padded)[0, :, :z, :y, :x] + guess - self.bias
         even = smoothed(logits.softmax(0), self.spacing)
         mixed: Tensor = first * (1 - self.trust) + even * self.trust
-        return mixed[None]
+        return mixed.index_select(0, self.order)[None]
 
 
 class _Filters(nn.Module):
