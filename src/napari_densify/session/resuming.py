@@ -40,8 +40,8 @@ def resume(session: Session, project: ProjectFolder) -> None:
 
 def _bring_up_to_classes(session: Session, project: ProjectFolder) -> None:
     """Repaint what was merged or deleted while another case of the project was open."""
-    became, folded = project.description.became, project.description.learning.folded
+    became = project.description.became
     for label in set(session.annotation.classes) & became.keys():
         session.commit(session.annotation.relabel(label, became[label]))
-        if label in folded:
-            session.orders.folded[label] = folded[label]
+        # As what is there now: what it became first may have been merged since, too.
+        session.orders.folded[label] = became[label]
