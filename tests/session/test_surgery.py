@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.numpy
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Block
+from napari_densify.session.news import Block, Replay
 from napari_densify.session.session import Session
 from napari_densify.session.slices import accept
 from napari_densify.session.surgery import delete, extent, merge, redrawn
@@ -73,6 +74,26 @@ def test_a_class_goes_at_once_and_comes_back_by_undo(
     np.testing.assert_array_equal(session.annotation.marks, marks)
     go(lambda: session.up_to_date)
     assert extent(session, 3).predicted > 0
+
+
+@pytest.mark.usefixtures("impatient")
+def test_what_is_learned_anew_knows_nothing_of_a_class_that_is_gone(
+    painted: Session, phantom: Volume, tiny: Settings, drive: MakeDrive
+) -> None:
+    everything = painted.annotation.everything()
+    session = Session(phantom, settings=tiny, others=[Replay(phantom, everything)])
+    session.commit(everything)
+    session.orders.require([1, 2, 3])
+    session.train()
+    go = drive(session)
+    go(lambda: session.status.steps > 0)
+    merge(session, 3, 2)
+    session.reset()
+    go(lambda: session.status.edits == session.orders.given and session.status.steps > 0)
+    session.pause()
+    go(lambda: session.model is not None)
+    assert session.model is not None
+    assert safetensors.numpy.load(session.model)["classes"].tolist() == [1, 2]
 
 
 def test_blocks_that_were_under_way_do_not_bring_it_back(painted: Session) -> None:

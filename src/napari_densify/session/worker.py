@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.volume import Triple, Volume
-from napari_densify.session.folding import fold
+from napari_densify.session.folding import fold, present
 from napari_densify.session.link import Settings
 from napari_densify.session.news import (
     Block,
@@ -115,7 +115,7 @@ class Worker:
         return Learner(
             self._volume.channels,
             self._size_of(self._volume),
-            self._classes,
+            [label for label in self._classes if label not in self._folded],
             device=s.device,
             strength=s.strength,
             seed=s.seed,
@@ -160,8 +160,10 @@ class Worker:
         return news
 
     def _replay(self, case: OtherCase) -> None:
-        spacing = self._size_of(case.volume)
-        self._learner.replay(case.volume.channels, spacing, case.painted)
+        spacing, painted = self._size_of(case.volume), case.painted
+        for label, into in self._folded.items():
+            painted = present(painted, {label: into})
+        self._learner.replay(case.volume.channels, spacing, painted)
 
     def _size_of(self, volume: Volume) -> Triple:
         """Of a volume's voxels, as the network is to take it."""
