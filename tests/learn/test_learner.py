@@ -343,6 +343,22 @@ def test_a_state_can_be_loaded_that_was_taken_while_the_guess_knew_fewer_classes
     np.testing.assert_allclose(again.predict(box), learner.predict(box), atol=1e-3)
 
 
+def test_a_first_stroke_of_a_class_leaves_the_painted_slices_as_many_as_they_are(
+    phantom: Volume, truth: NDArray[np.uint8]
+) -> None:
+    learner = make(phantom.data)
+    for plane in [*PLANES, Plane(0, 17), Plane(1, 9), Plane(2, 11)]:
+        paint(learner, plane, truth)
+    learner.guess_anew()
+    assert learner.trainer.slices == 6
+    edit = learner.annotation.change(np.arange(5), 4)
+    assert edit is not None
+    learner.apply(edit)
+    learner.guess_anew()
+    assert not learner.case.guess.folds.planes, "or a guess would deny what it has not seen of it"
+    assert learner.trainer.slices == 6
+
+
 def test_what_was_learned_is_still_learned_when_it_is_loaded_unless_more_is_painted(
     phantom: Volume, truth: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:

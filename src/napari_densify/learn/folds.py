@@ -36,6 +36,11 @@ class Folds:
     where : (n,) int64
         Flat indices (C order) of the annotated voxels.
     shape : (3,) ints
+
+    Attributes
+    ----------
+    slices : int
+        On how many planes it was painted, whether or not they are held out.
     """
 
     def __init__(self, where: NDArray[np.int64], shape: Sequence[int]) -> None:
@@ -55,10 +60,13 @@ class Folds:
             size[fold] += held
             self.planes.append((axis, position, fold))
             left = left[:, left[axis] != position]
+        self.slices = len(self.planes)
 
     def by_block(self) -> Folds:
         """The same without planes: for where a class would be missing without one fold."""
-        return Folds(np.empty(0, np.int64), self.shape)
+        blocks = Folds(np.empty(0, np.int64), self.shape)
+        blocks.slices = self.slices
+        return blocks
 
     def at(self, where: NDArray[np.int64]) -> NDArray[np.uint8]:
         """(n,) fold of voxels at flat indices."""

@@ -201,7 +201,7 @@ class Learner:
         yield from self.forests.fit(examples, self.cases.share() if here else 0.0)
         for case, known in zip(annotated, examples, strict=True):
             case.guess.folds = known.folds
-        self.trainer.slices = sum(len(known.folds.planes) for known in examples)
+        self.trainer.slices = sum(known.folds.slices for known in examples)
         if self.mixture.judgement.due:
             for _ in range(judgement.FIRST):
                 case = self.cases.next()
