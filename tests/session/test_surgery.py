@@ -96,6 +96,22 @@ def test_what_is_learned_anew_knows_nothing_of_a_class_that_is_gone(
     assert safetensors.numpy.load(session.model)["classes"].tolist() == [1, 2]
 
 
+@pytest.mark.usefixtures("impatient")
+def test_what_becomes_a_class_that_is_painted_nowhere_is_predicted_as_that(
+    painted: Session, phantom: Volume, tiny: Settings, drive: MakeDrive
+) -> None:
+    """As in a next case: what is predicted there is painted in the others only."""
+    others = [Replay(phantom, painted.annotation.everything())]
+    session = Session(phantom, settings=tiny, others=others)
+    session.train()
+    go = drive(session)
+    go(lambda: session.up_to_date)
+    assert (session.prediction == 3).any()
+    assert merge(session, 3, 4) is None
+    go(lambda: session.status.edits == session.orders.given and session.status.complete)
+    assert set(np.unique(session.prediction)) == {1, 2, 4}
+
+
 def test_blocks_that_were_under_way_do_not_bring_it_back(painted: Session) -> None:
     merge(painted, 3, 2)
     threes = np.full((24, 28, 32), 3, np.uint8)

@@ -128,7 +128,7 @@ class Learner:
         """Learn from an edit from the next step on; the learning rate rises again."""
         self.case.apply(edit)
         self.trainer.edited()
-        self._meet(self.annotation.classes)
+        self.meet(self.annotation.classes)
 
     def replay(self, image: NDArray[np.generic], spacing: Sequence[float], painted: Edit) -> None:
         """Learn from another case too.
@@ -151,9 +151,10 @@ class Learner:
         marks["round"] = 0
         case.apply(replace(painted, after=marks, round_after=0))
         self.cases.others.append(case)
-        self._meet(case.painted.classes)
+        self.meet(case.painted.classes)
 
-    def _meet(self, classes: Sequence[int]) -> None:
+    def meet(self, classes: Sequence[int]) -> None:
+        """Tell these classes apart too, be they annotated or not."""
         new = sorted(set(classes) - set(self.classes))
         if new:
             self.tell_apart([*self.classes, *new])

@@ -136,6 +136,8 @@ class Worker:
                     del self._folded[label]
             elif isinstance(message, Fold):
                 self._folded[message.label] = message.into
+                if message.into:  # perhaps new, and painted in no case
+                    self._learner.meet([message.into])
                 self._schedule.edited(None)
                 self._edits += 1
             elif isinstance(message, Look):
