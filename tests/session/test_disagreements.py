@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import ndimage
@@ -14,6 +15,7 @@ from napari_densify.session import learning
 from napari_densify.session.disagreements import Disagreements
 from napari_densify.session.news import Block
 from napari_densify.session.session import Session
+from napari_densify.session.surgery import delete, merge
 
 SHAPE = (7, 8, 9)
 
@@ -63,4 +65,21 @@ def test_a_mended_place_is_gone(phantom: Volume) -> None:
     assert session.disagreements.places(5) == []
     session.paint(where, 2)
     learning.forget(session)
+    assert session.disagreements.places(5) == []
+
+
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("into", [2, 0])
+def test_what_was_predicted_as_a_class_that_is_gone_contradicts_nothing(
+    phantom: Volume, into: int, late: bool
+) -> None:
+    session = Session(phantom)
+    session.paint(np.arange(4), 2)
+    threes = np.full(phantom.shape, 3, np.uint8)
+    block = Block(Box((0, 0, 0), phantom.shape), threes, threes)
+    session.take(block)
+    assert session.disagreements.places(5)
+    merge(session, 3, into) if into else delete(session, 3)
+    if late:
+        session.take(block)  # it was under way
     assert session.disagreements.places(5) == []

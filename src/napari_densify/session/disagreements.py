@@ -57,12 +57,12 @@ class Disagreements:
         ----------
         box : Box
         painted, predicted : (z, y, x) uint8
-            Labels in the box; 0 where nothing is painted.
+            Labels in the box; 0 where nothing is painted or predicted.
         """
         where, earlier = self._found
         zyx = np.stack(np.unravel_index(where, self._annotation.shape), axis=1)
         outside = ((zyx < box.start) | (zyx >= box.stop)).any(axis=1)
-        differ = np.argwhere((painted > 0) & (painted != predicted))
+        differ = np.argwhere((painted > 0) & (predicted > 0) & (painted != predicted))
         there = tuple((differ + box.start).T)
         new = np.ravel_multi_index(there, self._annotation.shape)
         now = predicted[tuple(differ.T)]
@@ -70,6 +70,12 @@ class Disagreements:
             np.concatenate([where[outside], new]),
             np.concatenate([earlier[outside], now]),
         )
+
+    def fold(self, label: int, into: int) -> None:
+        """What was predicted as a class that is gone counts as another one; 0: as nothing."""
+        where, predicted = self._found
+        predicted = np.where(predicted == label, np.uint8(into), predicted)
+        self._found = where[predicted > 0], predicted[predicted > 0]
 
     def forget(self) -> None:
         """Nothing is predicted any more."""

@@ -63,9 +63,9 @@ class Shown:
         self.predicted = True
         inside, labels = block.box.slices, block.labels
         painted = self.annotation.read(block.box)["label"]
-        self.disagreements.note(block.box, painted, labels)
         for label, into in folded.items():
             labels = np.where(labels == label, np.uint8(into), labels)
+        self.disagreements.note(block.box, painted, labels)
         self.prediction[inside] = np.where(painted, painted, labels)
         self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
 

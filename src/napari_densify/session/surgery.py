@@ -77,6 +77,7 @@ def redrawn(session: Session, label: int) -> Iterator[Callable[[], None]]:
 def _fold(session: Session, label: int, into: int) -> None:
     """No longer tell a class apart; once it is annotated again, it is told apart again."""
     session.orders.fold(label, into)
+    session.disagreements.fold(label, into)
     keep(session)
 
 
