@@ -121,6 +121,25 @@ def test_no_tool_changes_a_locked_class_and_undo_stays_right(viewer, open_case, 
     assert "locked" in str(notification_manager.records[-1].message)
 
 
+def test_a_stroke_inside_a_locked_class_is_none_and_undo_goes_on(viewer, open_case, qtbot):
+    case = open_case()
+    case.train(False)
+    viewer.dims.set_point(0, 12)
+    block = np.zeros(phantom()[1].shape, bool)
+    block[12, 4:24, 4:28] = True
+    case.annotation.data_setitem(np.nonzero(block), 2)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    case.session.locked = frozenset({2})
+    case.annotation.selected_label, case.annotation.brush_size = 1, 3
+    drag(viewer, qtbot, [(0.48, 0.5), (0.52, 0.5)])
+    qtbot.waitUntil(lambda: not case._annotation_bond._strokes, timeout=LONG)
+    assert (case.annotation.data[block] == 2).all()
+    case.session.locked = frozenset()
+    press(viewer, qtbot, Qt.Key.Key_Z, CTRL)
+    assert not case.annotation.data.any()
+    assert agrees(case)()
+
+
 def test_a_hidden_class_keeps_its_voxels(viewer, open_case, qtbot):
     case = open_case()
     paint_slice(case, Plane(0, 12), phantom()[1])

@@ -31,7 +31,7 @@ from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.side_by_side import hide_side_by_side, show_side_by_side
 from napari_densify.ui.slices import SliceAction
-from napari_densify.ui.strokes import paint
+from napari_densify.ui.strokes import BEYOND, is_beyond, paint
 from napari_densify.ui.view import plane_of, pose_of, view_of
 from napari_densify.ui.weights import WeightsLayer
 
@@ -244,6 +244,8 @@ class CaseView(QObject):
         plane = shown_plane(layer or self.annotation)
         if plane is None:
             raise Problem("The 3-D view shows no slice; press one of xy, xz and yz first.")
+        if is_beyond(layer or self.annotation):
+            raise Problem(BEYOND)
         return plane
 
     def show_edit(self, edit: Edit | None) -> None:

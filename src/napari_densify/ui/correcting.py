@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from napari.layers import Labels
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.edit import Edit
@@ -15,7 +15,7 @@ from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import AnnotationBond, Copies
-from napari_densify.ui.strokes import changes
+from napari_densify.ui.strokes import BEYOND, changes, take_back, went_astray
 
 
 class CorrectionBond(QObject):
@@ -46,7 +46,7 @@ class CorrectionBond(QObject):
         super().__init__(parent)
         self.copies, self.session = copies, session
         self._show, self._annotation = show, annotation
-        self._strokes: list[Any] = []
+        self._strokes: list[tuple[Labels, list[Any]]] = []
         # napari announces some strokes before they are in the array: look once it is done.
         self._soon = QTimer(self, singleShot=True, interval=0)
         self._soon.timeout.connect(self._correct)
@@ -64,12 +64,16 @@ class CorrectionBond(QObject):
         layer.bind_key("Control-Shift-Z", self._annotation.redo, overwrite=True)
 
     def _painted(self, event: Any) -> None:
-        self._strokes.append(event.value)
+        self._strokes.append((event.source, event.value))
         self._soon.start()
 
     def _correct(self) -> None:
         strokes, self._strokes = self._strokes, []
-        for stroke in strokes:
+        for layer, stroke in strokes:
+            if went_astray(stroke, layer):
+                take_back(stroke, self.session.prediction)
+                show_info(BEYOND)
+                continue
             where, shown, painted = changes(stroke, self.session.prediction.shape)
             self.session.prediction.reshape(-1)[where] = shown
             try:

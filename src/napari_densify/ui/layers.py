@@ -9,7 +9,7 @@ import numpy as np
 from napari.layers import Image, Labels, Layer
 from napari.qt.threading import create_worker
 from napari.utils.colormaps import DirectLabelColormap
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QObject, QTimer
 
 from napari_densify.cases.box import Box
@@ -23,7 +23,7 @@ from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.frames import time_of
 from napari_densify.ui.geometry import TURNED
 from napari_densify.ui.picked import ROLE
-from napari_densify.ui.strokes import spare, touched
+from napari_densify.ui.strokes import BEYOND, forget, spare, take_back, touched, went_astray
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -224,9 +224,14 @@ class AnnotationBond(QObject):
         strokes, self._strokes = self._strokes, []
         for layer, stroke in strokes:
             box = touched(stroke, self.layer.data.shape)
+            if went_astray(stroke, layer):
+                take_back(stroke, self.layer.data)
+                show_info(BEYOND)
             spare(stroke, self.layer.data, self.session.locked)
+            if not stroke:
+                forget(stroke, self.layer)
             self._follow(box)
-            self.copies.draw([box], but=layer)
+            self.copies.draw([box], but=layer if stroke else None)
 
     def _drawn(self, event: Any = None) -> None:
         self._late.start()

@@ -117,10 +117,11 @@ def viewed_plane(viewer: napari.Viewer, layer: Layer) -> Plane | None:
     """The plane of a 3-D layer that the main canvas shows; None in the 3-D view."""
     if viewer.dims.ndisplay != 2:
         return None
-    axis = viewer.dims.not_displayed[-1] - (viewer.dims.ndim - layer.ndim)
-    if not 0 <= axis < 3:
+    lead = viewer.dims.ndim - layer.ndim
+    hidden = [axis - lead for axis in viewer.dims.not_displayed if axis >= lead]
+    if len(hidden) != 1:  # the axes are rolled, and one of time or of channels is displayed
         return None
-    return _plane_at(layer, axis, viewer.dims.point[-layer.ndim :])
+    return _plane_at(layer, hidden[0], viewer.dims.point[-layer.ndim :])
 
 
 def shown_plane(layer: Layer) -> Plane | None:

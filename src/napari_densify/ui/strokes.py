@@ -6,10 +6,13 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from napari.layers import Labels
+from napari.layers import Labels, Layer
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
+
+BEYOND = "No slice of the volume is shown here; move the slider back to it first."
+"""What is said to who paints, or acts on a slice, in a canvas that shows none."""
 
 
 def paint(layer: Labels, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> None:
@@ -40,14 +43,60 @@ def spare(stroke: list[Any], data: NDArray[np.uint8], locked: Collection[int]) -
         The layer's, with the stroke in it.
     locked : ints
     """
-    if not locked:
+    if not locked or not stroke:
         return
     where, before, after = changes(stroke, data.shape)
     held = np.isin(before, list(locked)) & (before != after)
     if held.any():
         data[np.unravel_index(where[held], data.shape)] = before[held]
         kept = np.unravel_index(where[~held], data.shape)
-        stroke[:] = [(kept, before[~held], after[~held])]
+        stroke[:] = [(kept, before[~held], after[~held])] if kept[0].size else []
+
+
+def went_astray(stroke: Iterable[Any], layer: Labels) -> bool:
+    """Whether a tool painted in a canvas that shows no slice of its layer.
+
+    napari counts slices before the first one from the end, so it paints on one that is not seen.
+
+    Parameters
+    ----------
+    stroke : iterable
+        The value of a `paint` event.
+    layer : Labels
+        That of the canvas.
+    """
+    by_tool = any(hasattr(atom, "slice_key") for atom in stroke)
+    return by_tool and layer.n_edit_dimensions < layer.ndim and is_beyond(layer)
+
+
+def is_beyond(layer: Layer) -> bool:
+    """Whether a 3-D layer's own canvas shows slices, and none of the layer's."""
+    hidden = layer._slice_input.not_displayed
+    position = layer.world_to_data(layer._slice_input.world_slice.point)
+    return any(not 0 <= round(float(position[a])) < layer.data.shape[a] for a in hidden)
+
+
+def take_back(stroke: list[Any], data: NDArray[np.uint8]) -> None:
+    """Undo all that a stroke did; nothing of it is left.
+
+    Parameters
+    ----------
+    stroke : list
+        The value of a `paint` event; empty afterwards.
+    data : (z, y, x) uint8
+        The layer's, with the stroke in it.
+    """
+    where, before, _ = changes(stroke, data.shape)
+    data[np.unravel_index(where, data.shape)] = before
+    stroke.clear()
+
+
+def forget(stroke: list[Any], layer: Labels) -> None:
+    """Let undo pass over a stroke of which nothing is left."""
+    for number, step in enumerate(layer._undo_history):
+        if step is stroke:
+            del layer._undo_history[number]
+            return
 
 
 def changes(

@@ -1,0 +1,80 @@
+"""The sliders go as far as any layer does: where there is no slice of the volume none is changed."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari import Viewer
+from napari.utils.notifications import notification_manager
+
+from napari_densify.cases.plane import Plane
+from napari_densify.ui.planes import shown_plane, viewed_plane
+from napari_densify.ui.strokes import BEYOND
+
+from .conftest import LONG, drag, phantom
+from .test_painting import agrees
+
+
+@pytest.fixture
+def case(viewer: Viewer, open_case, qtbot):
+    """A case beside a longer image, its sliders before the first slice."""
+    case = open_case()
+    case.train(False)
+    viewer.add_image(np.zeros((60, 28, 32)), name="longer", translate=(-20, 0, 0))
+    viewer.layers.selection.active = case.annotation
+    viewer.dims.set_point(0, -5)
+    return case
+
+
+@pytest.mark.parametrize("layer", ["annotation", "prediction"])
+def test_a_stroke_before_the_first_slice_paints_nothing(viewer, case, qtbot, layer):
+    case.session.prediction[:] = 2
+    painted_on = getattr(case, layer)
+    viewer.layers.selection.active = painted_on
+    painted_on.mode, painted_on.selected_label = "paint", 1
+    notification_manager.records.clear()
+    drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
+    qtbot.waitUntil(lambda: _said() == BEYOND, timeout=LONG)
+    assert not case.annotation.data.any(), "napari counts slices from the end"
+    assert (case.session.prediction == 2).all()
+    assert case.session.annotation.annotated == 0
+    assert not case.annotation._undo_history
+    viewer.dims.set_point(0, 5)
+    drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
+    qtbot.waitUntil(lambda: case.session.annotation.annotated > 0, timeout=LONG)
+    assert set(np.argwhere(case.annotation.data)[:, 0]) == {5}
+
+
+def test_a_ball_that_reaches_into_the_volume_is_painted(viewer, case, qtbot):
+    viewer.dims.set_point(0, -2)
+    case.annotation.n_edit_dimensions, case.annotation.brush_size = 3, 9
+    drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
+    qtbot.waitUntil(lambda: case.session.annotation.annotated > 0, timeout=LONG)
+    assert np.argwhere(case.annotation.data)[:, 0].max() <= 3
+    assert agrees(case)()
+
+
+@pytest.mark.parametrize("position", [-5, 30])
+def test_whole_slices_are_left_alone(viewer, case, qtbot, position):
+    case.annotation.data_setitem((np.array([0, 23]), np.array([4, 4]), np.array([5, 5])), 2)
+    qtbot.waitUntil(agrees(case), timeout=LONG)
+    viewer.dims.set_point(0, position)
+    for action in ("complete", "accept", "clear"):
+        notification_manager.records.clear()
+        case.dock.slices.act(action)
+        assert _said() == BEYOND
+    case.dock.next.mark()
+    assert case.session.annotation.annotated == 2
+    assert not any(case.session.checked.slices)
+
+
+def test_the_viewed_slice_is_known_whichever_way_the_axes_are_rolled(viewer, open_case, qtbot):
+    case = open_case(np.stack([phantom()[0]] * 3))
+    viewer.dims.set_point(range(4), (1, 7, 8, 9))
+    viewer.dims.roll()
+    assert viewer.dims.displayed == (1, 2)
+    assert viewed_plane(viewer, case.annotation) == Plane(2, 9) == shown_plane(case.annotation)
+
+
+def _said() -> str:
+    return str(notification_manager.records[-1].message) if notification_manager.records else ""
