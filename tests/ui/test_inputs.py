@@ -362,9 +362,28 @@ def test_a_few_slices_are_segmented_too(viewer, open_case, qtbot, slices):
     assert set(np.unique(case.session.prediction)) == {1, 2}
 
 
-def test_a_layer_of_ours_offers_itself_and_is_offered_to_no_other():
-    """What shows an oblique image straight is picked again once its case is closed."""
-    theirs, ours = (Image(np.zeros((4, 5, 6))) for _ in range(2))
+def test_what_shows_an_image_straight_stands_for_it_and_is_offered_to_no_other():
+    theirs, ours, another = (Image(np.zeros((4, 5, 6))) for _ in range(3))
     ours.metadata[ROLE] = ("straight", theirs.unique_id, None)
-    assert alike(ours, [theirs, ours]) == [theirs, ours]
-    assert alike(theirs, [theirs, ours]) == [theirs]
+    assert alike(ours, [theirs, another, ours]) == [ours, another], "in its place"
+    assert alike(ours, [another, ours]) == [another, ours]
+    assert alike(theirs, [theirs, another, ours]) == [theirs, another]
+
+
+def test_channels_at_an_angle_are_gone_on_with(viewer, open_dock, qtbot):
+    image, affine = phantom()[0], np.eye(4)
+    affine[:3, :3] = TURNS["turned about z"]
+    layers = [viewer.add_image(image * k, name=f"stain {k}", affine=affine) for k in (1, 2)]
+    dock = open_dock()
+    dock.choice.setValue(layers[0])
+    check_channel(dock, 1, True)
+    annotate(dock, qtbot)
+    dock.case.annotation.data_setitem(tuple(np.array([[3], [4], [5]])), 2)
+    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
+    volume, folder = dock.case.session.volume, dock.case.session.project.path
+    close(dock)
+    assert dock.choice.value() is dock.choice.picked().layers[0] is not layers[0]
+    annotate(dock, qtbot)
+    np.testing.assert_array_equal(dock.case.session.volume.data, volume.data)
+    assert dock.case.session.project.path == folder
+    assert dock.case.session.annotation.annotated == 1

@@ -58,14 +58,19 @@ def place_volume(volume: Volume, layer: Layer) -> Volume:
     Of a layer with more than three axes the last three lie in space. Where their units differ, all
     are measured in the last one's.
     """
+    unit = str(layer.units[-1])
+    return replace(volume.placed(lies_at(layer)), unit="" if unit == "pixel" else unit)
+
+
+def lies_at(layer: Layer) -> NDArray[np.float64]:
+    """Where a layer's last three axes lie in truth: (4, 4), in the last one's unit."""
     ndim = layer.ndim
     corner = np.array(layer.data_to_world(np.zeros(ndim)))
     ends = np.array([layer.data_to_world(step) for step in np.eye(ndim)[-3:]])
     shown = _affine((ends - corner)[:, -3:].T, corner[-3:])
     shown = np.diag([*(_ratio(each, layer.units[-1]) for each in layer.units[-3:]), 1.0]) @ shown
-    unit = str(layer.units[-1])
-    turned = np.array(layer.metadata.get(TURNED, np.eye(4)))
-    return replace(volume.placed(turned @ shown), unit="" if unit == "pixel" else unit)
+    at: NDArray[np.float64] = np.array(layer.metadata.get(TURNED, np.eye(4))) @ shown
+    return at
 
 
 def is_straight(layer: Layer) -> bool:

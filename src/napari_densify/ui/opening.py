@@ -39,7 +39,7 @@ from napari_densify.ui.finding import (
 )
 from napari_densify.ui.geometry import is_straight, place_of_volume, straight
 from napari_densify.ui.loop import LoopThread
-from napari_densify.ui.picked import ROLE, Picked, notes_on_size
+from napari_densify.ui.picked import ROLE, STRAIGHT, Picked, notes_on_size
 
 if TYPE_CHECKING:
     import napari.viewer
@@ -214,7 +214,7 @@ class Opening(QObject):
 
     def _straight(self, layers: tuple[Image, ...], volume: Volume) -> tuple[Image, ...]:
         """The layers; for a first one at an angle, one beside it that can be painted on."""
-        layer, role = layers[0], ("straight", layers[0].unique_id, None)
+        layer, role = layers[0], (STRAIGHT, layers[0].unique_id, None)
         if is_straight(layer):
             return layers
         made = [other for other in self.viewer.layers if other.metadata.get(ROLE) == role]

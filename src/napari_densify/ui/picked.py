@@ -15,10 +15,12 @@ from napari_densify.cases.formats import PLAIN, voxel_size
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.volume import Volume, as_volume
-from napari_densify.ui.geometry import place_volume
+from napari_densify.ui.geometry import lies_at, place_volume
 
 ROLE = "napari-densify"
 """Key in the metadata of layers that we made."""
+STRAIGHT = "straight"
+"""What an image at an angle is shown straight by is to us; with the image's id, see `ROLE`."""
 MOST_CHANNELS = 4
 """A fourth axis that is this short is taken for channels, a longer one for time."""
 COLOURS = ("red", "green", "blue", "alpha")
@@ -105,19 +107,26 @@ def shown_frame(axes: Axes, layer: Image, point: Sequence[float]) -> int:
 def alike(layer: Image, layers: Iterable[Layer]) -> list[Image]:
     """The layers that lie on a layer's grid and can be further channels, in their order.
 
-    The layer itself is among them; what we made is not.
+    The layer itself is among them; what we made is not. One that shows another one's voxels
+    straight takes its place, so that it is the same channel of the same volume.
     """
 
     def place(other: Image) -> tuple[object, ...]:
-        units = np.vstack([np.zeros(other.ndim), np.eye(other.ndim)])
-        corners = np.array([other.data_to_world(unit) for unit in units])
-        return (array_of(other).shape, *map(float, corners.ravel().round(6)))
+        steps = (np.zeros(other.ndim), np.ones(other.ndim))
+        before = [other.data_to_world(step)[:-3] for step in steps]
+        at = np.concatenate([*before, lies_at(other).ravel()])
+        return (array_of(other).shape, *map(float, at.round(6)))
 
     def offered(other: Layer) -> bool:
         theirs = isinstance(other, Image) and not other.rgb
         return theirs and (other is layer or ROLE not in other.metadata)
 
     images = [other for other in layers if offered(other)]
+    role, original, _ = layer.metadata.get(ROLE, (None, None, None))
+    shown = [n for n, other in enumerate(images) if other.unique_id == original]
+    if role == STRAIGHT and shown:
+        images.remove(layer)
+        images[shown[0]] = layer
     return [other for other in images if other is layer or place(other) == place(layer)]
 
 
