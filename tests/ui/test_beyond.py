@@ -1,4 +1,4 @@
-"""The sliders go as far as any layer does: where there is no slice of the volume none is changed."""
+"""Sliders go as far as any layer does: where there is no slice of the volume none is changed."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from napari_densify.session.following import restore
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
 from napari_densify.ui.case_layers import CaseLayers
+from napari_densify.ui.changing import ImageWatch
 from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.frames import is_shown, time_of
@@ -102,6 +103,8 @@ class CaseView(QObject):
         for layer in (self.annotation, self.prediction):
             layer.events.selected_label.connect(self._label_picked)
         viewer.layers.events.removed.connect(self._layer_removed)
+        self._watch = ImageWatch(image, self)
+        self._watch.changed.connect(self.close)
         self.loop = LoopThread(self.session)
         self._listener = QTimer(self, interval=LISTEN_MS)
         self._listener.timeout.connect(self._listen)
@@ -154,6 +157,7 @@ class CaseView(QObject):
         for layer in (self.annotation, self.prediction):
             layer.events.selected_label.disconnect(self._label_picked)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._watch.close()
         self._long_lived.close()
         self.layers.leave_behind()
         if not self.loop.started:
