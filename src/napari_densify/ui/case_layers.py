@@ -20,11 +20,11 @@ from napari_densify.ui.layers import (
     is_of,
     is_ours,
     labels_like,
-    place_of,
     remember,
     sign,
 )
 from napari_densify.ui.picked import ROLE
+from napari_densify.ui.placement import Placement
 
 if TYPE_CHECKING:
     import napari
@@ -88,6 +88,7 @@ class CaseLayers(QObject):
             if layer in viewer.layers:
                 viewer.layers.remove(layer)
             viewer.layers.append(layer)
+        self._placement = Placement(viewer, image, (self.annotation, self.prediction), self)
         self.annotation_copies = Copies(self.annotation, self)
         self.prediction_copies = Copies(self.prediction, self)
 
@@ -105,6 +106,7 @@ class CaseLayers(QObject):
 
     def leave_behind(self) -> None:
         """Note which state of which project the annotation layer shows."""
+        self._placement.close()
         self.annotation.metadata[LEFT_AT] = self._state
 
     def put_aside(self) -> None:
@@ -170,9 +172,6 @@ class CaseLayers(QObject):
             return None
         left, now = layer.metadata.get(LEFT_AT), self._state
         if left == now:
-            # The image may lie elsewhere since: what we say of unknown voxel sizes ends in that.
-            for name, value in place_of(self._image).items():
-                setattr(layer, name, value)
             return layer
         if left and now and left[0] == now[0] and left[1] < now[1]:  # all of it is in there
             self._viewer.layers.remove(layer)

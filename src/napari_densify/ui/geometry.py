@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -64,13 +65,26 @@ def place_volume(volume: Volume, layer: Layer) -> Volume:
 
 def lies_at(layer: Layer) -> NDArray[np.float64]:
     """Where a layer's last three axes lie in truth: (4, 4), in the last one's unit."""
+    shown = measured(shown_at(layer), layer.units[-3:], layer.units[-1:] * 3)
+    at: NDArray[np.float64] = np.array(layer.metadata.get(TURNED, np.eye(4))) @ shown
+    return at
+
+
+def shown_at(layer: Layer) -> NDArray[np.float64]:
+    """Where a layer's last three axes are shown: (4, 4), in the layer's own units."""
     ndim = layer.ndim
     corner = np.array(layer.data_to_world(np.zeros(ndim)))
     ends = np.array([layer.data_to_world(step) for step in np.eye(ndim)[-3:]])
-    shown = _affine((ends - corner)[:, -3:].T, corner[-3:])
-    shown = np.diag([*(_ratio(each, layer.units[-1]) for each in layer.units[-3:]), 1.0]) @ shown
-    at: NDArray[np.float64] = np.array(layer.metadata.get(TURNED, np.eye(4))) @ shown
-    return at
+    return _affine((ends - corner)[:, -3:].T, corner[-3:])
+
+
+def measured(
+    affine: NDArray[np.float64], units: Sequence[pint.Unit], others: Sequence[pint.Unit]
+) -> NDArray[np.float64]:
+    """The (4, 4) map to positions in some units as one to positions in others."""
+    factors = [_ratio(each, other) for each, other in zip(units, others, strict=True)]
+    other: NDArray[np.float64] = np.diag([*factors, 1.0]) @ affine
+    return other
 
 
 def is_straight(layer: Layer) -> bool:

@@ -23,6 +23,7 @@ from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.frames import time_of
 from napari_densify.ui.geometry import TURNED
 from napari_densify.ui.picked import ROLE
+from napari_densify.ui.placement import place_of
 from napari_densify.ui.strokes import BEYOND, forget, spare, take_back, touched, went_astray
 
 if TYPE_CHECKING:
@@ -65,23 +66,6 @@ def layer_like(image: Image, choice: Choice, role: str, name: str = "") -> dict[
         "name": f"{image.name}{frame} {name or role}",
         "metadata": metadata,
         **place_of(image),
-    }
-
-
-def place_of(image: Image) -> dict[str, Any]:
-    """Where an image's last three dimensions lie in the world, as a layer's arguments."""
-    last = slice(image.ndim - 3, None)
-    shear = np.asarray(image.shear)
-    if shear.ndim == 1:  # what lies above the diagonal, row by row
-        above, shear = shear, np.eye(image.ndim)
-        shear[np.triu_indices(image.ndim, 1)] = above
-    return {
-        "scale": image.scale[last],
-        "translate": image.translate[last],
-        "rotate": image.rotate[last, last],
-        "shear": shear[last, last],
-        "affine": image.affine.set_slice(range(image.ndim)[last]),
-        "units": image.units[last],
     }
 
 

@@ -233,7 +233,7 @@ class SegmentWidget(DockedWidget):
         self.destroyed.connect(partial(_end_case, self.__dict__))
 
     def _turn(self, orientation: str) -> None:
-        turn(self.viewer, orientation, self.case.image if self.case is not None else None)
+        turn(self.viewer, orientation, self.case.annotation if self.case is not None else None)
 
     def _turned(self, event: Any) -> None:
         if self.viewer.dims.ndim >= 3:
@@ -274,7 +274,7 @@ class SegmentWidget(DockedWidget):
             self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
         elif session.orders.others or (project is not None and project.home != project.path):
-            show_middle(self.viewer, layer)
+            show_middle(self.viewer, case.annotation)
         show_frame(self.viewer, layer, session.volume.choice)
         for part in self.parts:
             part.follow(case)
