@@ -20,7 +20,7 @@ from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
-from napari_densify.session.news import Block, Replay
+from napari_densify.session.news import Block, OtherCase
 from napari_densify.session.session import Session
 from napari_densify.session.slices import accept
 from napari_densify.session.surgery import delete, extent, merge, redrawn
@@ -81,7 +81,7 @@ def test_what_is_learned_anew_knows_nothing_of_a_class_that_is_gone(
     painted: Session, phantom: Volume, tiny: Settings, drive: MakeDrive
 ) -> None:
     everything = painted.annotation.everything()
-    session = Session(phantom, settings=tiny, others=[Replay(phantom, everything)])
+    session = Session(phantom, settings=tiny, others=[OtherCase(phantom, everything)])
     session.commit(everything)
     session.orders.require([1, 2, 3])
     session.train()
@@ -101,7 +101,7 @@ def test_what_becomes_a_class_that_is_painted_nowhere_is_predicted_as_that(
     painted: Session, phantom: Volume, tiny: Settings, drive: MakeDrive
 ) -> None:
     """As in a next case: what is predicted there is painted in the others only."""
-    others = [Replay(phantom, painted.annotation.everything())]
+    others = [OtherCase(phantom, painted.annotation.everything())]
     session = Session(phantom, settings=tiny, others=others)
     session.train()
     go = drive(session)
