@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
-from napari.utils.notifications import show_error, show_info
+from napari.utils.notifications import show_error
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.view import View
 from napari_densify.session import learning
-from napari_densify.session.following import restore
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
 from napari_densify.ui.case_layers import CaseLayers
@@ -24,14 +22,13 @@ from napari_densify.ui.classes import ClassRow
 from napari_densify.ui.correcting import CorrectionBond
 from napari_densify.ui.frames import is_shown, time_of
 from napari_densify.ui.garbage import LongLived
-from napari_densify.ui.layers import AnnotationBond, PredictionBond, labels_like, sign
+from napari_densify.ui.layers import AnnotationBond, PredictionBond
 from napari_densify.ui.loop import LoopThread
 from napari_densify.ui.oblique import ObliqueView, dock_below
 from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.side_by_side import hide_side_by_side, show_side_by_side
-from napari_densify.ui.slices import SliceAction
 from napari_densify.ui.strokes import BEYOND, is_beyond, paint
 from napari_densify.ui.view import plane_of, pose_of, view_of
 from napari_densify.ui.weights import WeightsLayer
@@ -60,6 +57,14 @@ class CaseView(QObject):
         Gives a layer that is painted on its keys.
     view : View, optional
         How the project was last looked at.
+
+    Attributes
+    ----------
+    layers : CaseLayers
+    annotation, prediction : Labels
+        Those of them that the main canvas shows.
+    closed : bool
+        Whether it has let go of the layers.
     """
 
     ended = Signal(str)
@@ -78,7 +83,7 @@ class CaseView(QObject):
         super().__init__()
         self.viewer, self.image, self.session = viewer, image, session
         self._bind_keys = bind_keys
-        self._closed = False
+        self.closed = False
         self._training = view.training if view else True
         self._pose = view.oblique if view else None
         self.layers = CaseLayers(viewer, image, session, self)
@@ -139,9 +144,9 @@ class CaseView(QObject):
 
     def close(self, why: str = "") -> None:
         """Stop the loop without waiting and let go of the layers; they stay."""
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._note_view()
         self.show_oblique(False)
         self._annotation_bond.close()
@@ -187,47 +192,12 @@ class CaseView(QObject):
         """Paint that class from now on."""
         self.layers.pick(label)
 
-    def restore(self, then: Annotation) -> None:
-        """Bring an earlier state of the annotation back, undoable like any stroke.
-
-        If that cannot be kept in the project nothing changes, and the window says why.
-        """
-        if self._closed:
-            return
-        try:
-            edit, kept = restore(self.session, then)
-        except Problem as problem:
-            show_error(str(problem))
-            return
-        if kept:
-            show_info(f"{kept:,} voxels of locked classes stayed as they are; unlock them first.")
-        self.show_edit(edit)
-
     def shows(self, layer: Labels) -> bool:
         """Whether a layer is one of this case's that are painted on, in whichever canvas."""
         mine = [*self.layers.annotation_copies, *self.layers.prediction_copies]
         if self.oblique is not None:
             mine += [self.oblique.annotation, self.oblique.prediction]
         return any(layer is each for each in mine)
-
-    def act(self, action: SliceAction, layer: Labels | None = None) -> None:
-        """Do something to the slice that a copy of a layer shows, by default the main canvas's.
-
-        If it cannot be done the window says why.
-        """
-        try:
-            plane = self.slice_in(layer)
-        except Problem as problem:
-            show_info(str(problem))
-            return
-        try:
-            edit = action.act(self.session, plane)
-        except Problem as problem:
-            show_error(str(problem))
-            return
-        if edit is None:
-            show_info(action.nothing)
-        self.show_edit(edit)
 
     def slice_in(self, layer: Labels | None = None) -> Slice:
         """The slice that a layer's canvas shows, also the oblique one; by default the main one's.
@@ -256,18 +226,6 @@ class CaseView(QObject):
         """Bring the layer to what the session did, so that napari's undo can take it back."""
         if edit is not None:
             paint(self.annotation, edit.where, edit.after["label"])
-
-    def show_differences(self, then: Annotation, name: str) -> None:
-        """Show what an earlier state had where it differs from now, as a layer."""
-        labels = then.labels
-        labels[labels == self.annotation.data] = 0
-        choice = self.session.volume.choice
-        layer = labels_like(self.image, choice, labels, "differences", name)
-        sign(layer)
-        layer.colormap, layer.editable = self.annotation.colormap, False
-        active = self.viewer.layers.selection.active
-        self.viewer.layers.append(layer)
-        self.viewer.layers.selection.active = active
 
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""

@@ -29,7 +29,7 @@ from napari_densify.cases.log import log_file
 from napari_densify.cases.project import SUFFIX
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.ui.case import CaseView
-from napari_densify.ui.snapshots import SnapshotsDialog
+from napari_densify.ui.snapshots import SnapshotsDialog, restore, show_differences
 
 ENDINGS = (*medical.SUFFIXES, ".dcm", ".dicom", ".ome.tif", ".ome.tiff")
 """Of images whose place in the world napari's own reader does not know."""
@@ -152,8 +152,8 @@ class ProjectBar(QWidget):
         if self.dialog is not None:
             self.dialog.close()
         self.dialog = SnapshotsDialog(case.session.project, case.name_of, self)
-        self.dialog.restoreRequested.connect(case.restore)
-        self.dialog.compared.connect(partial(case.show_differences, name="as it was then"))
+        self.dialog.restoreRequested.connect(partial(restore, case))
+        self.dialog.compared.connect(partial(show_differences, case))
         self.dialog.show()
 
 

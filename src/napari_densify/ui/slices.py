@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from napari.layers import Labels
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 
 from napari_densify.cases.edit import Edit
+from napari_densify.cases.problem import Problem
 from napari_densify.session import slices
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
@@ -82,7 +84,24 @@ class SliceButtons(QWidget):
         self.setEnabled(case is not None and not case.session.read_only)
 
     def act(self, name: str, layer: Labels | None = None) -> None:
-        """Act on the slice that a layer's canvas shows, by default the main one's."""
+        """Act on the slice that a layer's canvas shows, by default the main one's.
+
+        If it cannot be done the window says why.
+        """
         action = next(each for each in ACTIONS if each.name == name)
-        if self._case is not None:
-            self._case.act(action, layer)
+        case = self._case
+        if case is None:
+            return
+        try:
+            plane = case.slice_in(layer)
+        except Problem as problem:
+            show_info(str(problem))
+            return
+        try:
+            edit = action.act(case.session, plane)
+        except Problem as problem:
+            show_error(str(problem))
+            return
+        if edit is None:
+            show_info(action.nothing)
+        case.show_edit(edit)

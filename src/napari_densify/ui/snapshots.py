@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 from napari.qt.threading import create_worker
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
@@ -24,6 +25,11 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.snapshot import Comparison, Snapshot, compare
+from napari_densify.session import following
+from napari_densify.ui.layers import labels_like, sign
+
+if TYPE_CHECKING:
+    from napari_densify.ui.case import CaseView
 
 Names = Callable[[int], str]
 
@@ -125,6 +131,36 @@ class SnapshotsDialog(QDialog):
         if snapshot is not None:
             self._project.snapshots.remove(snapshot)
             self.fill()
+
+
+def restore(case: CaseView, then: Annotation) -> None:
+    """Bring an earlier state of a case's annotation back, undoable like any stroke.
+
+    If that cannot be kept in the project nothing changes, and the window says why.
+    """
+    if case.closed:
+        return
+    try:
+        edit, kept = following.restore(case.session, then)
+    except Problem as problem:
+        show_error(str(problem))
+        return
+    if kept:
+        show_info(f"{kept:,} voxels of locked classes stayed as they are; unlock them first.")
+    case.show_edit(edit)
+
+
+def show_differences(case: CaseView, then: Annotation) -> None:
+    """Show what an earlier state had where it differs from now, as a layer."""
+    labels = then.labels
+    labels[labels == case.annotation.data] = 0
+    choice = case.session.volume.choice
+    layer = labels_like(case.image, choice, labels, "differences", "as it was then")
+    sign(layer)
+    layer.colormap, layer.editable = case.annotation.colormap, False
+    active = case.viewer.layers.selection.active
+    case.viewer.layers.append(layer)
+    case.viewer.layers.selection.active = active
 
 
 def _when(snapshot: Snapshot) -> str:
