@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from napari.components import ViewerModel
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.session.news import Phase, Status
 from napari_densify.ui.classes import ClassRow, ClassTable, default_class
 from napari_densify.ui.layers import colours
-from napari_densify.ui.planes import PlaneButtons
+from napari_densify.ui.plane_buttons import PlaneButtons
+from napari_densify.ui.planes import orientation_of
 from napari_densify.ui.progress import ProgressPanel
 
 
@@ -77,12 +79,16 @@ def test_background_is_transparent_in_the_prediction_only():
 
 
 def test_plane_buttons(qtbot):
-    buttons = PlaneButtons()
+    viewer = ViewerModel()
+    viewer.dims.ndim = 3
+    buttons = PlaneButtons(viewer)
     qtbot.addWidget(buttons)
     for name in ("xz", "yz", "xy"):
         with qtbot.waitSignal(buttons.valueChanged) as said:
             buttons.setValue(name)
-        assert said.args == [name] == [buttons.value()]
+        assert said.args == [name] == [buttons.value()] == [orientation_of(viewer)]
+    viewer.dims.order = (2, 0, 1)
+    assert buttons.value() == "yz"
 
 
 def test_progress_speaks_plainly_and_draws_the_curve(qtbot):

@@ -40,14 +40,14 @@ from napari_densify.ui.opening import Found, Opening
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
 from napari_densify.ui.picked import Picked, like_project
-from napari_densify.ui.planes import PlaneButtons, orientation_of
+from napari_densify.ui.plane_buttons import PlaneButtons
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
 from napari_densify.ui.shortcuts import bind_keys
 from napari_densify.ui.slices import SliceButtons
-from napari_densify.ui.view import show_middle, show_view, turn
+from napari_densify.ui.view import show_middle, show_view
 from napari_densify.ui.volumes import VolumesPanel
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class SegmentWidget(DockedWidget):
         self.hint = FirstHint()
         self.classes = ClassTable()
         self.exchange = Exchange(self.classes, self)
-        self.planes = PlaneButtons()
+        self.planes = PlaneButtons(viewer)
         self.slices = SliceButtons()
         self.learning = LearningBar(self._settings.strength)
         self.overlays = OverlayBoxes()
@@ -215,8 +215,6 @@ class SegmentWidget(DockedWidget):
 
     def _connect(self) -> None:
         self.choice.requested.connect(self.start)
-        self.planes.valueChanged.connect(self._turn)
-        self.viewer.dims.events.order.connect(self._turned)
         self.overlays.shown.connect(self.frames.follow)
         self.learning.strengthChanged.connect(self._strength_changed)
         self.learning.forgotten.connect(self.progress.clear)
@@ -231,13 +229,6 @@ class SegmentWidget(DockedWidget):
         self.cases.nextRequested.connect(self.next_case)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
-
-    def _turn(self, orientation: str) -> None:
-        turn(self.viewer, orientation, self.case.annotation if self.case is not None else None)
-
-    def _turned(self, event: Any) -> None:
-        if self.viewer.dims.ndim >= 3:
-            self.planes.mark(orientation_of(self.viewer))
 
     def _wait_for(self, name: str) -> None:
         self.choice.setEnabled(False)
@@ -271,7 +262,6 @@ class SegmentWidget(DockedWidget):
             show_warning(note)
         if found.view is not None and found.from_project:
             show_view(self.viewer, found.view)
-            self.planes.mark(orientation_of(self.viewer))
             case.pick(found.view.label)
         elif session.orders.others or (project is not None and project.home != project.path):
             show_middle(self.viewer, case.annotation)
