@@ -31,7 +31,7 @@ def learn(session: Session, truth: NDArray[np.uint8], go: Drive, steps: int = 1)
     go(lambda: session.status.steps >= steps)
     session.pause()
     go(resting(session))
-    go(lambda: session.model is not None)
+    go(lambda: session.orders.model is not None)
 
 
 def test_forgetting_forgets_the_saved_model_too(
@@ -40,7 +40,7 @@ def test_forgetting_forgets_the_saved_model_too(
     folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
     session = Session(phantom, settings=tiny, project=folder)
     learn(session, truth, drive(session))
-    assert folder.learned.read_model() == session.model
+    assert folder.learned.read_model() == session.orders.model
     learning.forget(session)
     assert folder.learned.read_model() is None
     assert not list(save_model(session, Model(b"late", edits=1)))
@@ -89,10 +89,10 @@ def test_what_is_forgotten_after_a_model_was_loaded_takes_no_memory_any_more(
     drive: MakeDrive,
 ) -> None:
     learn(session, truth, drive(session))
-    assert session.model is not None
+    assert session.orders.model is not None
     worker = Worker(phantom, [1, 2], tiny)
     worker.deliver(session.annotation.everything())
-    worker.deliver(Load(session.model))
+    worker.deliver(Load(session.orders.model))
     worker.turn()
     before = weakref.ref(worker._learner.case)
     gc.disable()  # it would find it much later: a case is few objects, and nearly all of the memory
@@ -115,15 +115,15 @@ def test_a_reset_forgets_the_network_and_keeps_the_annotation(
     go(complete(session))
     go(lambda: session.status.steps > 0)
     session.pause()
-    go(lambda: session.model is not None)
+    go(lambda: session.orders.model is not None)
     assert session.status.steps > 0
     learning.forget(session)
-    assert session.model is None
+    assert session.orders.model is None
     np.testing.assert_array_equal(session.prediction, labels)
     session.take(Model(b"late"))
     session.take(block(2))
     session.take(Status(Phase.TRAINING, edits=1, complete=True))
-    assert session.model is None
+    assert session.orders.model is None
     np.testing.assert_array_equal(session.prediction, labels)
     session.paint(np.arange(3), 2)
     assert session.annotation.round == 0, "what was shown is gone"
@@ -131,7 +131,7 @@ def test_a_reset_forgets_the_network_and_keeps_the_annotation(
     session.train()
     go(complete(session))
     session.pause()
-    go(lambda: session.model is not None)
+    go(lambda: session.orders.model is not None)
 
 
 def test_a_reset_before_anything_is_painted_is_no_trouble(
@@ -150,7 +150,7 @@ def test_it_goes_on_from_a_saved_model(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
 ) -> None:
     learn(session, truth, drive(session), steps=3)
-    copy = Session(phantom, settings=tiny, model=session.model)
+    copy = Session(phantom, settings=tiny, model=session.orders.model)
     paint(copy, PLANES[0], truth)
     drive(copy)(lambda: copy.status.complete)
     assert copy.status.steps == session.status.steps
@@ -162,7 +162,7 @@ def test_a_model_is_shown_before_anything_is_painted_though_it_is_to_train(
     session: Session, drive: MakeDrive, truth: NDArray[np.uint8], phantom: Volume, tiny: Settings
 ) -> None:
     learn(session, truth, drive(session))
-    copy = Session(phantom, settings=tiny, model=session.model)
+    copy = Session(phantom, settings=tiny, model=session.orders.model)
     copy.train()
     drive(copy)(complete(copy))
     assert copy.status.phase == Phase.WAITING or copy.status.complete

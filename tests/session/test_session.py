@@ -40,7 +40,7 @@ def test_three_slices_become_a_dense_segmentation(
     np.testing.assert_array_equal(session.prediction[~free], session.annotation.labels[~free])
     assert session.status.train_seconds > 0
     assert session.status.first_prediction_seconds > 0
-    go(lambda: session.model is not None)
+    go(lambda: session.orders.model is not None)
 
 
 @pytest.mark.usefixtures("impatient")
@@ -183,7 +183,7 @@ def test_it_rests_once_it_has_learned_what_is_painted_and_an_edit_wakes_it(
     session.train()
     go = drive(session)
     go(lambda: session.status.phase == Phase.LEARNED and session.status.complete)
-    go(lambda: session.model is not None)
+    go(lambda: session.orders.model is not None)
     steps = session.status.steps
     assert steps >= trainer.RESTS * trainer.SETTLE * len(PLANES)
     go.turns(10)

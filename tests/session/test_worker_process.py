@@ -176,9 +176,9 @@ def test_what_was_learned_comes_home_although_messages_take_long(
         paint(session, PLANES[0], truth)
         session.train()
         go(lambda: session.status.steps > 2)
-        assert session.model is None
+        assert session.orders.model is None
         go.end()
-        assert session.model is not None
+        assert session.orders.model is not None
 
 
 def test_a_killed_worker_costs_no_edit(

@@ -101,7 +101,7 @@ def test_the_next_case_is_predicted_corrected_and_left_again(
     assert not case.image.visible
     np.testing.assert_array_equal(dock.case.annotation.data, dock.case.session.annotation.labels)
     assert len(dock.case.session.orders.others) == 1
-    assert dock.case.session.model is not None
+    assert dock.case.session.orders.model is not None
 
 
 def test_a_file_becomes_the_next_case_and_one_that_does_not_fit_is_refused(

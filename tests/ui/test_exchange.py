@@ -35,7 +35,7 @@ def test_a_model_begins_a_project_and_labels_become_one_edit(
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.choice.annotate.click()
     session = dock.case.session
-    assert session.model == model
+    assert session.orders.model == model
     assert session.orders.settings.widths == card.widths
     assert session.orders.settings.voxels == card.voxels
     assert not dock.project.model.isEnabled()

@@ -52,6 +52,6 @@ def test_it_asks_where_a_model_was_brought_along(open_case, qtbot, monkeypatch):
     monkeypatch.setattr(QMessageBox, "question", lambda *about: (asked.append(about[2]), no)[1])
     learning.reset.click()
     assert asked == ["Everything learned so far is thrown away; what you painted stays."]
-    assert session.model
+    assert session.orders.model
     learning.begin_anew()
-    assert not session.model
+    assert not session.orders.model

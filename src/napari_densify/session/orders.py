@@ -49,6 +49,8 @@ class Orders:
     ----------
     drive : Drive
         The way to the worker.
+    model : bytes or None
+        The last one that the worker saved, to go on from; None once it was forgotten.
     folded : dict
         Labels that are not told apart any more, see `Fold`.
     live : bool

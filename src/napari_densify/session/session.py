@@ -249,11 +249,6 @@ class Session:
         """Whether it learns by itself, or only when asked to; see `session.learning`."""
         return self.orders.live
 
-    @property
-    def model(self) -> bytes | None:
-        """The last saved model."""
-        return self.orders.model
-
     def stop(self) -> None:
         """End `loop.run` after the present turn."""
         self.drive.stop()
