@@ -43,7 +43,7 @@ def test_a_stroke_that_is_taken_back_before_anything_was_predicted_is_not_shown_
         session.take(Status(Phase.TRAINING, edits=session.orders.given))
         session.take(block(2))
         session.undo()
-        assert (session.prediction.ravel()[where] == 1).all(), "until it is predicted again"
+        assert (session.prediction.ravel()[where] == 2).all(), "as it was predicted meanwhile"
 
 
 def test_what_was_kept_of_a_stroke_that_is_taken_back_is_no_prediction_either(
@@ -77,6 +77,25 @@ def test_a_slice_is_accepted_as_it_was_predicted(session: Session) -> None:
     assert slices.accept(session, plane) is None, "all of it is annotated"
     session.undo()
     assert session.annotation.annotated == 2
+
+
+def test_a_slip_that_was_taken_back_is_neither_shown_nor_accepted(session: Session) -> None:
+    """While learning is paused nothing is predicted anew there."""
+    plane, where = Plane(0, 0), np.arange(10)
+    session.take(block(2))
+    for take_back in (session.undo, lambda: session.paint(where, 0)):
+        session.paint(where, 3)
+        session.paint(where, 4)
+        take_back()
+        session.paint(where[:5], 0)
+        session.paint(where[5:], 0)
+        assert (session.prediction == 2).all()
+    edit = session.paint(where, 3)
+    assert edit is not None
+    assert edit.after["wrong"].all(), "the prediction was wrong, not the stroke before"
+    session.undo()
+    slices.accept(session, plane)
+    assert (plane.take(session.annotation.labels) == 2).all()
 
 
 def test_what_is_painted_wins_over_what_is_predicted(session: Session) -> None:

@@ -22,6 +22,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.session.news import Phase
 from napari_densify.ui.segment import SegmentWidget
 from napari_densify.ui.side_by_side import orthogonal_views
+from napari_densify.ui.snapshots import show_differences
 from napari_densify.ui.view import show_plane
 
 from .conftest import LONG, drag, paint_slice, phantom
@@ -170,7 +171,7 @@ def test_nothing_that_was_shown_over_a_case_lies_over_the_next_one(
     dock: SegmentWidget, viewer: Viewer, qtbot
 ) -> None:
     then = dock.case.session.annotation
-    dock.case.show_differences(Annotation(then.shape), "as it was then")
+    show_differences(dock.case, Annotation(then.shape))
     dock.overlays.uncertainty.setChecked(True)
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         choose(dock, "second")

@@ -183,9 +183,9 @@ class Session:
         if edit.round_after != edit.round_before:
             # A round whose first stroke was taken back begins with the next one.
             self.round_over = edit.round_after < edit.round_before
-        self.shown.follow(edit)
-        if not self.shown.predicted and not edit.after["label"].all():
-            # After a reset the stroke may be in what is kept of the prediction.
+        self.shown.follow(edit, self.orders.folded)
+        if not edit.after["label"].all():
+            # The stroke may be in what is kept of the prediction.
             self.keeping.changed(edit.box(self.volume.shape))
         self.edited.emit(edit)
         if edit.round_after != edit.round_before:

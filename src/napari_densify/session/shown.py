@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.learned import Learned
@@ -43,6 +44,8 @@ class Shown:
         self.uncertainty: NDArray[np.uint8] = np.zeros(annotation.shape, np.uint8)
         self.disagreements = Disagreements(annotation)
         self.predicted = False
+        # What is predicted where something is painted; 0 where that is not known.
+        self._below = Blocks(annotation.shape, np.uint8)
 
     def resume(self, learned: Learned) -> None:
         """Take over what a project keeps of the prediction; it has strokes in it too."""
@@ -63,22 +66,34 @@ class Shown:
         self.predicted = True
         inside, labels = block.box.slices, block.labels
         painted = self.annotation.read(block.box)["label"]
-        for label, into in folded.items():
-            labels = np.where(labels == label, np.uint8(into), labels)
+        labels = _present(labels, folded)
         self.disagreements.note(block.box, painted, labels)
         self.prediction[inside] = np.where(painted, painted, labels)
         self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
+        there = np.argwhere(painted)
+        where = np.ravel_multi_index(tuple((there + block.box.start).T), self.prediction.shape)
+        self._below.put(where, labels[tuple(there.T)])
 
-    def follow(self, edit: Edit) -> None:
-        """Show what an edit painted.
+    def follow(self, edit: Edit, folded: Mapping[int, int]) -> None:
+        """Show what an edit painted, and where it erased what is predicted there.
 
-        Where it erased, what is there stays until it is predicted; before anything was, nothing
-        stays, or a stroke that was taken back would pass for a prediction.
+        Where that is not known what is there stays, as in a project that was just opened; before
+        anything was predicted nothing stays, or a stroke that was taken back would pass for a
+        prediction.
+
+        Parameters
+        ----------
+        edit : Edit
+        folded : dict
+            Labels that count as another one by now.
         """
-        labels = edit.after["label"]
-        drawn = labels > 0 if self.predicted else np.ones_like(labels, bool)
-        where = edit.where[drawn]
-        self.prediction.reshape(-1)[where] = labels[drawn]
+        shown, labels = self.prediction.reshape(-1), edit.after["label"]
+        first = (labels > 0) & (edit.before["label"] == 0)
+        self._below.put(edit.where[first], shown[edit.where[first]])
+        below = self._below.get(edit.where).astype(np.uint8)
+        drawn = (labels > 0) | (below > 0) | (not self.predicted)
+        where, below = edit.where[drawn], _present(below[drawn], folded)
+        shown[where] = np.where(labels[drawn] > 0, labels[drawn], below)
         self.uncertainty.reshape(-1)[where] = 0
 
     def wrong(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> NDArray[np.bool_]:
@@ -111,4 +126,12 @@ class Shown:
         self.prediction[:] = self.uncertainty[:] = 0
         self.annotation.draw(self.prediction)
         self.predicted = False
+        self._below = Blocks(self.annotation.shape, np.uint8)
         self.disagreements.forget()
+
+
+def _present(labels: NDArray[np.uint8], folded: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Labels without those that count as another one by now."""
+    for label, into in folded.items():
+        labels = np.where(labels == label, np.uint8(into), labels)
+    return labels

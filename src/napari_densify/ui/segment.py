@@ -104,7 +104,7 @@ class SegmentWidget(DockedWidget):
         self.hint = FirstHint()
         self.classes = ClassTable()
         self.exchange = Exchange(self.classes, self)
-        self.planes = PlaneButtons(viewer)
+        self.planes = PlaneButtons(self.viewer)
         self.slices = SliceButtons()
         self.learning = LearningBar(self._settings.strength)
         self.overlays = OverlayBoxes()
