@@ -52,7 +52,8 @@ def paint_under_the_mouse(viewer: Viewer, case, qtbot, at: tuple[float, float]) 
     qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
     case.session.edited.disconnect(edits.append)
     (painted,) = np.transpose(np.unravel_index(edits[0].where, case.annotation.data.shape))
-    corner, end = viewer.layers.get_extent([case.annotation]).world
-    share = (np.array(viewer.cursor.position) - corner) / (end - corner)
-    under = np.round(share * (np.array(case.annotation.data.shape) - 1))
-    np.testing.assert_array_equal(painted, under)
+    units = viewer.dims.units or case.image.units
+    to_mm = [float((1 * unit).to("mm").magnitude) for unit in units]
+    under = case.image.world_to_data(np.array(viewer.cursor.position) * to_mm)
+    np.testing.assert_array_equal(painted, np.round(under))
+    assert painted[0] == 9
