@@ -15,7 +15,7 @@ from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
 from napari_densify.session import learning
 from napari_densify.session.link import Settings
-from napari_densify.session.loop import save_model
+from napari_densify.session.loop import run, save_model
 from napari_densify.session.news import Load, Message, Model, News, Notice, Phase, Reset, Status
 from napari_densify.session.session import Session
 from napari_densify.session.worker import Worker
@@ -67,17 +67,17 @@ def test_the_model_that_a_project_began_with_is_kept_before_the_worker_is_up(
     model = safetensors.numpy.save({"weight": np.zeros(1, np.float32)})
     folder = ProjectFolder(tmp_path / "a.densify", describe(phantom, None), [])
     session = Session(phantom, (), tiny, lambda *_: Starting(), model, folder)
-    run = session.run()
-    next(run)
+    loop = run(session)
+    next(loop)
     session.paint(np.arange(3), 2)
     for _ in range(0 if ended else 3):
-        next(run)
+        next(loop)
     if ended:
-        run.close()
+        loop.close()
     assert folder.learned.read_model() == model
     if not ended:
-        session.reset()
-        run.close()
+        learning.forget(session)
+        loop.close()
         assert folder.learned.read_model() is None, "it is forgotten, too"
 
 

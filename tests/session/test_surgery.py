@@ -18,6 +18,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import Volume
+from napari_densify.session import learning
 from napari_densify.session.folding import fold
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Block, OtherCase
@@ -88,12 +89,12 @@ def test_what_is_learned_anew_knows_nothing_of_a_class_that_is_gone(
     go = drive(session)
     go(lambda: session.status.steps > 0)
     merge(session, 3, 2)
-    session.reset()
+    learning.forget(session)
     go(lambda: session.status.edits == session.orders.given and session.status.steps > 0)
     session.pause()
-    go(lambda: session.model is not None)
-    assert session.model is not None
-    assert safetensors.numpy.load(session.model)["classes"].tolist() == [1, 2]
+    go(lambda: session.orders.model is not None)
+    assert session.orders.model is not None
+    assert safetensors.numpy.load(session.orders.model)["classes"].tolist() == [1, 2]
 
 
 @pytest.mark.usefixtures("impatient")

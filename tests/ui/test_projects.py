@@ -290,12 +290,15 @@ def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, 
     dock.case.annotation.undo()
     qtbot.waitUntil(lambda: np.array_equal(session.annotation.marks, now), timeout=LONG)
     session.locked = frozenset({3})
-    with qtbot.waitSignal(session.edited, timeout=LONG, raising=False):
-        dialog.restore.click()
+    dialog.restore.click()
+
+    def said() -> bool:
+        sentences = [str(record.message) for record in notification_manager.records]
+        return any("2 voxels of locked classes stayed" in sentence for sentence in sentences)
+
+    qtbot.waitUntil(said, timeout=LONG)
     np.testing.assert_array_equal(dock.case.annotation.data, session.annotation.labels)
     assert (session.annotation.labels == 3).sum() == 2, "it is locked"
-    said = [str(record.message) for record in notification_manager.records]
-    assert any("2 voxels of locked classes stayed" in sentence for sentence in said)
     dialog.remove.click()
     assert dialog.value() is None
 
