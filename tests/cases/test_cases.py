@@ -140,6 +140,20 @@ def test_summaries_list_the_cases(home: Path, other: ImageReference) -> None:
     assert Project.read(home).image.shape == other.shape
 
 
+def test_cases_are_listed_with_the_classes_that_there_are_by_now(
+    home: Path, other: ImageReference
+) -> None:
+    case = ProjectFolder(place_in(home, None, "0" * 64), other)
+    rows = [row for row in case.description.classes if row.label not in (3, 4)]
+    # 3 was merged into 4, and that into 2; 5 was deleted.
+    case.describe(classes=rows, learning=Learning(folded={3: 4, 4: 2, 5: 0}))
+    case.close()
+    write_summary(home, Summary(painted=5, volumes={2: 100, 3: 10, 4: 1, 5: 1000}))
+    first, _ = list_cases(home)
+    assert first.summary.volumes == {2: 111}
+    assert first.summary.painted == 5
+
+
 def test_a_project_of_the_version_before_is_read_and_written_as_the_present_one(
     home: Path,
 ) -> None:

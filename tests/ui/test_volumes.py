@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtGui import QGuiApplication
 
 from napari_densify.cases.plane import Plane
+from napari_densify.session.surgery import delete
 
 from .conftest import LONG, paint_slice, phantom
 
@@ -31,6 +32,16 @@ def test_it_follows_the_prediction_and_can_be_copied(open_case, qtbot):
     qtbot.waitUntil(
         lambda: panel.table.item(0, 2).text() != f"{voxels:,}" and painted > 0, timeout=LONG
     )
+
+
+def test_a_class_that_is_gone_has_no_row(open_case):
+    case = open_case()
+    case.session.prediction[:10] = 2
+    assert [m.label for m in case.dock.volumes.look(case.session)] == [2]
+    delete(case.session, 2)
+    assert not case.dock.volumes.look(case.session)
+    case.session.paint(np.arange(3), 2)
+    assert [m.label for m in case.dock.volumes.look(case.session)] == [2]
 
 
 @pytest.mark.parametrize(

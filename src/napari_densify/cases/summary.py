@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -48,6 +50,14 @@ class Summary(BaseModel):
     def state(self) -> str:
         """In a word: new, painted, checked or done."""
         return self.mark or ("painted" if self.painted else "new")
+
+    def of_classes(self, became: Mapping[int, int]) -> Summary:
+        """With the classes that there are by now, see `Project.became`."""
+        volumes = Counter[int]()
+        for label, voxels in self.volumes.items():
+            volumes[became.get(label, label)] += voxels
+        left = {label: voxels for label, voxels in volumes.items() if label > 1}
+        return self.model_copy(update={"volumes": left})
 
 
 @dataclass(frozen=True)
@@ -109,7 +119,7 @@ def list_cases(home: Path) -> list[CaseEntry]:
     home : Path
         The project's folder.
     """
-    entries = []
+    entries, became = [], _became(home)
     for folder in cases_of(home):
         try:
             image = Project.read(folder).image
@@ -119,5 +129,14 @@ def list_cases(home: Path) -> list[CaseEntry]:
         name = Path(image.path).name or folder.name.removesuffix(SUFFIX)
         if image.frame is not None:
             name += f" frame {image.frame}"
-        entries.append(CaseEntry(folder, name, image.voxels, read_summary(folder), checked))
+        summary = read_summary(folder).of_classes(became)
+        entries.append(CaseEntry(folder, name, image.voxels, summary, checked))
     return entries
+
+
+def _became(home: Path) -> dict[int, int]:
+    """What became of classes since cases were left; nothing if the project cannot say it."""
+    try:
+        return Project.read(home).became
+    except Problem:
+        return {}

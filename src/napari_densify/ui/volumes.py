@@ -55,7 +55,8 @@ class VolumesPanel(LivePanel):
 
     def look(self, session: Session) -> list[Measure]:
         """The structures' sizes; called in a thread."""
-        known = {*session.orders.classes, *session.annotation.classes}
+        there = set(session.orders.classes) - session.orders.folded.keys()
+        known = there | set(session.annotation.classes)
         return measure(session.prediction, sorted(known - {BACKGROUND}))
 
     def setValue(self, seen: list[Measure]) -> None:
