@@ -81,7 +81,7 @@ def test_how_far_the_guess_is_to_be_corrected_is_found_out_before_it_is_correcte
     schedule.guessed(0.5, shown=True, done=False)  # trees of the folds are still to come
     for _ in schedule.shape:
         while isinstance(task := schedule.next(), Predict):
-            assert task.viewed or task.guess_only
+            assert task.guess_only
             schedule.predicted(task, 0.01, 0.5)
         assert isinstance(task, Guess)
         schedule.guessed(0.2, shown=False, done=False)
@@ -89,6 +89,7 @@ def test_how_far_the_guess_is_to_be_corrected_is_found_out_before_it_is_correcte
     task = schedule.next()
     assert isinstance(task, Predict)
     assert task.viewed
+    assert not task.guess_only
 
 
 def test_a_pause_does_not_leave_the_guess_alone() -> None:

@@ -7,6 +7,7 @@ is: see docs/measured/guess.md for what they gain.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import numpy as np
@@ -154,20 +155,44 @@ class FeatureBank:
             self._compute(Box.cut((each * TILE).tolist(), [TILE] * 3, self.shape))
         self._tiles.flags[asked] = True
 
-    @torch.no_grad()
     def _compute(self, tile: Box) -> None:
-        responses = [torch.from_numpy(self.image[:, *tile.slices])]
-        for scale in self.scales:
-            responses += scale.responses(self.image, tile, self.device)
         values = torch.from_numpy(self._values[tile.slices])
-        # One by one: to bring all of them to their place at once takes five times as long.
-        for number, response in enumerate(each for some in responses for each in some):
-            values[..., number] = response
+        channels = self.image.shape[0]
+        values[..., :channels] = torch.from_numpy(self.image[:, *tile.slices]).movedim(0, -1)
+
+        @torch.no_grad()
+        def respond(number: int) -> None:
+            responses = self.scales[number].responses(self.image, tile, self.device)
+            first = channels * (1 + PER_SCALE * number)
+            # One by one: to bring all of them to their place at once takes five times as long.
+            for channel, response in enumerate(
+                (each for some in responses for each in some), first
+            ):
+                values[..., channel] = response
+
+        _side_by_side(respond, len(self.scales), self.device)
         along = [m[part] for m, part in zip(self._middle, tile.slices, strict=True)]
         z, y, x = np.meshgrid(*along, indexing="ij", sparse=True)
         for channel, (by_z, by_y, by_x, shift) in enumerate(self._placement().astype(np.float32)):
             position = by_z * z + by_y * y + (by_x * x + shift)
             values[..., self.filters + channel] = torch.from_numpy(position)
+
+
+def _side_by_side(work: Callable[[int], None], count: int, device: torch.device) -> None:
+    """Do the parts of some work, on a CPU each in one thread.
+
+    Torch's own threads wait for each other after each small step: all filters of fib25 take 1.01 s
+    of two cores like that, 0.75 to 1.03 s of one, and 0.62 s of two like this.
+    """
+    threads = min(torch.get_num_threads(), count) if device.type == "cpu" else 1
+    if threads == 1:
+        for number in range(count):
+            work(number)
+        return
+    before = torch.get_num_threads()
+    with ThreadPoolExecutor(threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+        list(pool.map(work, range(count)))
+    torch.set_num_threads(before)  # what those began with, threads to come would begin with too
 
 
 class Scale:

@@ -79,19 +79,22 @@ class ForestMap:
             return
         around = ndimage.binary_dilation(unknown, np.ones((3, 3, 3)))
         self._fill_coarse(around & ~self._coarse_cells.flags)
-        zyx = self._voxels(unknown, 1)
+        z, y, x = zyx = self._voxels(unknown, 1)
+        where = np.ravel_multi_index(zyx, self.bank.shape)
         group = [along // 2 for along in zyx]
-        logits = self._coarse[tuple(group)]
-        first = np.logical_and.reduce([along % 2 == 0 for along in zyx])
+        known = self._coarse.reshape(-1, self._classes)
+        logits = known.take(np.ravel_multi_index(group, self._coarse.shape[:3]), axis=0)
+        first = (z | y | x) & 1 == 0
         asked_of = np.flatnonzero(~self._sure(unknown, group) & ~first)
-        logits[asked_of] = self._ask([along[asked_of] for along in zyx])
-        self._logits[tuple(zyx)] = logits
+        logits[asked_of] = self._ask(where[asked_of])
+        self._logits.reshape(-1, self._classes)[where] = logits
         self._cells.flags |= unknown
 
     def _fill_coarse(self, cells: NDArray[np.bool_]) -> None:
         """The first voxel of each group of 2³."""
         zyx = self._voxels(cells, 2)
-        self._coarse[tuple(along // 2 for along in zyx)] = self._ask(zyx)
+        answer = self._ask(np.ravel_multi_index(zyx, self.bank.shape))
+        self._coarse[tuple(along // 2 for along in zyx)] = answer
         self._coarse_cells.flags |= cells
 
     def _sure(self, cells: NDArray[np.bool_], group: list[Where]) -> NDArray[np.bool_]:
@@ -103,8 +106,9 @@ class ForestMap:
         coarse = self._coarse[tuple(slice(a, b) for a, b in zip(low, high, strict=True))]
         least = ndimage.minimum_filter(coarse.astype(np.float32), (3, 3, 3, 1), mode="nearest")
         sure = least.max(axis=-1) >= _logit(SURE)
-        inside: NDArray[np.bool_] = sure[tuple(g - a for g, a in zip(group, low, strict=True))]
-        return inside
+        inside = [g - a for g, a in zip(group, low, strict=True)]
+        answer: NDArray[np.bool_] = sure.take(np.ravel_multi_index(inside, sure.shape))
+        return answer
 
     def _voxels(self, cells: NDArray[np.bool_], step: int) -> list[Where]:
         """z, y and x of the cells' voxels, all or every `step`-th."""
@@ -114,12 +118,13 @@ class ForestMap:
         inside = (zyx < np.array(self.bank.shape)[:, None]).all(axis=0)
         return list(zyx if inside.all() else zyx[:, inside])
 
-    def _ask(self, zyx: list[Where]) -> NDArray[np.float32]:
-        """(n, classes) logits of voxels by the forest."""
-        probability = np.zeros((len(zyx[0]), self._classes), np.float32)
-        if self._forest and len(zyx[0]):
-            rows = self.bank.at(np.ravel_multi_index(zyx, self.bank.shape)).astype(np.float32)
-            answer = self._forest.probability(rows, self._forests.threads)
+    def _ask(self, where: Where) -> NDArray[np.float32]:
+        """(n, classes) logits of voxels at flat indices by the forest."""
+        probability = np.zeros((len(where), self._classes), np.float32)
+        if self._forest and len(where):
+            answer = self._forest.probability(
+                self.bank.at(where).astype(np.float32), self._forests.threads
+            )
             probability[:, : self._forest.classes] = answer
         return _logit(probability)
 

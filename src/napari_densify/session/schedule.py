@@ -138,15 +138,16 @@ class Schedule:
             return Guess(SLICE) if self.training else None
         viewed = self._viewed
         if viewed.first is not None and self.trained - self._edited >= FRESH:
-            return Predict(viewed.first, viewed=True)
+            return Predict(viewed.first, viewed=True, guess_only=self._unjudged)
         due = [box for box, at in viewed.at.items() if self._view_is_due(at)]
         if due:
-            return Predict(viewed.next_of(due), viewed=True)
+            return Predict(viewed.next_of(due), viewed=True, guess_only=self._unjudged)
         if self._of_another and self.ready:
             return Guess(SLICE)
         if self.training and viewed.oldest > self._edited and self._guess_is_due():
             return Guess(SLICE)
-        if self.training and (self._to_judge or self._enough_of_the_rest()):
+        seen = bool((self._rest_at > -np.inf).all())
+        if self.training and ((self._unjudged and seen) or self._enough_of_the_rest()):
             return self._learn()
         urgency = self._urgency()
         worst = int(urgency.argmax())
@@ -241,12 +242,13 @@ class Schedule:
         return self._spent_on_rest > SHARE * (self.trained - self._shared_from)
 
     @property
-    def _to_judge(self) -> bool:
-        """Whether everything was guessed, and how far to correct that is not known.
+    def _unjudged(self) -> bool:
+        """Whether it is not known how far the guess is to be corrected.
 
-        What was learned beforehand is judged at the end of the guess's first fit.
+        What was learned beforehand is judged at the end of the guess's first fit. Of one block the
+        whole is there sooner than that.
         """
-        return not self._teachable and bool((self._rest_at > -np.inf).all())
+        return not self._teachable and not self._learned and len(self._rest) > 1
 
     def _first_look(self, index: int) -> bool:
         """Whether nothing stands in a block yet, and there are so many that half the time matters.
