@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from napari_densify.cases.box import Box
-from napari_densify.session.schedule import Guess, Learn, Predict, Schedule
+from napari_densify.cases.box import Box, tiles
+from napari_densify.session.schedule import TILE, Guess, Learn, Predict, Schedule
 
 Task = Learn | Guess | Predict | None
 
@@ -39,3 +39,15 @@ def until_complete(schedule: Schedule) -> list[Predict]:
         if schedule.done == 1:
             return tasks
     raise AssertionError("never complete")
+
+
+def until_corrected(schedule: Schedule) -> list[Predict]:
+    """The blocks of the rest that are predicted until no guess stands alone any more."""
+    everything, tasks = set(tiles(schedule.shape, [TILE] * 3)), []
+    for _ in range(2000):
+        task = work(schedule)
+        if isinstance(task, Predict) and not task.viewed:
+            tasks.append(task)
+        if {task.box for task in tasks} == everything:
+            return tasks
+    raise AssertionError("never corrected")

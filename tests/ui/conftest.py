@@ -122,6 +122,17 @@ def drag(viewer: Viewer, qtbot: object, points: list[tuple[float, float]]) -> No
     qtbot.mouseRelease(native, Qt.MouseButton.LeftButton, pos=at[-1])
 
 
+def paint_under_the_mouse(viewer: Viewer, case: CaseView, qtbot: object) -> None:
+    """Paint one voxel of what is shown; it must be the one that is seen there."""
+    case.annotation.brush_size = 1
+    case.session.edited.connect((edits := []).append)
+    drag(viewer, qtbot, [(0.4, 0.3), (0.4, 0.3)])
+    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
+    (painted,) = np.transpose(np.unravel_index(edits[0].where, case.session.volume.shape))
+    under_the_mouse = np.round(case.image.world_to_data(viewer.cursor.position))
+    np.testing.assert_array_equal(painted, under_the_mouse)
+
+
 def paint_slice(case: CaseView, plane: Plane, truth: np.ndarray) -> None:
     """Paint a whole slice through the layer, one stroke for each class."""
     for label in (1, 2):

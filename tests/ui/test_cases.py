@@ -10,7 +10,7 @@ import pytest
 import tifffile
 from napari import Viewer
 from napari.components import ViewerModel
-from napari.layers import Layer
+from napari.layers import Labels, Layer
 from napari_orthogonal_views import OrthoViewWidget
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -147,23 +147,35 @@ def test_a_further_case_is_gone_on_with_by_annotate(
     assert not (tmp_path / "second.densify").exists()
 
 
-def test_what_was_painted_in_a_project_that_is_gone_stays_in_the_window(
-    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot
-) -> None:
-    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        choose(dock, "second")
+def painted_and_closed(dock: SegmentWidget, qtbot) -> np.ndarray:
+    """Paint a slice and close the case; what the annotation layer then shows."""
     paint_slice(dock.case, Plane(0, 12), phantom()[1])
     qtbot.waitUntil(agrees(dock.case), timeout=LONG)
     painted, loop = dock.case.annotation.data.copy(), dock.case.loop
     dock.close_case()
     assert loop.wait(30)
-    shutil.rmtree(tmp_path / "first.densify")
+    return painted
+
+
+def begun_anew(dock: SegmentWidget, project: Path, painted: np.ndarray, qtbot) -> Labels:
+    """Annotate “second” in an empty project; the layer that still has what was painted before."""
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.choice.annotate.click()
-    assert dock.case.session.project.path == tmp_path / "second.densify"
+    assert dock.case.session.project.path == project
     assert dock.case.session.annotation.annotated == 0
-    before = viewer.layers["second annotation (before)"]
+    before = dock.viewer.layers["second annotation (before)"]
     np.testing.assert_array_equal(before.data, painted)
+    return before
+
+
+def test_what_was_painted_in_a_project_that_is_gone_stays_in_the_window(
+    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot
+) -> None:
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        choose(dock, "second")
+    painted = painted_and_closed(dock, qtbot)
+    shutil.rmtree(tmp_path / "first.densify")
+    before = begun_anew(dock, tmp_path / "second.densify", painted, qtbot)
     assert before is not dock.case.annotation
 
 
@@ -189,21 +201,12 @@ def test_what_was_painted_stays_though_the_project_begins_anew_in_the_same_place
         dock.opening.place, place = lambda *_: None, dock.opening.place
     with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
         dock.choice.annotate.click()
-    paint_slice(dock.case, Plane(0, 12), phantom()[1])
-    qtbot.waitUntil(agrees(dock.case), timeout=LONG)
-    painted, loop = dock.case.annotation.data.copy(), dock.case.loop
-    dock.close_case()
-    assert loop.wait(30)
+    painted = painted_and_closed(dock, qtbot)
     if kept:
         shutil.rmtree(tmp_path / "second.densify")
     else:
         dock.opening.place = place
-    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
-        dock.choice.annotate.click()
-    assert dock.case.session.project.path == tmp_path / "second.densify"
-    assert dock.case.session.annotation.annotated == 0
-    before = viewer.layers["second annotation (before)"]
-    np.testing.assert_array_equal(before.data, painted)
+    before = begun_anew(dock, tmp_path / "second.densify", painted, qtbot)
     assert not before.visible
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from napari import Viewer
 
-from .conftest import LONG, drag, phantom
+from .conftest import LONG, paint_under_the_mouse, phantom
 from .test_inputs import annotate
 from .test_painting import agrees
 
@@ -47,13 +47,7 @@ def test_a_moved_image_is_gone_on_with_where_it_lies(viewer: Viewer, case, qtbot
         assert layer.units == image.units
     viewer.reset_view()
     viewer.dims.set_point(0, image.data_to_world((7, 0, 0))[0])
-    again.annotation.brush_size = 1
-    again.session.edited.connect((edits := []).append)
-    drag(viewer, qtbot, [(0.4, 0.3), (0.4, 0.3)])
-    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
-    (painted,) = np.transpose(np.unravel_index(edits[0].where, image.data.shape))
-    under_the_mouse = np.round(image.world_to_data(viewer.cursor.position))
-    np.testing.assert_array_equal(painted, under_the_mouse)
+    paint_under_the_mouse(viewer, again, qtbot)
 
 
 def test_other_voxels_are_another_case(viewer: Viewer, case, qtbot):

@@ -24,7 +24,7 @@ from napari_densify.cases.volume import Volume
 from napari_densify.ui.picked import ROLE, alike
 from napari_densify.ui.segment import SegmentWidget
 
-from .conftest import LONG, drag, phantom
+from .conftest import LONG, drag, paint_under_the_mouse, phantom
 from .test_painting import agrees
 from .test_projects import clear, close, dock_in
 
@@ -94,13 +94,7 @@ def test_voxels_that_a_tiff_names_and_its_reader_overlooked_are_told(
     case, image = dock.case, viewer.layers["cells"]
     viewer.reset_view()
     viewer.dims.set_current_step(0, 7)
-    case.annotation.brush_size = 1
-    case.session.edited.connect((edits := []).append)
-    drag(viewer, qtbot, [(0.4, 0.3), (0.4, 0.3)])
-    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
-    (painted,) = np.transpose(np.unravel_index(edits[0].where, image.data.shape))
-    under_the_mouse = np.round(image.world_to_data(viewer.cursor.position))
-    np.testing.assert_array_equal(painted, under_the_mouse)
+    paint_under_the_mouse(viewer, case, qtbot)
     dock.planes.orthogonal.setChecked(True)
     copies = list(case.layers.annotation_copies)
     assert len(copies) == 3

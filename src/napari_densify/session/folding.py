@@ -45,10 +45,17 @@ def renamed(became: Mapping[int, int]) -> NDArray[np.uint8]:
     return label_of
 
 
-def present(painted: Edit, became: dict[int, int]) -> Edit:
+def as_now(labels: NDArray[np.uint8], folded: Mapping[int, int]) -> NDArray[np.uint8]:
+    """Labels in the classes that there are, folded one after the other; 0: none of them."""
+    for label, into in folded.items():
+        labels = np.where(labels == label, np.uint8(into), labels)
+    return labels
+
+
+def present(painted: Edit, folded: Mapping[int, int]) -> Edit:
     """What is painted, in the classes that there are: others were merged or deleted meanwhile."""
     after = painted.after.copy()
-    after["label"] = renamed(became)[after["label"]]
+    after["label"] = as_now(after["label"], folded)
     kept = after["label"] > 0
     return replace(
         painted, where=painted.where[kept], before=painted.before[kept], after=after[kept]

@@ -13,6 +13,7 @@ from napari_densify.cases.box import Box, tiles
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.learned import Learned
 from napari_densify.session.disagreements import Disagreements
+from napari_densify.session.folding import as_now
 from napari_densify.session.news import Block
 
 PIECE = 4
@@ -66,7 +67,7 @@ class Shown:
         self.predicted = True
         inside, labels = block.box.slices, block.labels
         painted = self.annotation.read(block.box)["label"]
-        labels = _present(labels, folded)
+        labels = as_now(labels, folded)
         self.disagreements.note(block.box, painted, labels)
         self.prediction[inside] = np.where(painted, painted, labels)
         self.uncertainty[inside] = np.where(painted, 0, block.uncertainty)
@@ -92,7 +93,7 @@ class Shown:
         self._below.put(edit.where[first], shown[edit.where[first]])
         below = self._below.get(edit.where).astype(np.uint8)
         drawn = (labels > 0) | (below > 0) | (not self.predicted)
-        where, below = edit.where[drawn], _present(below[drawn], folded)
+        where, below = edit.where[drawn], as_now(below[drawn], folded)
         shown[where] = np.where(labels[drawn] > 0, labels[drawn], below)
         self.uncertainty.reshape(-1)[where] = 0
 
@@ -128,10 +129,3 @@ class Shown:
         self.predicted = False
         self._below = Blocks(self.annotation.shape, np.uint8)
         self.disagreements.forget()
-
-
-def _present(labels: NDArray[np.uint8], folded: Mapping[int, int]) -> NDArray[np.uint8]:
-    """Labels without those that count as another one by now."""
-    for label, into in folded.items():
-        labels = np.where(labels == label, np.uint8(into), labels)
-    return labels

@@ -9,6 +9,7 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.digital_plane import DigitalPlane
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.plane import Plane
+from napari_densify.session.folding import as_now
 from napari_densify.session.session import Session
 
 ENOUGH = 0.5
@@ -37,9 +38,8 @@ def accept(session: Session, plane: Slice) -> Edit | None:
     None if all of it is annotated, or nothing was predicted there yet.
     """
     where = _voxels(session, plane)
-    predicted = session.prediction.reshape(-1)[where]
-    for label, into in session.orders.folded.items():  # what is shown may not be redrawn yet
-        predicted[predicted == label] = into
+    shown = session.prediction.reshape(-1)[where]
+    predicted = as_now(shown, session.orders.folded)  # it may not be redrawn yet
     accepted = session.annotation.accept(where[predicted > 0], predicted[predicted > 0])
     return session.commit(accepted)
 

@@ -162,9 +162,7 @@ class Worker:
         return news
 
     def _replay(self, case: OtherCase) -> None:
-        spacing, painted = self._size_of(case.volume), case.painted
-        for label, into in self._folded.items():
-            painted = present(painted, {label: into})
+        spacing, painted = self._size_of(case.volume), present(case.painted, self._folded)
         self._learner.replay(case.volume.channels, spacing, painted)
 
     def _size_of(self, volume: Volume) -> Triple:
