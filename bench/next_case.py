@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
+from unittest.mock import patch
 
 import numpy as np
 import typer
@@ -22,6 +23,7 @@ from napari_densify.cases.plane import Plane
 from napari_densify.cases.project import Label
 from napari_densify.cases.reference import describe
 from napari_densify.cases.volume import content_hash
+from napari_densify.learn import pretrained
 from napari_densify.session import loop
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase
@@ -49,7 +51,7 @@ def next_case(
     """Paint three slices in each of three hippocampi, go on to the others, look back at the first.
 
     A fresh network learns from three slices of the fourth alone, for as long as the project had
-    for all of its cases up to then.
+    for all of its cases up to then; so does one that saw nothing beforehand either.
     """
     if not DATA.is_dir():
         Console().print(f"No shared volumes at {DATA}: no next case.")
@@ -63,11 +65,15 @@ def next_case(
     OUT.mkdir(exist_ok=True)
     (OUT / "next-case-runs.json").write_text(json.dumps(runs, indent=2) + "\n")
     Console().print_json(json.dumps(runs))
-    gain = [r["case 4, unpainted"] - r["case 4, fresh network"] for r in runs]
+    gain, above = (
+        [run["case 4, unpainted"] - run[of] for run in runs]
+        for of in ("case 4, fresh network", "case 4, a network that saw nothing else")
+    )
     better = [r["case 4, one correction round"] - r["case 4, unpainted"] for r in runs]
     lost = [r["case 1, then"] - r["case 1, in the end"] for r in runs]
     figures = [
         Figure("case 4 unpainted above a fresh network on 3 slices", min(gain), 0.001, True),
+        Figure("… above one that saw only those 3 slices", min(above), 0.001, True),
         Figure("case 4 after one correction round above that", min(better), 0.001, True),
         Figure("lost in case 1 after case 6", max(lost), 0.02),
     ]
@@ -97,6 +103,10 @@ def run(effort: Effort, seed: int, first: int) -> dict[str, float]:
         note("case 4, unpainted", _visit(home, todo[3], seed))
         fresh = Path(folder) / "fresh.densify"
         note("case 4, fresh network", _visit(fresh, todo[3], seed, effort * 3, _slices))
+        scratch = Path(folder) / "scratch.densify"
+        with patch.object(pretrained, "serves", return_value=False):
+            score = _visit(scratch, todo[3], seed, effort * 3, _slices)
+        note("case 4, a network that saw nothing else", score)
         note("case 4, one correction round", _visit(home, todo[3], seed, effort, _worst))
         for task in todo[4:]:
             _visit(home, task, seed, effort, _slices)

@@ -6,6 +6,7 @@ from typing import Any
 from unittest.mock import patch
 
 import numpy as np
+import torch
 
 from bench.curve import sample_times
 from bench.lane import Options, Screen
@@ -14,7 +15,7 @@ from bench.rates import measure
 from bench.volumes import Task
 from napari_densify.cases.box import tiles
 from napari_densify.cases.volume import Volume
-from napari_densify.learn import pretrained
+from napari_densify.learn import prediction, pretrained
 from napari_densify.session.link import Settings
 from napari_densify.session.news import Phase, Status
 from napari_densify.session.schedule import TILE
@@ -54,7 +55,8 @@ def ours(task: Task, options: Options, screen: Screen) -> dict[str, Any]:
             learner.predict(box)
             return int(np.prod(box.shape))
 
-        facts |= measure(lambda: learner.advance(0.0), predict, learner.device)
+        single = patch.object(prediction, "precision", return_value=torch.float32)
+        facts |= measure(lambda: learner.advance(0.0), predict, learner.device, single)
     return facts
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,7 +41,10 @@ class Calls:
 
 
 def measure(
-    step: Callable[[], object], predict: Callable[[int], int], device: torch.device
+    step: Callable[[], object],
+    predict: Callable[[int], int],
+    device: torch.device,
+    single: AbstractContextManager[object] | None = None,
 ) -> dict[str, float]:
     """Rates of a learner.
 
@@ -52,6 +55,9 @@ def measure(
     predict : callable
         Predicts a piece of the volume, given a running number; how many voxels it answered for.
     device : torch.device
+    single : context manager, optional
+        In which it predicts in single precision, in which the peak is measured, if it does not
+        anyway: its arithmetic is divided into other calls then.
 
     Returns
     -------
@@ -65,7 +71,7 @@ def measure(
     predict(0)
     with outermost(keep=True, learning=True) as training:
         step()
-    with outermost(keep=True) as predicting:
+    with single or nullcontext(), outermost(keep=True) as predicting:
         one = predict(0)
     replays = {
         "train_share": _Replay(training, backward=True),

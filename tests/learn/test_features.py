@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box, tiles
 from napari_densify.learn import features
-from napari_densify.learn.features import PER_SCALE, SCALES, FeatureBank, normalise
+from napari_densify.learn.features import SCALES, FeatureBank, normalise
+from napari_densify.learn.scale import PER_SCALE, eigenvalues
 
 CPU = torch.device("cpu")
 
@@ -107,7 +108,7 @@ def test_eigenvalues_are_those_of_numpy() -> None:
     matrices = np.random.default_rng(0).normal(size=(500, 3, 3)).astype(np.float32)
     matrices = matrices + matrices.transpose(0, 2, 1)
     hessian = {(i, j): torch.from_numpy(matrices[:, i, j]) for i in range(3) for j in range(i, 3)}
-    ours = torch.stack(features.eigenvalues(hessian), dim=1).numpy()
+    ours = torch.stack(eigenvalues(hessian), dim=1).numpy()
     expected = np.linalg.eigvalsh(matrices)[:, ::-1]
     np.testing.assert_allclose(ours, expected, atol=5e-3)
 

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.tree import DecisionTreeClassifier
 
-from napari_densify.learn.forest import FIRST, LEAF, SURE, Forest, _table, grow
+from napari_densify.learn.forest import ASKED, LEAF, Forest, _table, grow
 
 CLASSES = 4
 
@@ -57,17 +57,19 @@ def test_threads_change_nothing(forest: Forest, rows: NDArray[np.float32]) -> No
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
-def test_only_where_the_first_trees_are_not_sure_the_others_are_asked(
+def test_whom_the_first_trees_are_sure_about_the_others_are_not_asked(
     rows: NDArray[np.float32], index: NDArray[np.intp]
 ) -> None:
-    forest = grown(rows, index, np.ones(400), CLASSES, trees=3 * FIRST, seed=0, threads=1)
-    each = [Forest([tree], 5, CLASSES).probability(rows, 1) for tree in forest.trees]
-    first, everyone = np.mean(each[:FIRST], axis=0), np.mean(each, axis=0)
-    sure = first.max(axis=1) >= SURE
-    assert 0 < sure.sum() < len(rows)
-    expected = np.where(sure[:, None], first, everyone)
+    count = 2 * ASKED[-1][0]
+    forest = grown(rows, index, np.ones(400), CLASSES, trees=count, seed=0, threads=1)
+    each = np.cumsum([Forest([tree], 5, CLASSES).probability(rows, 1) for tree in forest.trees], 0)
+    everyone = expected = each[-1] / count
+    for number, sure in reversed(ASKED):
+        some = each[number - 1] / number
+        expected = np.where(some.max(axis=1, keepdims=True) >= sure, some, expected)
+        assert 0 < (expected == everyone).all(axis=1).sum() < len(rows)
     np.testing.assert_allclose(forest.probability(rows, 2), expected, atol=1e-6)
-    np.testing.assert_array_equal(expected.argmax(1), everyone.argmax(1))
+    assert (expected.argmax(1) == everyone.argmax(1)).mean() > 0.99
 
 
 def test_it_comes_back_from_its_arrays(forest: Forest, rows: NDArray[np.float32]) -> None:

@@ -12,24 +12,18 @@ from functools import cache, partial
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_densify.cases.box import Box
 from napari_densify.learn.cells import Cells, Slices
 from napari_densify.learn.pages import Pages
+from napari_densify.learn.scale import PER_SCALE, Scale
 
 SCALES = (0.7, 1.5, 3.0, 6.0)
 """Standard deviations of the Gaussians, in finest voxels."""
-PER_SCALE = 5
-"""Smoothed value, gradient magnitude, and three Hessian eigenvalues."""
-TRUNCATE = 3.0
 POSITION = 2.0
 """Half the extent of the longest axis in the position's channels: about the range of the others.
 Dice of a random forest on three hippocampi .73 with the position, .54 without; nuclei alike."""
-SAMPLES = 1.5
-"""Grid points per standard deviation at least: a coarser grid would miss what the filter sees."""
 TILE = 64
 LOWEST, HIGHEST = 0.5, 99.5
 """Percentiles of the grey values between which they are told apart."""
@@ -196,73 +190,6 @@ def _side_by_side(work: Callable[[int], None], count: int, device: torch.device)
         torch.set_num_threads(threads)  # or threads to come would be alone, too
 
 
-class Scale:
-    """The filters of one scale, on a grid that is as coarse as the scale allows.
-
-    Every `steps`-th voxel of the volume is a point of that grid, so that neighbouring tiles
-    agree; in between, responses are interpolated. The whole bank of fib25 takes a third of the time
-    of filters at full resolution (docs/measured/guess.md).
-
-    Parameters
-    ----------
-    sigma : (3,) floats
-        Standard deviation along z, y, x, in voxels.
-    spacing : (3,) floats
-    fine : float
-        The finest of the spacings.
-    """
-
-    def __init__(self, sigma: Sequence[float], spacing: Sequence[float], fine: float) -> None:
-        self.sigma = sigma
-        self.steps = [_power_of_two(s / SAMPLES) for s in sigma]
-        self.radii = [max(1, int(np.ceil(TRUNCATE * s))) for s in sigma]
-        self.unit = float(max(sigma))
-        self.distances = [n * d / fine for n, d in zip(self.steps, spacing, strict=True)]
-
-    def responses(
-        self, image: NDArray[np.float32], tile: Box, device: torch.device
-    ) -> list[Tensor]:
-        """Responses of a (c, z, y, x) image in a tile, each (c, z, y, x)."""
-        smoothers, around = [], []
-        axes = zip(tile.start, tile.stop, image.shape[1:], range(3), strict=True)
-        for start, stop, length, axis in axes:
-            matrix, window = self._smoother(start, stop, length, axis)
-            smoothers.append(torch.from_numpy(matrix).to(device))
-            around.append(window)
-        x = torch.from_numpy(image[:, *around]).to(device)
-        for axis, smoother in enumerate(smoothers, start=1):
-            x = torch.tensordot(smoother, x, dims=([1], [axis])).movedim(0, axis)
-        x = x.contiguous()
-        coarse = filtered(x, self.distances, self.unit, _difference)
-        return [refine(response, self.steps, tile.shape) for response in coarse]
-
-    def _smoother(
-        self, start: int, stop: int, length: int, axis: int
-    ) -> tuple[NDArray[np.float32], slice]:
-        """A Gaussian along one axis as a matrix, and the voxels that it is to be applied to.
-
-        As a matrix product it is several times faster than torch's convolution of one channel, and
-        the volume's last voxels repeat beyond its ends without a copy of them.
-        """
-        step, radius = self.steps[axis], self.radii[axis]
-        # Two more points on each side: a second derivative is a derivative twice over.
-        points = start + step * np.arange(-2, -(-(stop - 1 - start) // step) + 3)
-        taps = np.arange(-radius, radius + 1)
-        voxels = np.clip(points[:, None] + taps, 0, length - 1)
-        low, high = int(voxels.min()), int(voxels.max()) + 1
-        matrix = np.zeros((len(points), high - low), np.float32)
-        rows = np.broadcast_to(np.arange(len(points))[:, None], voxels.shape)
-        np.add.at(matrix, (rows, voxels - low), self.kernel(axis))
-        return matrix, slice(low, high)
-
-    def kernel(self, axis: int) -> NDArray[np.float64]:
-        """Weights of a voxel and its neighbours along an axis, `radii[axis]` on each side."""
-        taps = np.arange(-self.radii[axis], self.radii[axis] + 1)
-        kernel = np.exp(-0.5 * (taps / max(self.sigma[axis], 1e-3)) ** 2)
-        weights: NDArray[np.float64] = kernel / kernel.sum()
-        return weights
-
-
 def own_placement(size: Sequence[float]) -> NDArray[np.float64]:
     """Positions along each axis from -POSITION to POSITION along the longest one.
 
@@ -277,68 +204,3 @@ def own_placement(size: Sequence[float]) -> NDArray[np.float64]:
         See `FeatureBank.place`.
     """
     return np.eye(3, 4) * (2 * POSITION / max(size))
-
-
-def _power_of_two(value: float) -> int:
-    """The largest power of two up to a value, at least 1; tiles begin at multiples of it."""
-    return 1 << max(0, int(np.log2(max(value, 1.0))))
-
-
-def filtered(
-    smooth: Tensor,
-    steps: Sequence[float],
-    sigma: float,
-    difference: Callable[[Tensor, int, float], Tensor],
-) -> list[Tensor]:
-    """Smoothed value, gradient magnitude and Hessian eigenvalues, scale-normalised.
-
-    Parameters
-    ----------
-    smooth : (c, z, y, x)
-    steps : (3,) floats
-        Distance between grid points along z, y, x.
-    sigma : float
-    difference : callable
-        Derivative of such a tensor along an axis (1 to 3), given the step.
-    """
-    along = zip((1, 2, 3), steps, strict=True)
-    gradient = [difference(smooth, axis, step) * sigma for axis, step in along]
-    hessian = {
-        (i, j): difference(gradient[i], j + 1, steps[j]) * sigma
-        for i in range(3)
-        for j in range(i, 3)
-    }
-    z, y, x = gradient
-    magnitude = torch.sqrt(z * z + y * y + x * x)
-    return [smooth, magnitude, *eigenvalues(hessian)]
-
-
-def _difference(x: Tensor, axis: int, step: float) -> Tensor:
-    return torch.gradient(x, spacing=step, dim=axis)[0]
-
-
-def refine(response: Tensor, steps: Sequence[int], shape: Sequence[int]) -> Tensor:
-    """From a scale's grid, with two points around it, to the (c, z, y, x) voxels of a shape."""
-    response = response[:, 2:-2, 2:-2, 2:-2]
-    if max(steps) > 1:
-        size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], steps, strict=True)]
-        response = F.interpolate(response[None], size=size, mode="trilinear", align_corners=True)[0]
-    z, y, x = shape
-    return response[:, :z, :y, :x]
-
-
-def eigenvalues(h: dict[tuple[int, int], Tensor]) -> list[Tensor]:
-    """Eigenvalues of symmetric 3×3 matrices, descending, by the trigonometric formula.
-
-    Smith 1961, "Eigenvalues of a symmetric 3 × 3 matrix"; torch.linalg.eigvalsh is a hundred
-    times slower on millions of small matrices.
-    """
-    q = (h[0, 0] + h[1, 1] + h[2, 2]) / 3
-    a, b, c = h[0, 0] - q, h[1, 1] - q, h[2, 2] - q
-    d, e, f = h[0, 1], h[0, 2], h[1, 2]
-    p = torch.sqrt((a * a + b * b + c * c + 2 * (d * d + e * e + f * f)) / 6 + 1e-12)
-    det = a * (b * c - f * f) - d * (d * c - f * e) + e * (d * f - b * e)
-    angle = torch.acos((det / (2 * p**3)).clamp(-1, 1)) / 3
-    largest = q + 2 * p * torch.cos(angle)
-    smallest = q + 2 * p * torch.cos(angle + 2 * np.pi / 3)
-    return [largest, 3 * q - largest - smallest, smallest]

@@ -19,7 +19,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from napari_densify.learn.device import half_precision
-from napari_densify.learn.features import PER_SCALE, SCALES
+from napari_densify.learn.features import SCALES
+from napari_densify.learn.scale import PER_SCALE
 from napari_densify.learn.unet import COMPACT, UNet3D
 
 SLOTS = 4

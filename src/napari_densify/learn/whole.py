@@ -15,13 +15,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from napari_densify.learn.features import HIGHEST, LOWEST, POSITION, Scale, filtered, refine
+from napari_densify.learn.features import HIGHEST, LOWEST, POSITION
 from napari_densify.learn.forest import Table
 from napari_densify.learn.forest_map import FLOOR
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.learner import Learner
 from napari_densify.learn.mixture import preference
 from napari_densify.learn.prediction import smoothed
+from napari_densify.learn.scale import EDGE, Scale, filtered
 
 
 class Whole(nn.Module):
@@ -102,7 +103,7 @@ class Whole(nn.Module):
 
 
 class _Filters(nn.Module):
-    """The filters of one scale; see `features.Scale`, on whose grid they are computed."""
+    """The filters of one scale; see `scale.Scale`, on whose grid they are computed."""
 
     along_z: Tensor
     along_y: Tensor
@@ -121,17 +122,27 @@ class _Filters(nn.Module):
         """Responses to a (c, z, y, x) image, each (c, z, y, x)."""
         x = image[:, None]
         for axis, kernel in enumerate((self.along_z, self.along_y, self.along_x)):
-            # Two more points on each side: a second derivative is a derivative twice over.
             step = self.steps[axis]
-            before = self.radii[axis] + 2 * step
+            before = self.radii[axis] + EDGE * step
             around = [0] * 6
             around[4 - 2 * axis : 6 - 2 * axis] = [before, before + step]
             stride = [step if a == axis else 1 for a in range(3)]
             x = F.conv3d(F.pad(x, around, mode="replicate"), kernel, stride=stride)
-            points = (image.shape[axis + 1] - 1 + step - 1) // step + 5
+            points = (image.shape[axis + 1] - 1 + step - 1) // step + 1 + 2 * EDGE
             x = x[(slice(None),) * (axis + 2) + (slice(0, points),)]
         coarse = filtered(x[:, 0], self.distances, self.unit, _difference)
-        return [refine(response, self.steps, image.shape[1:]) for response in coarse]
+        return [_refined(response, self.steps, image.shape[1:]) for response in coarse]
+
+
+def _refined(response: Tensor, steps: Sequence[int], shape: Sequence[int]) -> Tensor:
+    """From a scale's grid, with `EDGE` points around it, to the voxels of a shape."""
+    inner = slice(EDGE, -EDGE)
+    response = response[:, inner, inner, inner]
+    if max(steps) > 1:
+        size = [(n - 1) * s + 1 for n, s in zip(response.shape[1:], steps, strict=True)]
+        response = F.interpolate(response[None], size=size, mode="trilinear", align_corners=True)[0]
+    z, y, x = shape
+    return response[:, :z, :y, :x]
 
 
 class _Tree(nn.Module):
