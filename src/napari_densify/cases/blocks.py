@@ -16,6 +16,9 @@ SIDE = 16
 PAGE = 1024
 """Blocks for which memory is asked at a time. One array that doubles would copy all there is now
 and then: a stroke on a much painted 512³ volume took half a second."""
+PIECE = 1 << 15
+"""Voxels whose blocks are found at a time: what is computed of them stays in the processor's cache,
+which for millions makes it three times as fast."""
 _BITS = SIDE.bit_length() - 1
 
 
@@ -108,8 +111,20 @@ class Blocks:
 
     def _split(self, where: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Flat index of the block, and of the voxel inside it."""
-        z, y, x = np.unravel_index(where, self.shape)
+        if where.size <= PIECE:
+            return self._split_piece(where)
+        block, inside = np.empty_like(where), np.empty_like(where)
+        for start in range(0, where.size, PIECE):
+            piece = slice(start, start + PIECE)
+            block[piece], inside[piece] = self._split_piece(where[piece])
+        return block, inside
+
+    def _split_piece(self, where: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        _, height, width = self.shape
         _, by, bx = self._grid
+        row = where // width
+        z, x = row // height, where - row * width
+        y = row - z * height
         block = ((z >> _BITS) * by + (y >> _BITS)) * bx + (x >> _BITS)
         last = SIDE - 1
         return block, (((z & last) << _BITS | (y & last)) << _BITS) | (x & last)
