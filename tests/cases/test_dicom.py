@@ -13,6 +13,7 @@ from scipy.spatial.transform import Rotation
 from napari_densify.cases.formats import read_volume
 from napari_densify.cases.formats.dicom import find_series
 from napari_densify.cases.problem import Problem
+from napari_densify.cases.reference import is_dicom
 from napari_densify.cases.volume import Volume
 
 from .dicom_files import write_series
@@ -132,3 +133,10 @@ def test_what_is_no_dicom_is_refused(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(Problem, match="is no image"):
         read_volume(tmp_path / "empty")
+
+
+def test_a_series_is_found_among_many_other_files(tmp_path: Path) -> None:
+    write_series(tmp_path / "scan", scan())
+    for number in range(1000):
+        (tmp_path / "scan" / f"{number}.json").touch()
+    assert is_dicom(tmp_path / "scan")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -106,3 +108,15 @@ def test_taking_back_what_an_earlier_session_painted_scores_nothing(scored, trut
 )
 def test_settled_is_said_after_three_rounds_of_little_change(scores, expected) -> None:
     assert settled(scores) is expected
+
+
+def test_a_large_slice_is_scored_while_nobody_notices() -> None:
+    session = Session(Volume(np.zeros((3, 1024, 1024), np.uint8)))
+    session.paint(np.array([0]), 2)
+    show(session, np.full((3, 1024, 1024), 2, np.uint8))
+    edit = session.paint(np.arange(1024**2) + 1024**2, 1)
+    assert edit.round_after == 1
+    begun = time.perf_counter()
+    assert session._agreement.score(1) == 0.0
+    session._agreement._edited(edit)
+    assert time.perf_counter() - begun < 1  # each `np.union1d` takes 3

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_densify.cases.edit import Edit
+from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_volume, write_volume
 from napari_densify.cases.formats.medical import to_image
 from napari_densify.cases.model import model_of, write_model
 from napari_densify.cases.project import Label
+from napari_densify.cases.stored import read_annotation
 
 from .conftest import LONG, phantom
 from .test_painting import agrees
@@ -74,3 +79,77 @@ def test_classes_that_are_added_while_labels_are_read_stay_and_stay_apart(
     assert names == {1: "background", 2: "ball", 3: "vessel", 4: "lesion"}
     assert case.session.annotation.labels[2, 3, 4] == 4
     assert case.session.locked == {2}
+
+
+def test_the_window_stays_free_while_labels_are_taken_in(
+    open_case, qtbot, tmp_path: Path, monkeypatch
+):
+    case = open_case()
+    session, truth = case.session, phantom()[1]
+    write_volume(tmp_path / "labels.nii.gz", session.volume.like(truth))
+    begun, go_on, commit = Event(), Event(), ProjectFolder.commit
+
+    def slowly(folder: ProjectFolder, edit: Edit) -> None:
+        begun.set()
+        go_on.wait(10)
+        commit(folder, edit)
+
+    monkeypatch.setattr(ProjectFolder, "commit", slowly)
+    session.edited.connect((edits := []).append)
+    case.dock.exchange.take_labels(tmp_path / "labels.nii.gz", complete=True)
+    qtbot.waitUntil(begun.is_set, timeout=LONG)
+    assert not session.annotation.annotated, "the window has waited for it"
+
+    # What is painted meanwhile is taken off again, with a sentence; the view may be moved.
+    case.annotation.data_setitem((np.array([1]), np.array([2]), np.array([3])), 2)
+    qtbot.waitUntil(lambda: case.annotation.data[1, 2, 3] == 0, timeout=LONG)
+    assert "paint again in a moment" in str(notification_manager.records[-1].message)
+    case.viewer.dims.set_current_step(0, 3)
+    case.dock.exchange.take_labels(tmp_path / "labels.nii.gz")
+    assert "already" in str(notification_manager.records[-1].message)
+    assert not edits
+
+    go_on.set()
+    qtbot.waitUntil(lambda: bool(edits), timeout=LONG)
+    np.testing.assert_array_equal(session.annotation.labels, truth + 1)
+    np.testing.assert_array_equal(case.annotation.data, truth + 1)
+    qtbot.waitUntil(lambda: session.status.steps > 0, timeout=LONG)  # news come in again
+    case.annotation.data_setitem((np.array([1]), np.array([2]), np.array([3])), 2)
+    qtbot.waitUntil(lambda: len(edits) == 2, timeout=LONG)
+    for undone in (1, 2):
+        case.annotation.undo()
+        qtbot.waitUntil(lambda n=undone: len(session.annotation.undone) == n, timeout=LONG)
+        assert agrees(case)()
+    assert session.annotation.annotated == 0
+    kept, _ = read_annotation(session.project.path, truth.shape)
+    assert kept.annotated == 0
+    assert [edit.where.size for edit in kept.undone] == [1, truth.size]
+
+
+def test_a_case_may_be_closed_while_labels_are_taken_in(
+    open_case, qtbot, tmp_path: Path, monkeypatch
+):
+    case = open_case()
+    dock, truth = case.dock, phantom()[1]
+    write_volume(tmp_path / "labels.nii.gz", case.session.volume.like(truth))
+    begun, go_on, commit = Event(), Event(), ProjectFolder.commit
+
+    def slowly(folder: ProjectFolder, edit: Edit) -> None:
+        begun.set()
+        go_on.wait(10)
+        commit(folder, edit)
+
+    monkeypatch.setattr(ProjectFolder, "commit", slowly)
+    dock.exchange.take_labels(tmp_path / "labels.nii.gz", complete=True)
+    qtbot.waitUntil(begun.is_set, timeout=LONG)
+    dock.close_case()
+    go_on.set()
+    qtbot.waitUntil(lambda: not case.session.busy, timeout=LONG)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    again = dock.case
+    assert again.session.annotation.annotated in (0, truth.size)
+    np.testing.assert_array_equal(again.annotation.data, again.session.annotation.labels)
+    assert "is closed" in str([n.message for n in notification_manager.records]) or (
+        again.session.annotation.annotated
+    )

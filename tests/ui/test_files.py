@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari.utils.notifications import notification_manager
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_densify.cases.formats import read_segmentation, read_volume, write_volume
@@ -144,8 +145,8 @@ def test_what_becomes_of_an_export_is_said_also_when_the_dialog_is_closed_meanwh
 ):
     dock = open_case().dock
     until = threading.Event()
-    write = export._write
-    monkeypatch.setattr(export, "_write", lambda wish: (until.wait(), write(wish))[1])
+    write = export.write
+    monkeypatch.setattr(export, "write", lambda wish: (until.wait(), write(wish))[1])
     (tmp_path / "full").mkdir()
     full = tmp_path / "full" / "seg.nrrd"
     for file, sentence in ((tmp_path / "seg.nrrd", "Wrote seg.nrrd in"), (full, "Cannot write")):
@@ -222,3 +223,87 @@ def test_images_are_not_exported_over_and_other_files_only_when_that_is_agreed(
     with pytest.raises(Problem, match="is an image itself"):
         write_labels(str(images[1]), *dock.case.prediction.as_layer_data_tuple()[:2])
     assert [image.read_bytes() for image in images] == before
+
+
+def test_a_channel_is_not_exported_over_when_its_layer_was_removed(
+    viewer, open_dock, tmp_path, qtbot, monkeypatch
+):
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    files = [tmp_path / f"{name}.nii.gz" for name in "ab"]
+    for file, factor in zip(files, (1, 2), strict=True):
+        image = scan("anisotropic")
+        write_volume(file, image.like(image.data * factor))
+    viewer.open(files, plugin="napari-densify")
+    dock = open_dock()
+    dock.choice.image.value = viewer.layers["a"]
+    dock.choice.inputs.channels.item(1).setCheckState(Qt.CheckState.Checked)
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.choice.annotate.click()
+    viewer.layers.remove("b")
+    assert not dock.case.closed
+    dialog = dock.export()
+    dialog.path.setText(str(files[1]))
+    dialog.export.click()
+    assert "b.nii.gz is an image itself" in dialog.said.text()
+    with pytest.raises(Problem, match=r"b\.nii\.gz is an image itself"):
+        write_labels(str(files[1]), *dock.case.prediction.as_layer_data_tuple()[:2])
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("result", "result.nii.gz"),
+        ("scan.v2", "scan.v2.nii.gz"),
+        ("result.", "result.nii.gz"),
+        ("result.NRRD", "result.NRRD"),
+        ("result.nii", "result.nii"),
+    ],
+)
+@pytest.mark.parametrize("chosen", [True, False])
+def test_a_name_without_an_ending_gets_that_of_the_format(
+    open_case, tmp_path, qtbot, monkeypatch, typed, meant, chosen
+):
+    dialog = open_case().dock.export()
+    folder = Path(dialog.path.text()).parent if not chosen else tmp_path
+    monkeypatch.setenv("HOME", str(tmp_path))
+    if chosen:
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / typed), ""))
+        dialog.choose.click()
+        assert Path(dialog.path.text()) == folder / meant
+    else:
+        dialog.path.setText(typed)
+    dialog.export.click()
+    qtbot.waitUntil(lambda: dialog.busy.isHidden() and dialog.said.text() != "", timeout=LONG)
+    assert dialog.said.text() == f"Wrote {meant}."
+    assert (tmp_path / meant).exists()
+
+
+def test_a_file_with_the_ending_that_a_chosen_name_gets_is_not_replaced_unasked(
+    open_case, tmp_path, monkeypatch
+):
+    dialog = open_case().dock.export()
+    (tmp_path / "result.nii.gz").write_text("mine")
+    said, answer = [], QMessageBox.StandardButton.No
+    monkeypatch.setattr(QMessageBox, "question", lambda *about: (said.append(about[2]), answer)[1])
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "result"), ""))
+    dialog.choose.click()
+    dialog.export.click()
+    assert said == ["result.nii.gz exists; replace it?"]
+    assert (tmp_path / "result.nii.gz").read_text() == "mine"
+
+
+@pytest.mark.parametrize("typed", ["", "{}", "{}/"])
+def test_a_folder_is_no_file_to_export_to(open_case, tmp_path, monkeypatch, typed):
+    dialog = open_case().dock.export()
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.No)
+    dialog.path.setText(typed.format(tmp_path))
+    dialog.export.click()
+    assert "a name" in dialog.said.text()
+
+
+def test_what_lies_among_the_slices_of_a_series_is_told(viewer, tmp_path):
+    write_series(tmp_path / "scan", scan("flipped", np.int16))
+    write_volume(tmp_path / "scan" / "seg.nii.gz", scan("flipped", np.uint8))
+    (layer,) = viewer.open(tmp_path / "scan", plugin="napari-densify")
+    assert layer.data.shape == (24, 28, 32)
+    assert "seg.nii.gz" in str(notification_manager.records[-1].message)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
-from napari_densify.cases.edit import MARK, Edit
+from napari_densify.cases.edit import MARK, Edit, union
 from napari_densify.cases.labels import LAST_LABEL
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.problem import Problem
@@ -251,7 +251,7 @@ class Annotation:
         Edit or None
             None if the annotation is like that already.
         """
-        everywhere = np.union1d(where, self._marks.nonzero("label"))
+        everywhere = union(where, self._marks.nonzero("label"))
         after = np.zeros(everywhere.size, MARK)
         after[np.searchsorted(everywhere, where)] = marks
         before = self.at(everywhere)

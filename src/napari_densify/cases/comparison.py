@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.box import Box
-from napari_densify.cases.edit import Edit
+from napari_densify.cases.edit import Edit, union
 
 SLAB = 32
 """Slices that are compared at a time with somebody else's labels."""
@@ -40,7 +40,7 @@ def echoes(annotation: Annotation, labels: NDArray[np.uint8]) -> list[Edit]:
         for number, edit in enumerate(chain, start=1):
             if not steps and np.array_equal(flat[edit.where], annotation.at(edit.where)["label"]):
                 break  # whatever happened, it did not begin with this one
-            seen, where = where, np.union1d(where, edit.where)
+            seen, where = where, union(where, edit.where)
             then = _carry(seen, then, where, annotation.at(where)["label"])
             then[np.searchsorted(where, edit.where)] = edit.after["label"]
             steps.append(edit)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,6 +126,30 @@ def check_ending(path: Path) -> str:
         known = " ".join(each for each in ENDINGS if each not in medical.DETACHED)
         raise Problem(f"{path.name} has no ending that can be written here; choose one of {known}.")
     return ending
+
+
+def meant_by(typed: str, ending: str, folder: Path) -> Path:
+    """The file that is meant by what somebody typed.
+
+    Parameters
+    ----------
+    typed : str
+    ending : str
+        Of a name that has none that is known.
+    folder : Path
+        Where it lies if no other folder was typed.
+
+    Raises
+    ------
+    Problem
+        If that is only a folder.
+    """
+    path = folder / os.path.expanduser(typed.strip())
+    if formats.ending_of(path, ENDINGS):
+        return path
+    if path.is_dir():
+        raise Problem(f"{path} is a folder; give the file in it a name.")
+    return path.with_name(path.name.rstrip(".") + ending)
 
 
 def stem_of(path: Path) -> str:

@@ -19,6 +19,8 @@ from napari_densify.cases.volume import Volume, check_image
 LARGEST = 2**36
 """Most voxels of a volume that a project is believed to be of: 4096³."""
 DICOM = (".dcm", ".ima", ".dicom")
+MOST_NAMES, MOST_OPENED = 4096, 8
+"""Files of a folder whose names are looked at, and which are opened, to see whether it is DICOM."""
 
 Side = Annotated[int, Field(ge=1, le=2**20)]
 Length = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -171,7 +173,9 @@ def is_dicom(path: Path) -> bool:
     """Whether an image is a DICOM file or a folder of them, whose names often are a patient's."""
     if path.is_dir():
         with os.scandir(path) as entries:
-            return any(_looks_dicom(Path(entry.path)) for entry in itertools.islice(entries, 8))
+            found = [Path(entry.path) for entry in itertools.islice(entries, MOST_NAMES)]
+        named = any(each.suffix.lower() in DICOM for each in found)
+        return named or any(map(_looks_dicom, found[:MOST_OPENED]))
     return _looks_dicom(path)
 
 

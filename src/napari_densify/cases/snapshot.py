@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_densify.cases import disk
 from napari_densify.cases.annotation import Annotation
-from napari_densify.cases.edit import Edit
+from napari_densify.cases.edit import Edit, union
 from napari_densify.cases.history import now
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.seal import seal, unseal
@@ -167,7 +167,7 @@ def compare(then: Annotation, now: Annotation) -> list[Comparison]:
     then, now : Annotation
         Of one shape.
     """
-    where = np.union1d(then.everything().where, now.everything().where)
+    where = union(then.everything().where, now.everything().where)
     old, new = then.at(where)["label"], now.at(where)["label"]
     return [
         Comparison(

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from napari_densify.cases.export import stem_of
-from napari_densify.cases.formats import SUFFIXES, ending_of, is_volume
+from napari_densify.cases.formats import SUFFIXES, ending_of, is_volume, others_in
 from napari_densify.cases.formats.dicom import Series, find_series
 from napari_densify.cases.formats.quiet import quiet
 from napari_densify.cases.problem import Problem
@@ -97,7 +97,7 @@ def _in(path: Path) -> Iterator[Path]:
 
 def _is_mixed(folder: Path) -> bool:
     """Whether DICOM files and images of other kinds lie in a folder."""
-    return is_dicom(folder) and any(ending_of(each, SUFFIXES) for each in folder.glob("[!.]*"))
+    return is_dicom(folder) and bool(others_in(folder))
 
 
 def _is_image(path: Path) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_densify.cases.edit import Edit
+from napari_densify.cases.edit import Edit, union
 from napari_densify.cases.plane import Plane
 
 if TYPE_CHECKING:
@@ -59,8 +59,8 @@ class Agreement:
     def _of_slice(self, plane: Plane, wrong: NDArray[np.int64]) -> float:
         structures = plane.take(self._session.prediction) > 1
         found = plane.voxels(structures, self._session.volume.shape)
-        union = np.union1d(found, wrong).size
-        return 1 - wrong.size / union if union else 1.0
+        either = union(found, wrong).size
+        return 1 - wrong.size / either if either else 1.0
 
     def _edited(self, edit: Edit) -> None:
         # Round 0 is painted before anything was predicted: there is nothing to score.
@@ -76,9 +76,14 @@ class Agreement:
         if not self._strokes[round_, plane]:
             del slices[plane]  # nothing is left that says the user has seen it
         elif edit.undoes:
-            slices[plane] = np.setdiff1d(wrong, edit.where[edit.before["wrong"]])
+            slices[plane] = _without(wrong, edit.where[edit.before["wrong"]])
         else:
-            slices[plane] = np.union1d(wrong, edit.where[edit.after["wrong"]])
+            slices[plane] = union(wrong, edit.where[edit.after["wrong"]])
+
+
+def _without(voxels: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Those of some flat indices that are not among others; each has an index once."""
+    return np.setdiff1d(voxels, others, assume_unique=True)
 
 
 def settled(scores: Iterable[float]) -> bool:

@@ -18,6 +18,7 @@ from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
+from napari_densify.cases.problem import Problem
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
@@ -80,6 +81,9 @@ class Session:
         What else is written to the project; it keeps nothing without one.
     up_to_date : bool
         Whether all of the prediction was shown since the last edit.
+    busy : bool
+        Whether another thread paints, see `plan`: nothing else can be painted then, and whoever
+        calls `take` is to wait with that.
     round_over : bool
         Whether it was since the round's first stroke: what is painted now begins another round.
     scored : signal
@@ -126,7 +130,7 @@ class Session:
         self.checked = Checked()
         self.past: list[Entry] = []
         self.locked: frozenset[int] = frozenset()
-        self.up_to_date = self.round_over = False
+        self.up_to_date = self.round_over = self.busy = self._told_apart = False
         self._agreement = Agreement(self)
         if project is not None and project.exists:
             resume(self, project)
@@ -152,13 +156,19 @@ class Session:
         Problem
             If the edit cannot be kept in the project; it does not count then.
         """
+        return self.commit(self.plan(where, labels))
+
+    def plan(self, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> Edit | None:
+        """Make the edit of `paint`, without bringing it into force.
+
+        Of millions of voxels that takes seconds, as `enter` does. Another thread may call both
+        while the session is `busy`; `announce` is for the owner's then.
+        """
         if self.locked:
             free = ~np.isin(self.annotation.at(where)["label"], list(self.locked))
             where, labels = where[free], np.broadcast_to(labels, where.shape)[free]
         wrong = self.shown.wrong(where, labels)
-        return self.commit(
-            self.annotation.change(where, labels, wrong=wrong, new_round=self.round_over)
-        )
+        return self.annotation.change(where, labels, wrong=wrong, new_round=self.round_over)
 
     def commit(self, edit: Edit | None) -> Edit | None:
         """Bring an edit of the annotation into force, and hand it back; None is none.
@@ -170,6 +180,19 @@ class Session:
         """
         if edit is None:
             return None
+        if self.busy:
+            raise Problem("Many voxels are being painted; paint again in a moment.")
+        self.enter(edit)
+        return self.announce(edit)
+
+    def enter(self, edit: Edit) -> None:
+        """Bring an edit into force, without saying so.
+
+        Raises
+        ------
+        Problem
+            If it cannot be kept in the project; it does not count then.
+        """
         with self.drive.lock:
             if self.project is not None:
                 self.project.commit(edit)  # on disk before it counts
@@ -177,13 +200,18 @@ class Session:
                 self.annotation.apply(edit)
             folded = len(self.orders.folded)
             self.orders.edited(edit)
-        if len(self.orders.folded) < folded:  # for the project's other cases too
+            self._told_apart |= len(self.orders.folded) < folded
+        self.shown.follow(edit, self.orders.folded)
+
+    def announce(self, edit: Edit) -> Edit:
+        """Say that an edit is in force now, and hand it back."""
+        if self._told_apart:  # for the project's other cases too
+            self._told_apart = False
             keep(self)
         self.up_to_date = False
         if edit.round_after != edit.round_before:
             # A round whose first stroke was taken back begins with the next one.
             self.round_over = edit.round_after < edit.round_before
-        self.shown.follow(edit, self.orders.folded)
         if not edit.after["label"].all():
             # The stroke may be in what is kept of the prediction.
             self.keeping.changed(edit.box(self.volume.shape))

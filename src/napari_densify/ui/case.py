@@ -29,7 +29,7 @@ from napari_densify.ui.overlays import UncertaintyLayer
 from napari_densify.ui.planes import shown_plane, viewed_plane
 from napari_densify.ui.provenance import ProvenanceLayer
 from napari_densify.ui.side_by_side import hide_side_by_side, show_side_by_side
-from napari_densify.ui.strokes import BEYOND, is_beyond, paint
+from napari_densify.ui.strokes import BEYOND, Step, is_beyond, paint
 from napari_densify.ui.view import plane_of, pose_of, view_of
 from napari_densify.ui.weights import WeightsLayer
 
@@ -227,6 +227,17 @@ class CaseView(QObject):
         if edit is not None:
             paint(self.annotation, edit.where, edit.after["label"])
 
+    def hold(self, on: bool) -> None:
+        """Let nothing else be painted, and no news in, while another thread paints; or go on."""
+        self.session.busy = on
+        if not on and not self.closed:
+            self._look()
+
+    def show_taken_in(self, edit: Edit, step: Step) -> None:
+        """Say and draw what another thread has painted on the annotation layer, too."""
+        self._annotation_bond.taken_in(step)
+        self.session.announce(edit)
+
     def show_orthogonal(self, on: bool) -> None:
         """Show the three orientations side by side, or only one."""
         if on:
@@ -263,7 +274,7 @@ class CaseView(QObject):
 
     def _look(self, event: Any = None) -> None:
         plane = viewed_plane(self.viewer, self.annotation)
-        if plane is not None:
+        if plane is not None and not self.session.busy:  # or that would wait
             self.session.look(plane)
         self._looked()
 
@@ -288,6 +299,8 @@ class CaseView(QObject):
             self.close(f"“{event.value.name}” was removed; press Annotate to begin again.")
 
     def _listen(self) -> None:
+        if self.session.busy:
+            return
         try:
             self.loop.drain()
         except Exception as error:  # noqa: BLE001 - whatever it is, the window must say it

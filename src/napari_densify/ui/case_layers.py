@@ -20,11 +20,11 @@ from napari_densify.ui.layers import (
     is_of,
     is_ours,
     labels_like,
-    remember,
     sign,
 )
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.placement import Placement
+from napari_densify.ui.strokes import remember
 
 if TYPE_CHECKING:
     import napari

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QWidget
 
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats.segments import read_segments
 from napari_densify.cases.imported import as_annotation
@@ -22,8 +23,10 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
+from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
+from napari_densify.ui.strokes import Step, step_of
 
 
 class Exchange(QObject):
@@ -105,6 +108,9 @@ class Exchange(QObject):
         case = self._case
         if case is None:
             return
+        if case.session.busy:
+            show_error("Labels are being taken in already; choose these once that is done.")
+            return
         rows = [row.keep() for row in self._classes.value()]
         read: Callable[[], tuple[NDArray[np.uint8], list[Label]]] = partial(
             _read, path, case.session.volume, rows, complete, set(case.session.orders.folded)
@@ -113,12 +119,15 @@ class Exchange(QObject):
         def taken(result: tuple[NDArray[np.uint8], list[Label]]) -> None:
             if case is not self._case:
                 return
-            if rows == [row.keep() for row in self._classes.value()]:
+            same = rows == [row.keep() for row in self._classes.value()]
+            if same and not case.session.busy:
                 self._taken(case, *result)
             else:  # other classes are meant by names and numbers since
                 self.take_labels(path, complete)
 
-        worker = create_worker(read, _ignore_errors=True)
+        worker = create_worker(
+            read, _ignore_errors=True, _progress={"desc": f"Reading {path.name}"}
+        )
         worker.returned.connect(taken)
         worker.errored.connect(self._failed)
         worker.start()
@@ -126,20 +135,47 @@ class Exchange(QObject):
     def _taken(self, case: CaseView, labels: NDArray[np.uint8], rows: list[Label]) -> None:
         self._classes.setValue([ClassRow.of(row) for row in rows])
         case.set_classes(self._classes.value())
-        where = np.flatnonzero(labels)
-        try:
-            edit = case.session.paint(where, labels.reshape(-1)[where])
-        except Problem as problem:
-            show_error(str(problem))
-            return
-        case.show_edit(edit)
-        if edit is None:
-            show_info("Everything in the file is annotated like that already.")
-        else:
-            show_info(f"Took {edit.where.size:,} voxels; undo takes them back.")
+
+        def painted(result: tuple[Edit, Step] | None) -> None:
+            case.hold(False)
+            if result is None:
+                show_info("Everything in the file is annotated like that already.")
+                return
+            if not case.closed:
+                case.show_taken_in(*result)
+            show_info(f"Took {result[0].where.size:,} voxels; undo takes them back.")
+
+        def failed(error: Exception) -> None:
+            case.hold(False)
+            self._failed(error)
+
+        case.hold(True)
+        worker = create_worker(
+            _paint,
+            *(case.session, case.annotation.data, labels),
+            _ignore_errors=True,
+            _progress={"desc": "Taking in the labels"},
+        )
+        worker.returned.connect(painted)
+        worker.errored.connect(failed)
+        worker.start()
 
     def _failed(self, error: Exception) -> None:
         show_error(str(error) if isinstance(error, Problem) else f"Cannot read the labels: {error}")
+
+
+def _paint(
+    session: Session, shown: NDArray[np.uint8], labels: NDArray[np.uint8]
+) -> tuple[Edit, Step] | None:
+    """Paint labels in a thread: in the session, which is busy then, and in the layer's array."""
+    where = np.flatnonzero(labels)
+    edit = session.plan(where, labels.reshape(-1)[where])
+    if edit is None:
+        return None
+    session.enter(edit)
+    shown.reshape(-1)[edit.where] = edit.after["label"]
+    edit.box(session.volume.shape)  # whoever hears of it wants to know, and is not to wait
+    return edit, step_of(edit, session.volume.shape)
 
 
 def _read(

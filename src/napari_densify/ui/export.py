@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from napari.qt.threading import create_worker
 from napari.utils.notifications import show_error, show_info
-from numpy.typing import NDArray
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -31,23 +26,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.export import (
+    ENDINGS,
     Segmentation,
     as_structures,
     beside,
     files_of,
+    meant_by,
     stem_of,
     structures_of,
-    write_measures,
 )
-from napari_densify.cases.formats import write_volume
+from napari_densify.cases.formats import ending_of
 from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.spared import check_spares
-from napari_densify.session.provenance import whole_provenance
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.picked import source_of, sources_of
+from napari_densify.ui.wish import Wish, table_beside, write
 
 FORMATS = {
     "NIfTI (.nii.gz)": ".nii.gz",
@@ -62,21 +57,6 @@ FORMATS = {
     "Surfaces with colours (.ply)": ".ply",
     "Volumes (.csv)": ".csv",
 }
-
-
-@dataclass(frozen=True, eq=False)
-class Wish:
-    """What shall be written of a case, and where."""
-
-    path: Path
-    segmentation: Segmentation
-    labels: NDArray[np.uint8]
-    """As the annotation has them."""
-    painted: Annotation | None
-    """Of which it is wanted where labels come from, too."""
-    volumes: bool
-    project: Path | None
-    """Of which the probabilities are wanted, too."""
 
 
 class ExportDialog(QDialog):
@@ -139,7 +119,7 @@ class ExportDialog(QDialog):
         self._agreed = None
         self.busy.show()
         self.export.setEnabled(False)
-        worker = create_worker(_write, self._wish(), _ignore_errors=True)
+        worker = create_worker(write, self._wish(), _ignore_errors=True)
         worker.returned.connect(self._done)
         worker.errored.connect(self._failed)
         worker.start()
@@ -175,14 +155,14 @@ class ExportDialog(QDialog):
 
     def _files(self) -> list[Path]:
         """All that would be written; of surfaces also those that will turn out empty."""
-        path = Path(self.path.text())
+        path = self._complete()
         files = files_of(path, structures_of(self.classes()))
         if self.probabilities.isChecked():
             files.append(beside(path, "probabilities"))
         if self.provenance.isChecked():
             files.append(beside(path, "provenance"))
         if self.volumes.isChecked():
-            files.append(_table_beside(path))
+            files.append(table_beside(path))
         return files
 
     def _case_ended(self) -> None:
@@ -220,9 +200,33 @@ class ExportDialog(QDialog):
 
     def _choose(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Export to", self.path.text())
-        if name:
-            self.path.setText(name)
-            self._agreed = Path(name)
+        if not name:
+            return
+        self.path.setText(name)
+        try:
+            path = self._complete()
+        except Problem as problem:
+            self._failed(problem)
+            return
+        # Of a name that got an ending only now the chooser has not asked.
+        self._agreed = path if path == Path(name) else None
+
+    def _complete(self) -> Path:
+        """The file that is meant, shown as it will be called, and its format.
+
+        Raises
+        ------
+        Problem
+            If no file is named.
+        """
+        ending = FORMATS[self.format.currentText()]
+        path = meant_by(self.path.text(), ending, self._first_place().parent)
+        self.path.setText(str(path))
+        typed = ending_of(path, ENDINGS)
+        with QSignalBlocker(self.format):
+            for text in (text for text, each in FORMATS.items() if each == typed):
+                self.format.setCurrentText(text)
+        return path
 
     def _wish(self) -> Wish:
         session = self.case.session
@@ -263,40 +267,3 @@ class ExportDialog(QDialog):
         self.said.setText(sentence)
         if self.isHidden():
             self.deleteLater()
-
-
-def _write(wish: Wish) -> list[Path]:
-    """Write everything that is asked for; called in a thread."""
-    written = []
-    if wish.project is not None:
-        written.append(_write_probabilities(wish.project, wish))
-    written = [*wish.segmentation.write(wish.path), *written]
-    if wish.painted is not None:
-        file = beside(wish.path, "provenance")
-        whence, names = whole_provenance(wish.painted, wish.labels)
-        labels, image = wish.segmentation.labels, wish.segmentation.image
-        write_volume(file, labels.like(whence), names, image)
-        written.append(file)
-    if wish.volumes:
-        file = _table_beside(wish.path)
-        write_measures(file, wish.segmentation.measures(stem_of(wish.path)))
-        written.append(file)
-    return written
-
-
-def _table_beside(path: Path) -> Path:
-    return path.with_name(f"{stem_of(path)}_volumes.csv")
-
-
-def _write_probabilities(project: Path, wish: Wish) -> Path:
-    """Let the command line write them: torch is not for napari's process."""
-    image = wish.segmentation.source
-    command = [
-        *(sys.executable, "-m", "napari_densify.cli", "export", project),
-        *("--out", wish.path, "--image", image, "--probabilities"),
-    ]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["the command ended by itself"]
-        raise Problem(last[0].removeprefix("napari-densify: "))
-    return beside(wish.path, "probabilities")

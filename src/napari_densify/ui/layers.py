@@ -24,7 +24,15 @@ from napari_densify.ui.frames import time_of
 from napari_densify.ui.geometry import TURNED
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.placement import place_of
-from napari_densify.ui.strokes import BEYOND, forget, spare, take_back, touched, went_astray
+from napari_densify.ui.strokes import (
+    BEYOND,
+    Step,
+    forget,
+    spare,
+    take_back,
+    touched,
+    went_astray,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -92,16 +100,6 @@ def colours(rows: Iterable[ClassRow], background: bool) -> DirectLabelColormap:
     shown = (row for row in rows if row.visible and (row.label > 1 or background))
     colour_of |= {row.label: row.colour for row in shown}
     return DirectLabelColormap(color_dict=colour_of)
-
-
-def remember(layer: Labels, done: Iterable[Edit], undone: Iterable[Edit]) -> None:
-    """Let napari's own undo and redo take back and bring back edits of an earlier time."""
-    for edits, history in ((done, layer._undo_history), (undone, layer._redo_history)):
-        for edit in edits:
-            where = np.unravel_index(edit.where, layer.data.shape)
-            atom = (where, edit.before["label"].copy(), edit.after["label"].copy())
-            # napari offers no way to say this; the tuple is its oldest form of a history atom.
-            history.append([atom])
 
 
 class Copies(QObject):
@@ -193,6 +191,14 @@ class AnnotationBond(QObject):
             worker = create_worker(difference, self.session.annotation, self.layer.data)
             worker.returned.connect(self._compared)
             worker.start()
+
+    def taken_in(self, step: Step) -> None:
+        """An edit of the session's is in the layer's array already: draw it, let undo know it."""
+        self.layer._redo_history.clear()
+        self.layer._undo_history.append([step])
+        self._seen = self._history()
+        for layer in self.copies:
+            layer.refresh()
 
     def _listen(self, layer: Labels) -> None:
         layer.events.paint.connect(self._painted)

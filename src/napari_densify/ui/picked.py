@@ -19,6 +19,9 @@ from napari_densify.ui.geometry import lies_at, place_volume
 
 ROLE = "napari-densify"
 """Key in the metadata of layers that we made."""
+FILES = "napari-densify files"
+"""Key in the metadata of layers that we made: the files that their volume was opened from, which
+may be that of a layer that is not in the window any more."""
 STRAIGHT = "straight"
 """What an image at an angle is shown straight by is to us; with the image's id, see `ROLE`."""
 MOST_CHANNELS = 4
@@ -74,9 +77,12 @@ def source_of(layer: Image) -> Path | None:
 
 
 def sources_of(layers: Iterable[Layer]) -> list[Path]:
-    """The files and folders that images among some layers were opened from."""
-    found = (source_of(layer) for layer in layers if isinstance(layer, Image))
-    return [source for source in found if source is not None]
+    """The files and folders that images among some layers, and what we made of others, are from."""
+    found: list[Path] = []
+    for layer in layers:
+        source = source_of(layer) if isinstance(layer, Image) else None
+        found += layer.metadata.get(FILES, ()) if source is None else [source]
+    return found
 
 
 def notes_on_size(layer: Image) -> list[str]:

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import napari
-from napari.utils.notifications import show_error
+from napari.utils.notifications import show_error, show_info
 from qtpy.QtWidgets import QInputDialog
 
 from napari_densify.cases.export import stem_of
-from napari_densify.cases.formats import is_volume, read_any, read_segmentation
+from napari_densify.cases.formats import is_volume, others_in, read_any, read_segmentation
 from napari_densify.cases.formats.dicom import find_series
 from napari_densify.cases.formats.ome_zarr import label_image
 from napari_densify.cases.problem import Problem
@@ -93,6 +93,12 @@ def _layers_of(path: Path) -> Iterator[Any]:
     series = _chosen_series(path) if is_dicom(path) else None
     volume = read_any(series or path)
     yield volume.data, {"name": stem_of(path), **_place(volume)}, "image"
+    if path.is_dir() and is_dicom(path) and (others := others_in(path)):
+        more = f" and {len(others) - 1} more" if others[1:] else ""
+        show_info(
+            f"“{path.name}” was opened as a DICOM series, without {others[0].name}{more} that lie "
+            "in it; open such files by themselves."
+        )
     labels = label_image(path) if path.is_dir() else path
     if labels != path:
         shown = read_segmentation(path)

@@ -39,7 +39,7 @@ from napari_densify.ui.next import NextPanel
 from napari_densify.ui.opening import Found, Opening
 from napari_densify.ui.overlays import OverlayBoxes
 from napari_densify.ui.panel import Part
-from napari_densify.ui.picked import Picked, like_project
+from napari_densify.ui.picked import FILES, Picked, like_project, sources_of
 from napari_densify.ui.plane_buttons import PlaneButtons
 from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
@@ -254,6 +254,8 @@ class SegmentWidget(DockedWidget):
         case = self.case = CaseView(
             self.viewer, layer, session, rows, partial(bind_keys, self), found.view
         )
+        for made in (case.annotation, case.prediction):
+            made.metadata[FILES] = sources_of(found.layers)
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)

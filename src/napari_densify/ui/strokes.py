@@ -10,7 +10,11 @@ from napari.layers import Labels, Layer
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
+from napari_densify.cases.edit import Edit
 
+Step = tuple[tuple[NDArray[np.int64], ...], NDArray[np.uint8], NDArray[np.uint8]]
+"""What napari keeps of a step for undo: indices along z, y, x, and labels before and after. It
+offers no way to say this; the tuple is the oldest form of its history atoms."""
 BEYOND = "No slice of the volume is shown here; move the slider back to it first."
 """What is said to who paints, or acts on a slice, in a canvas that shows none."""
 
@@ -30,6 +34,18 @@ def paint(layer: Labels, where: NDArray[np.int64], labels: NDArray[np.uint8] | i
         layer.set_view_slice()
     voxels = np.unravel_index(where, layer.data.shape)
     layer.data_setitem(voxels, labels, refresh=layer.visible)
+
+
+def step_of(edit: Edit, shape: tuple[int, ...]) -> Step:
+    """An edit as napari's layers keep it for undo."""
+    where = np.unravel_index(edit.where, shape)
+    return where, edit.before["label"].copy(), edit.after["label"].copy()
+
+
+def remember(layer: Labels, done: Iterable[Edit], undone: Iterable[Edit]) -> None:
+    """Let napari's own undo and redo take back and bring back edits of an earlier time."""
+    layer._undo_history.extend([step_of(edit, layer.data.shape)] for edit in done)
+    layer._redo_history.extend([step_of(edit, layer.data.shape)] for edit in undone)
 
 
 def spare(stroke: list[Any], data: NDArray[np.uint8], locked: Collection[int]) -> None:

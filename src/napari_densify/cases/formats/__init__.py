@@ -237,6 +237,11 @@ def is_volume(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES) or is_dicom(path)
 
 
+def others_in(folder: Path) -> list[Path]:
+    """Images of other kinds that lie among the DICOM files of a folder, and are no part of it."""
+    return sorted(each for each in folder.glob("[!.]*") if ending_of(each, SUFFIXES))
+
+
 def _damaged(path: Path) -> Problem:
     return Problem(f"{path.name} cannot be read as an image; is it damaged?")
 

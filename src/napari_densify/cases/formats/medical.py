@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import math
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,6 +25,11 @@ _BY = {".nii": "NiftiImageIO", "nrrd": "NrrdImageIO", "nhdr": "NrrdImageIO"}
 DETACHED = (".nhdr", ".mhd")
 """Headers whose voxels are in a file of their own."""
 MILLIMETRES = "millimeter"
+NIFTI_UNITS = {"meter": 1, MILLIMETRES: 2, "micrometer": 3}
+"""Codes of the units that NIfTI knows, in the three lowest bits of a byte of the header."""
+NIFTI_UNITS_AT = 123
+NIFTI_STANDS_FOR = {"centimeter": MILLIMETRES, "nanometer": "micrometer", "angstrom": "micrometer"}
+"""What is measured instead in units that it does not know."""
 
 
 def read(path: Path) -> Volume:
@@ -63,15 +69,44 @@ def to_image(volume: Volume) -> sitk.Image:
 
 
 def write(path: Path, volume: Volume, classes: Sequence[Label] = ()) -> None:
-    """Write a volume so that its voxels lie where the image's do."""
+    """Write a volume so that its voxels lie where the image's do.
+
+    NIfTI says in which unit; the other formats have only millimetres, and get the same numbers.
+    """
+    if path.name.lower().endswith(NIFTI):
+        _write_nifti(path, volume)
+        return
     image = to_image(volume)
     if path.name.lower().endswith(".seg.nrrd"):
         _describe_segments(image, volume, classes)
     sitk.WriteImage(image, str(path), useCompression=True)
-    if path.name.lower().endswith(NIFTI):
+
+
+def _write_nifti(path: Path, volume: Volume) -> None:
+    volume = volume.in_unit(NIFTI_STANDS_FOR.get(volume.unit, volume.unit))
+    image = to_image(volume)
+    code = NIFTI_UNITS.get(volume.unit, NIFTI_UNITS[MILLIMETRES])
+    packed = path.suffix.lower() == ".gz"
+    # SimpleITK calls all numbers millimetres; in packed bytes that could not be mended.
+    mend = code != NIFTI_UNITS[MILLIMETRES]
+    plain = path.with_suffix("") if packed and mend else path
+    try:
+        sitk.WriteImage(image, str(plain), useCompression=True)
         # Its library says nothing where the disk is full.
         voxels = image.GetNumberOfPixels() * image.GetSizeOfPixelComponent()
-        _check_complete(path, NIFTI_HEADER + voxels)
+        _check_complete(plain, NIFTI_HEADER + voxels)
+        if mend:
+            with plain.open("r+b") as file:
+                file.seek(NIFTI_UNITS_AT)
+                time = file.read(1)[0] & ~7
+                file.seek(NIFTI_UNITS_AT)
+                file.write(bytes([time | code]))
+        if plain != path:
+            with plain.open("rb") as file, gzip.open(path, "wb", compresslevel=6) as target:
+                shutil.copyfileobj(file, target)
+    finally:
+        if plain != path:
+            plain.unlink(missing_ok=True)
 
 
 def _one_channel(volume: Volume, data: NDArray[np.generic]) -> sitk.Image:

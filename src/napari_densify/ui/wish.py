@@ -1,0 +1,70 @@
+"""What shall be written of a case, and the writing of it, which may be done in a thread."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.export import Segmentation, beside, stem_of, write_measures
+from napari_densify.cases.formats import write_volume
+from napari_densify.cases.problem import Problem
+from napari_densify.session.provenance import whole_provenance
+
+
+@dataclass(frozen=True, eq=False)
+class Wish:
+    """What shall be written of a case, and where."""
+
+    path: Path
+    segmentation: Segmentation
+    labels: NDArray[np.uint8]
+    """As the annotation has them."""
+    painted: Annotation | None
+    """Of which it is wanted where labels come from, too."""
+    volumes: bool
+    project: Path | None
+    """Of which the probabilities are wanted, too."""
+
+
+def write(wish: Wish) -> list[Path]:
+    """Write everything that is asked for; called in a thread."""
+    written = []
+    if wish.project is not None:
+        written.append(_write_probabilities(wish.project, wish))
+    written = [*wish.segmentation.write(wish.path), *written]
+    if wish.painted is not None:
+        file = beside(wish.path, "provenance")
+        whence, names = whole_provenance(wish.painted, wish.labels)
+        labels, image = wish.segmentation.labels, wish.segmentation.image
+        write_volume(file, labels.like(whence), names, image)
+        written.append(file)
+    if wish.volumes:
+        file = table_beside(wish.path)
+        write_measures(file, wish.segmentation.measures(stem_of(wish.path)))
+        written.append(file)
+    return written
+
+
+def table_beside(path: Path) -> Path:
+    """The name of the table of volumes of the same export: ``x.nii.gz`` → ``x_volumes.csv``."""
+    return path.with_name(f"{stem_of(path)}_volumes.csv")
+
+
+def _write_probabilities(project: Path, wish: Wish) -> Path:
+    """Let the command line write them: torch is not for napari's process."""
+    image = wish.segmentation.source
+    command = [
+        *(sys.executable, "-m", "napari_densify.cli", "export", project),
+        *("--out", wish.path, "--image", image, "--probabilities"),
+    ]
+    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["the command ended by itself"]
+        raise Problem(last[0].removeprefix("napari-densify: "))
+    return beside(wish.path, "probabilities")
