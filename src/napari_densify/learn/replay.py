@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 
@@ -68,6 +70,17 @@ class TrainingCases:
         for case in self:
             case.supervision.weigh(table)
 
+    def repaint(self, painted: Sequence[Edit]) -> bool:
+        """Bring what is annotated in the others to another state; whether that changes any."""
+        edits = [
+            (case, case.painted.turn_into(now.where, long_ago(now).after))
+            for case, now in zip(self.others, painted, strict=True)
+        ]
+        for case, edit in edits:
+            if edit is not None:
+                case.apply(edit)
+        return any(edit is not None for _, edit in edits)
+
     def share(self) -> float:
         """What the present case has of all that is learned, see `PRESENT`."""
         here = self.present.painted.annotated
@@ -96,3 +109,14 @@ class TrainingCases:
         """Marks in all cases, see `Annotation.counts`."""
         counts: NDArray[np.int64] = np.sum([case.annotation.counts for case in self], axis=0)
         return counts
+
+
+def long_ago(painted: Edit) -> Edit:
+    """What is annotated in another case, as painted in round 0.
+
+    Whatever was corrected then, the network has learned since; that it was corrected still decides
+    which guess the network sees there, see `learn.patches`.
+    """
+    marks = painted.after.copy()
+    marks["round"] = 0
+    return replace(painted, after=marks, round_after=0)

@@ -189,7 +189,7 @@ class Orders:
         """Start a worker; it is told of the other cases at once, as they do not change."""
         link = self._open_worker(self._volume, self.classes, self.settings)
         for case in self.others:
-            link.deliver(case)
+            link.deliver(replace(case, folded=dict(self.folded)))
         return link
 
     def _greet(self) -> Iterator[Message]:

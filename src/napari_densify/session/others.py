@@ -12,7 +12,6 @@ from napari_densify.cases.project import Project
 from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Volume
-from napari_densify.session.folding import present
 from napari_densify.session.news import OtherCase
 
 FindImage = Callable[[Path, ImageReference], Volume | None]
@@ -35,7 +34,6 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[OtherCase
         Which cases had to be left out and why, and what is lost of others, in sentences.
     """
     others, notes = [], []
-    became = project.description.became
     for folder in cases_of(project.home):
         if folder == project.path:
             continue
@@ -48,7 +46,7 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[OtherCase
             continue
         notes += [f"{folder.name}: {note}" for note in (notes_on(found) if found else ())]
         if volume is not None:
-            others.append(OtherCase(volume, present(annotation.everything(), became)))
+            others.append(OtherCase(volume, annotation.everything()))
         elif annotation.annotated:
             notes.append(
                 f"The image of {folder.name} is not where it was; nothing is learned from that "
