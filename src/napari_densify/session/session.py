@@ -84,6 +84,8 @@ class Session:
         Whether it was since the round's first stroke: what is painted now begins another round.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
+    class_gone : signal
+        A class that redo has merged or deleted once more; see `surgery.redrawn`.
     past : list of Entry
         How learning went before, as the project tells it.
     """
@@ -95,6 +97,7 @@ class Session:
     training_changed = Signal(bool)
     checked_changed = Signal(Checked)
     scored = Signal(int, float)
+    class_gone = Signal(int)
     worker_lost = Signal(str)
     noticed = Signal(str)
     moved = Signal(Path)
@@ -175,10 +178,12 @@ class Session:
                 self.project.commit(edit)  # on disk before it counts
             else:
                 self.annotation.apply(edit)
-            folded = len(self.orders.folded)
-            self.orders.edited(edit)
-        if len(self.orders.folded) < folded:  # for the project's other cases too
+            folded = dict(self.orders.folded)
+            again = self.orders.edited(edit)
+        if self.orders.folded != folded:  # for the project's other cases too
             keep(self)
+        for label, into in again.items():
+            self.disagreements.fold(label, into)
         self.up_to_date = False
         if edit.round_after != edit.round_before:
             # A round whose first stroke was taken back begins with the next one.
@@ -192,6 +197,8 @@ class Session:
             self.round_changed.emit(edit.round_after)
         if edit.round_after > edit.round_before and not edit.undoes:
             self._agreement.end(edit.round_before)
+        for label in again:
+            self.class_gone.emit(label)
         return edit
 
     def undo(self) -> Edit | None:
