@@ -37,6 +37,7 @@ from napari_densify.session.news import (
     Taken,
 )
 from napari_densify.session.orders import Orders
+from napari_densify.session.others import counts_in
 from napari_densify.session.resuming import resume
 from napari_densify.session.shown import Shown
 from napari_densify.session.worker import Worker
@@ -261,8 +262,9 @@ class Session:
         self.drive.stop()
 
     def weights(self) -> NDArray[np.float32]:
-        """(z, y, x) float32 weight w of each voxel's loss as of now."""
-        return self.annotation.weights(self.orders.settings.strength)
+        """(z, y, x) float32 weight w of each voxel's loss as of now; may be asked in a thread."""
+        elsewhere = counts_in(self.orders.others, dict(self.orders.folded))
+        return self.annotation.weights(self.orders.settings.strength, elsewhere)
 
     def take(self, news: News) -> None:
         """Update prediction and status from what `loop.run` yielded."""
