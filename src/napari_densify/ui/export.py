@@ -32,6 +32,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.export import (
     Segmentation,
     as_structures,
@@ -72,8 +73,8 @@ class Wish:
     segmentation: Segmentation
     labels: NDArray[np.uint8]
     """As the annotation has them."""
-    painted: Annotation | None
-    """Of which it is wanted where labels come from, too."""
+    painted: Edit | None
+    """All that is annotated, if it is wanted where labels come from, too."""
     volumes: bool
     project: Path | None
     """Of which the probabilities are wanted, too."""
@@ -228,7 +229,7 @@ class ExportDialog(QDialog):
         session = self.case.session
         # As it is now: it goes on changing while it is written.
         labels = session.prediction.copy()
-        painted = session.annotation if self.provenance.isChecked() else None
+        painted = session.annotation.everything() if self.provenance.isChecked() else None
         segmentation = Segmentation(
             session.volume.like(as_structures(labels)),
             structures_of(self.classes()),
@@ -273,8 +274,10 @@ def _write(wish: Wish) -> list[Path]:
     written = [*wish.segmentation.write(wish.path), *written]
     if wish.painted is not None:
         file = beside(wish.path, "provenance")
-        whence, names = whole_provenance(wish.painted, wish.labels)
         labels, image = wish.segmentation.labels, wish.segmentation.image
+        annotation = Annotation(labels.shape)
+        annotation.load(wish.painted.where, wish.painted.after)
+        whence, names = whole_provenance(annotation, wish.labels)
         write_volume(file, labels.like(whence), names, image)
         written.append(file)
     if wish.volumes:
