@@ -34,11 +34,15 @@ class TrainingCases:
     ----------
     others : list of Case
         What is replayed.
+    elsewhere : list of ints
+        How many voxels are annotated in each of the cases that are not at hand to be replayed, but
+        that were learned from.
     """
 
     def __init__(self, present: Case, seed: int) -> None:
         self.present = present
         self.others: list[Case] = []
+        self.elsewhere: list[int] = []
         self._random = np.random.default_rng(seed)
 
     def __iter__(self) -> Iterator[Case]:
@@ -85,6 +89,7 @@ class TrainingCases:
         """What the present case has of all that is learned, see `PRESENT`."""
         here = self.present.painted.annotated
         others = [case.painted.annotated for case in self._painted_others]
+        others += [annotated for annotated in self.elsewhere if annotated]
         if not others:
             return PRESENT if here else 0.0
         return min(PRESENT, here / (here + float(np.mean(others))))
