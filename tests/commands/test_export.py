@@ -159,18 +159,25 @@ def test_a_folder_is_never_replaced_by_a_result(
         assert densify(command, *given, "--out", tmp_path / "seg.ome.zarr")[0] == 0
 
 
-def test_merged_classes_stay_merged_in_an_export(
-    project: Path, tmp_path: Path, densify: Run
+@pytest.mark.parametrize("into", [2, 0])
+def test_classes_that_are_gone_stay_gone_in_an_export(
+    project: Path, tmp_path: Path, densify: Run, into: int
 ) -> None:
     shutil.copytree(project, tmp_path / "ct.densify")
     shutil.copy(project.with_name("ct.nii.gz"), tmp_path / "ct.nii.gz")
     folder = ProjectFolder(tmp_path / "ct.densify")
     rows = tuple(row for row in folder.description.classes if row.label != 3)
-    learning = folder.description.learning.model_copy(update={"folded": {3: 2}})
+    learning = folder.description.learning.model_copy(update={"folded": {3: into}})
     folder.describe(classes=rows, learning=learning)
     folder.close()
-    assert densify("export", tmp_path / "ct.densify", "--out", tmp_path / "x.nii.gz")[0] == 0
-    assert set(np.unique(read_any(tmp_path / "x.nii.gz").data)) == {0, 1}
+    out = tmp_path / "x.nii.gz"
+    assert densify("export", tmp_path / "ct.densify", "--out", out, "--provenance")[0] == 0
+    labels = read_any(out).data
+    assert set(np.unique(labels)) == {0, 1}
+    threes = read_any(project.with_name("painted.nii.gz")).data == 3
+    whence = read_any(tmp_path / "x_provenance.nii.gz").data
+    assert set(np.unique(labels[threes])) == ({1} if into else {0})
+    assert set(np.unique(whence[threes])) == ({PAINTED} if into else {0})
 
 
 def test_moved_images_go_into_a_data_set_where_they_are_named(

@@ -168,6 +168,11 @@ def test_the_guess_has_no_share_where_only_others_are_painted() -> None:
     assert few is not None
     learner.apply(few)
     assert 0.9 < learner.trust < 1.0
+    here = Learner(image[None], (1.0,) * 3, levels=LEVELS)
+    here.apply(few)
+    here.trainer.steps = 1000
+    here.cases.elsewhere = [everything.where.size, 0]
+    assert here.trust == learner.trust, "of a case that is not at hand, that is all to be known"
     learner.apply(everything)
     alone = Learner(image[None], (1.0,) * 3, levels=LEVELS)
     alone.apply(everything)

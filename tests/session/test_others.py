@@ -24,8 +24,9 @@ from napari_densify.session.news import Block, Load, Model, News, OtherCase, Pha
 from napari_densify.session.others import read_others
 from napari_densify.session.score import dice
 from napari_densify.session.session import Session
+from napari_densify.session.surgery import delete, merge
 from napari_densify.session.worker import Worker
-from tests.session.conftest import PLANES, Drive, block, paint
+from tests.session.conftest import PLANES, WHOLE, Drive, block, paint
 
 MakeDrive = Callable[[Session], Drive]
 
@@ -207,9 +208,7 @@ def test_classes_that_were_merged_in_another_case_are_merged_in_all(
     case = ProjectFolder(place_in(home, None, "1" * 64), reference(next_volume))
     rows = [Label(label=k, name=str(k)) for k in (1, 2)]
     case.describe(classes=rows, learning=Learning(folded={3: 4, 4: 2}))
-    others, _ = read_others(case, lambda _, image: phantom)
     case.close()
-    assert set(np.unique(others[0].painted.after["label"])) == {1, 2}
     project = ProjectFolder(home)
     before = project.annotation.labels
     session = Session(phantom, settings=tiny, project=project)
@@ -222,3 +221,40 @@ def test_classes_that_were_merged_in_another_case_are_merged_in_all(
     np.testing.assert_array_equal(session.annotation.labels, before)
     assert project.description.learning.folded == {4: 2}
     session.close()
+
+
+def test_other_cases_are_learned_from_in_the_classes_that_there_are(
+    home: Path, phantom: Volume, next_volume: Volume, tiny: Settings
+) -> None:
+    case = ProjectFolder(place_in(home, None, "1" * 64), reference(next_volume))
+    rows = [Label(label=k, name=str(k)) for k in (1, 2)]
+    case.describe(classes=rows, learning=Learning(folded={3: 4, 4: 2}))
+    others, _ = read_others(case, lambda _, image: phantom)
+    session = Session(next_volume, settings=tiny, project=case, others=others)
+    link = session.drive._connect()
+    link.turn()
+    [other] = link._learner.cases.others  # type: ignore[attr-defined]
+    assert other.painted.classes == [1, 2]
+    session.paint(np.arange(4), 3)  # as does an undo that brings the class back
+    link.turn()
+    assert other.painted.classes == [1, 2, 3]
+    session.drive._disconnect()
+    session.close()
+
+
+def test_weights_are_shown_as_they_are_learned_with(
+    phantom: Volume, truth: NDArray[np.uint8], tiny: Settings
+) -> None:
+    """Class balance is that of all cases, in the classes that there are."""
+    other = OtherCase(phantom, everything(truth + 1))
+    session = Session(phantom, settings=tiny, others=[other])
+    session.round_over = True
+    session.paint(np.arange(40), 2)
+    session.paint(np.arange(40, 44), 1)
+    link = session.drive._connect()
+    for change in (lambda: None, lambda: merge(session, 3, 2), lambda: delete(session, 2)):
+        change()
+        link.turn()
+        asked = link._learner.case.supervision.read(WHOLE)  # type: ignore[attr-defined]
+        np.testing.assert_allclose(session.weights(), asked.weight)
+    session.drive._disconnect()

@@ -157,5 +157,5 @@ def test_what_is_found_on_the_disk_is_no_exception(tmp_path: Path) -> None:
     reopened.close()
     painted = painted_on(project.path, volume)
     assert painted is not None
-    np.testing.assert_array_equal(painted.labels, again.annotation.labels)
+    np.testing.assert_array_equal(painted[0].labels, again.annotation.labels)
     assert painted_on(project.path, volume.like(volume.data + 1)) is None

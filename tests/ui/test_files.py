@@ -22,7 +22,7 @@ from napari_densify.ui.writer import write_labels
 from tests.cases.dicom_files import write_series
 from tests.cases.test_round_trips import PLACES
 
-from .conftest import LONG, phantom
+from .conftest import LONG, drag, phantom
 
 
 def scan(place: str = "rotated", dtype: type = np.float32) -> Volume:
@@ -137,6 +137,33 @@ def test_the_dialog_closes_with_its_case_once_it_has_written(open_case, tmp_path
         dock.close_case()
     assert dialog.said.text() == "Wrote seg.nrrd."
     assert not dialog.export.isEnabled(), "another case may have other classes"
+
+
+def test_a_stroke_meanwhile_is_in_nothing_that_is_written(
+    viewer, open_case, tmp_path, qtbot, monkeypatch
+):
+    """Labels and what is written beside them are of one moment, however long it takes."""
+    case = open_case()
+    case.train(False)
+    case.annotation.data_setitem((np.full(8, 5), np.arange(8), np.arange(8)), 2)
+    qtbot.waitUntil(lambda: case.session.annotation.annotated == 8, timeout=LONG)
+    until = threading.Event()
+    write = export._write
+    monkeypatch.setattr(export, "_write", lambda wish: (until.wait(), write(wish))[1])
+    dialog = case.dock.export()
+    dialog.path.setText(str(tmp_path / "seg.nrrd"))
+    dialog.provenance.setChecked(True)
+    dialog.export.click()
+    viewer.dims.set_point(0, 12)
+    drag(viewer, qtbot, [(0.45, 0.5), (0.55, 0.5)])
+    qtbot.waitUntil(lambda: case.session.annotation.annotated > 8, timeout=LONG)
+    with qtbot.waitSignal(dialog.written, timeout=LONG):
+        until.set()
+    labels, whence = (
+        read_segmentation(tmp_path / name).data for name in ("seg.nrrd", "seg_provenance.nrrd")
+    )
+    assert labels.sum() == 8
+    np.testing.assert_array_equal(whence > 0, labels > 0)
 
 
 @pytest.mark.parametrize("close", ["close", "reject"])

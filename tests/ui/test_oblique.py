@@ -328,3 +328,21 @@ def test_the_plane_that_is_looked_at_is_predicted_first(case, viewer, qtbot):
     qtbot.waitUntil(lambda: Look(other) in sent, timeout=LONG)
     case.dock.planes.oblique.click()
     assert sent[-1] == Look(viewed_plane(viewer, case.annotation))
+
+
+def test_it_shows_the_channel_that_the_main_canvas_shows(viewer, open_case, qtbot):
+    channels = [phantom()[0] + k for k in range(3)]
+    case = open_case(np.stack(channels))
+    viewer.dims.set_current_step(0, 1)
+    case.dock.planes.oblique.click()
+    view = case.oblique
+
+    def shows(channel: int, plane: ObliquePlane) -> bool:
+        digital = DigitalPlane(plane, channels[0].shape, (1.0, 1.0, 1.0))
+        return np.array_equal(view.image.data, digital.reslice(channels[channel]), equal_nan=True)
+
+    assert shows(1, view.value())
+    viewer.dims.set_current_step(0, 2)
+    qtbot.waitUntil(lambda: shows(2, view.value()), timeout=LONG)
+    view.setValue(PLANE)
+    qtbot.waitUntil(lambda: shows(2, PLANE), timeout=LONG)

@@ -87,13 +87,22 @@ class Annotation:
         """Number of annotated voxels."""
         return int(self.counts[1:].sum())
 
-    def weight_table(self, strength: float = 1.0) -> NDArray[np.float32]:
-        """W by (label, round, wrong) as of now; see `cases.weight`."""
-        return weight_table(self.counts, self.round, strength)
+    def weight_table(
+        self, strength: float = 1.0, elsewhere: NDArray[np.int64] | int = 0
+    ) -> NDArray[np.float32]:
+        """W by (label, round, wrong) as of now; see `cases.weight`.
 
-    def weights(self, strength: float = 1.0) -> NDArray[np.float32]:
-        """(z, y, x) float32 weight w of each voxel."""
-        table = self.weight_table(strength)
+        `elsewhere`, how many voxels of each label other cases have, counts for the class balance.
+        """
+        counts = self.counts.copy()
+        counts[:, 0, 0] += elsewhere
+        return weight_table(counts, self.round, strength)
+
+    def weights(
+        self, strength: float = 1.0, elsewhere: NDArray[np.int64] | int = 0
+    ) -> NDArray[np.float32]:
+        """(z, y, x) float32 weight w of each voxel; see `weight_table`."""
+        table = self.weight_table(strength, elsewhere)
         weights: NDArray[np.float32] = table[_fields(self.marks)]
         return weights
 

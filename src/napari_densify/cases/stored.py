@@ -8,9 +8,9 @@ import numpy as np
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.journal import Found, read_journal
-from napari_densify.cases.place import cases_of
-from napari_densify.cases.project import Project
+from napari_densify.cases.place import case_with, cases_of
 from napari_densify.cases.store import MARKS, LabelStore, read_marks
+from napari_densify.cases.summary import read_summary
 from napari_densify.cases.volume import Shape, Volume, content_hash
 
 
@@ -38,20 +38,25 @@ def read_annotation(folder: Path, shape: Shape) -> tuple[Annotation, Found | Non
     return annotation, found
 
 
-def painted_on(home: Path, volume: Volume) -> Annotation | None:
+def painted_on(home: Path, volume: Volume) -> tuple[Annotation, list[int]] | None:
     """What was painted on an image in one of a project's cases; None if it is none of theirs.
+
+    Returns
+    -------
+    annotation : Annotation
+    elsewhere : list of ints
+        How many voxels are painted in each other case, as when it was left.
 
     Raises
     ------
     Problem
         If a case is damaged.
     """
-    content = content_hash(volume)
-    for folder in cases_of(home):
-        image = Project.read(folder).image
-        if (image.content, image.shape) == (content, volume.shape):
-            return read_annotation(folder, image.shape)[0]
-    return None
+    folder = case_with(home, content_hash(volume))
+    if folder is None:
+        return None
+    annotation, _ = read_annotation(folder, volume.shape)
+    return annotation, [read_summary(each).painted for each in cases_of(home) if each != folder]
 
 
 def notes_on(found: Found, writing: bool = False) -> list[str]:

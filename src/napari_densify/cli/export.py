@@ -84,6 +84,7 @@ def export_command(
     if provenance:
         written.append(export.beside(out, "provenance"))
         whence, names = whole_provenance(annotation, labels)
+        whence[labels == 0] = 0  # also where a class was painted that is gone since
         write_volume(written[-1], volume.like(whence), names, volume)
     if chance is not None:
         written.append(export.beside(out, "probabilities"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,7 +19,7 @@ from napari_densify.learn.forests import SHOWN, Forests, Stage
 from napari_densify.learn.grid import Grid
 from napari_densify.learn.mixture import Mixture
 from napari_densify.learn.prediction import guess_probability
-from napari_densify.learn.replay import TrainingCases
+from napari_densify.learn.replay import TrainingCases, long_ago
 from napari_densify.learn.template import Template
 from napari_densify.learn.trainer import Trainer
 from napari_densify.learn.unet import Level, compact, fit_spacing
@@ -139,19 +138,21 @@ class Learner:
             With as many channels as this case's.
         spacing : (3,) floats
         painted : Edit
-            Everything that is annotated there. It counts as painted in round 0, for whatever was
-            corrected then, the network has learned long ago; that it was corrected still decides
-            which guess the network sees there, see `learn.patches`.
+            Everything that is annotated there, see `learn.replay.long_ago`.
         """
         case = Case(image, Grid(image.shape[1:], spacing, self.wanted), self.device)
         seed = self.seed + len(self.cases)
         case.join(self.forests, self.trainer.net.stride, self.classes, seed)
         case.place(self.template)
-        marks = painted.after.copy()
-        marks["round"] = 0
-        case.apply(replace(painted, after=marks, round_after=0))
+        case.apply(long_ago(painted))
         self.cases.others.append(case)
         self.meet(case.painted.classes)
+
+    def repaint(self, painted: Sequence[Edit]) -> None:
+        """Learn from what is annotated in the other cases now, in the order of their `replay`."""
+        if self.cases.repaint(painted):
+            self.trainer.edited()
+            self.meet(sorted(self.cases.classes))
 
     def meet(self, classes: Sequence[int]) -> None:
         """Tell these classes apart too, be they annotated or not."""

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.weight import weight_table
 from napari_densify.learn.case import Case
 
@@ -32,11 +34,15 @@ class TrainingCases:
     ----------
     others : list of Case
         What is replayed.
+    elsewhere : list of ints
+        How many voxels are annotated in each of the cases that are not at hand to be replayed, but
+        that were learned from.
     """
 
     def __init__(self, present: Case, seed: int) -> None:
         self.present = present
         self.others: list[Case] = []
+        self.elsewhere: list[int] = []
         self._random = np.random.default_rng(seed)
 
     def __iter__(self) -> Iterator[Case]:
@@ -68,10 +74,22 @@ class TrainingCases:
         for case in self:
             case.supervision.weigh(table)
 
+    def repaint(self, painted: Sequence[Edit]) -> bool:
+        """Bring what is annotated in the others to another state; whether that changes any."""
+        edits = [
+            (case, case.painted.turn_into(now.where, long_ago(now).after))
+            for case, now in zip(self.others, painted, strict=True)
+        ]
+        for case, edit in edits:
+            if edit is not None:
+                case.apply(edit)
+        return any(edit is not None for _, edit in edits)
+
     def share(self) -> float:
         """What the present case has of all that is learned, see `PRESENT`."""
         here = self.present.painted.annotated
         others = [case.painted.annotated for case in self._painted_others]
+        others += [annotated for annotated in self.elsewhere if annotated]
         if not others:
             return PRESENT if here else 0.0
         return min(PRESENT, here / (here + float(np.mean(others))))
@@ -96,3 +114,14 @@ class TrainingCases:
         """Marks in all cases, see `Annotation.counts`."""
         counts: NDArray[np.int64] = np.sum([case.annotation.counts for case in self], axis=0)
         return counts
+
+
+def long_ago(painted: Edit) -> Edit:
+    """What is annotated in another case, as painted in round 0.
+
+    Whatever was corrected then, the network has learned since; that it was corrected still decides
+    which guess the network sees there, see `learn.patches`.
+    """
+    marks = painted.after.copy()
+    marks["round"] = 0
+    return replace(painted, after=marks, round_after=0)

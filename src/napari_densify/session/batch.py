@@ -90,6 +90,9 @@ def segment(
 ) -> NDArray[np.uint8]:
     """Segment a volume with a network; what is painted on it in the project stays as painted.
 
+    The network is told of that, as it is in a window, so it says the same of the case on which was
+    worked last.
+
     Beside the volume, its normalised copy and the labels, memory is taken only for the filter
     responses of a few rows of blocks.
 
@@ -127,6 +130,11 @@ def segment(
         levels=levels_of(network.widths),
         wanted=network.voxels.spacing,
     )
+    painted, kept = painted_on(network.project, volume), None
+    if painted is not None:
+        annotation, learner.cases.elsewhere = painted
+        kept = present(annotation.everything(), network.became)
+        learner.apply(kept)
     unpack(network.model, learner)
     classes = np.array(learner.classes, np.uint8)
     told = [learner.classes.index(label) for label in sorted(c.label for c in network.classes)]
@@ -139,8 +147,6 @@ def segment(
         if probabilities is not None:
             probabilities[:, *box.slices] = chance[told]
         done(number / len(boxes))
-    painted = painted_on(network.project, volume)
-    if painted is not None:
-        kept = present(painted.everything(), network.became)
+    if kept is not None:
         labels.reshape(-1)[kept.where] = kept.after["label"]
     return labels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
@@ -84,11 +84,14 @@ class OtherCase:
     ----------
     volume : Volume
     painted : Edit
-        Everything that is annotated in it.
+        Everything that is annotated in it, be it of classes that there are or were.
+    folded : dict
+        What labels count as that are not told apart, see `Fold`.
     """
 
     volume: Volume
     painted: Edit
+    folded: dict[int, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
@@ -77,6 +78,8 @@ class Orders:
         self.settings, self.model, self.others = settings, model, others
         self.drive = Drive(self._meet, self._greet)
         self.folded: dict[int, int] = {}
+        # Edits that were undone, and which folds went with them.
+        self._unfolded: WeakKeyDictionary[Edit, dict[int, int]] = WeakKeyDictionary()
         self.live = True
         self.training = False
         self.given = 0
@@ -117,12 +120,24 @@ class Orders:
         """Tell these classes apart too, painted or not; before the worker starts."""
         self.classes = sorted({*self.classes, *labels})
 
-    def edited(self, edit: Edit) -> None:
-        """An edit is in force; `drive.lock` is held since before it was."""
-        for label in self.folded.keys() & set(self._annotation.classes):
-            del self.folded[label]
+    def edited(self, edit: Edit) -> Mapping[int, int]:
+        """An edit is in force; `drive.lock` is held since before it was.
+
+        Returns
+        -------
+        mapping
+            What is folded once more, for a merging or deleting that was undone is redone.
+        """
+        painted = self.folded.keys() & set(self._annotation.classes)
+        told_apart = {label: self.folded.pop(label) for label in painted}
         self.given += 1
         self.drive.post(edit)
+        if told_apart and edit.undoes:
+            self._unfolded[self._annotation.undone[-1]] = told_apart
+        again = self._unfolded.get(edit, {})
+        for label, into in again.items():
+            self.fold(label, into)
+        return again
 
     def fold(self, label: int, into: int) -> None:
         """No longer tell a class apart, see `Fold`."""
@@ -189,7 +204,7 @@ class Orders:
         """Start a worker; it is told of the other cases at once, as they do not change."""
         link = self._open_worker(self._volume, self.classes, self.settings)
         for case in self.others:
-            link.deliver(case)
+            link.deliver(replace(case, folded=dict(self.folded)))
         return link
 
     def _greet(self) -> Iterator[Message]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.place import cases_of
@@ -12,7 +15,7 @@ from napari_densify.cases.project import Project
 from napari_densify.cases.reference import ImageReference
 from napari_densify.cases.stored import notes_on, read_annotation
 from napari_densify.cases.volume import Volume
-from napari_densify.session.folding import present
+from napari_densify.session.folding import as_now
 from napari_densify.session.news import OtherCase
 
 FindImage = Callable[[Path, ImageReference], Volume | None]
@@ -35,7 +38,6 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[OtherCase
         Which cases had to be left out and why, and what is lost of others, in sentences.
     """
     others, notes = [], []
-    became = project.description.became
     for folder in cases_of(project.home):
         if folder == project.path:
             continue
@@ -48,10 +50,19 @@ def read_others(project: ProjectFolder, find: FindImage) -> tuple[list[OtherCase
             continue
         notes += [f"{folder.name}: {note}" for note in (notes_on(found) if found else ())]
         if volume is not None:
-            others.append(OtherCase(volume, present(annotation.everything(), became)))
+            others.append(OtherCase(volume, annotation.everything()))
         elif annotation.annotated:
             notes.append(
                 f"The image of {folder.name} is not where it was; nothing is learned from that "
                 "case until its image is put back."
             )
     return others, notes
+
+
+def counts_in(others: Sequence[OtherCase], folded: Mapping[int, int]) -> NDArray[np.int64]:
+    """(256,) how many voxels of each label are painted in other cases, in the classes there are."""
+    counts = np.zeros(256, np.int64)
+    now = as_now(np.arange(256, dtype=np.uint8), folded)
+    for case in others:
+        np.add.at(counts, now, np.bincount(case.painted.after["label"], minlength=256))
+    return counts

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +38,7 @@ from napari_densify.session.news import (
     Taken,
 )
 from napari_densify.session.orders import Orders
+from napari_densify.session.others import counts_in
 from napari_densify.session.resuming import resume
 from napari_densify.session.shown import Shown
 from napari_densify.session.worker import Worker
@@ -88,6 +89,8 @@ class Session:
         Whether it was since the round's first stroke: what is painted now begins another round.
     scored : signal
         A round and how well the prediction fitted what was painted in it, see `Agreement`.
+    class_gone : signal
+        A class that redo has merged or deleted once more; see `surgery.redrawn`.
     past : list of Entry
         How learning went before, as the project tells it.
     """
@@ -99,6 +102,7 @@ class Session:
     training_changed = Signal(bool)
     checked_changed = Signal(Checked)
     scored = Signal(int, float)
+    class_gone = Signal(int)
     worker_lost = Signal(str)
     noticed = Signal(str)
     moved = Signal(Path)
@@ -131,6 +135,7 @@ class Session:
         self.past: list[Entry] = []
         self.locked: frozenset[int] = frozenset()
         self.up_to_date = self.round_over = self.busy = self._told_apart = False
+        self._again: Mapping[int, int] = {}
         self._agreement = Agreement(self)
         if project is not None and project.exists:
             resume(self, project)
@@ -198,9 +203,9 @@ class Session:
                 self.project.commit(edit)  # on disk before it counts
             else:
                 self.annotation.apply(edit)
-            folded = len(self.orders.folded)
-            self.orders.edited(edit)
-            self._told_apart |= len(self.orders.folded) < folded
+            folded = dict(self.orders.folded)
+            self._again = self.orders.edited(edit)
+            self._told_apart |= self.orders.folded != folded
         self.shown.follow(edit, self.orders.folded)
 
     def announce(self, edit: Edit) -> Edit:
@@ -208,6 +213,9 @@ class Session:
         if self._told_apart:  # for the project's other cases too
             self._told_apart = False
             keep(self)
+        again, self._again = self._again, {}
+        for label, into in again.items():
+            self.disagreements.fold(label, into)
         self.up_to_date = False
         if edit.round_after != edit.round_before:
             # A round whose first stroke was taken back begins with the next one.
@@ -220,6 +228,8 @@ class Session:
             self.round_changed.emit(edit.round_after)
         if edit.round_after > edit.round_before and not edit.undoes:
             self._agreement.end(edit.round_before)
+        for label in again:
+            self.class_gone.emit(label)
         return edit
 
     def undo(self) -> Edit | None:
@@ -282,8 +292,9 @@ class Session:
         self.drive.stop()
 
     def weights(self) -> NDArray[np.float32]:
-        """(z, y, x) float32 weight w of each voxel's loss as of now."""
-        return self.annotation.weights(self.orders.settings.strength)
+        """(z, y, x) float32 weight w of each voxel's loss as of now; may be asked in a thread."""
+        elsewhere = counts_in(self.orders.others, dict(self.orders.folded))
+        return self.annotation.weights(self.orders.settings.strength, elsewhere)
 
     def take(self, news: News) -> None:
         """Update prediction and status from what `loop.run` yielded."""

@@ -132,10 +132,10 @@ class Worker:
                 shape = self._volume.shape
                 self._schedule.edited(message.box(shape) if message.where.size else None)
                 self._edits += 1
-                for label in self._folded.keys() & set(self._learner.annotation.classes):
-                    del self._folded[label]
+                painted = self._folded.keys() & set(self._learner.annotation.classes)
+                self._refold({k: v for k, v in self._folded.items() if k not in painted})
             elif isinstance(message, Fold):
-                self._folded[message.label] = message.into
+                self._refold({**self._folded, message.label: message.into})
                 if message.into:  # perhaps new, and painted in no case
                     self._learner.meet([message.into])
                 self._schedule.edited(None)
@@ -151,6 +151,7 @@ class Worker:
                 news += self._load(message)
             elif isinstance(message, OtherCase):
                 self._others.append(message)
+                self._folded |= message.folded
                 self._replay(message)
             elif isinstance(message, Save):
                 self._asked_for_model = self._learner.begun
@@ -164,6 +165,12 @@ class Worker:
     def _replay(self, case: OtherCase) -> None:
         spacing, painted = self._size_of(case.volume), present(case.painted, self._folded)
         self._learner.replay(case.volume.channels, spacing, painted)
+
+    def _refold(self, folded: dict[int, int]) -> None:
+        """Other classes are told apart: what is painted in the other cases is in these, too."""
+        if folded != self._folded:
+            self._folded = folded
+            self._learner.repaint([present(case.painted, folded) for case in self._others])
 
     def _size_of(self, volume: Volume) -> Triple:
         """Of a volume's voxels, as the network is to take it."""

@@ -51,6 +51,7 @@ class ClassSurgery(QObject):
         if self._case is not None:
             self._case.classPicked.disconnect(self.table.pick)
             self._case.session.edited.disconnect(self._edited)
+            self._case.session.class_gone.disconnect(self._gone)
             self._home = _home_of(self._case)
         self._case = case
         self._enable()
@@ -58,6 +59,7 @@ class ClassSurgery(QObject):
             self._take_over(case)
             case.classPicked.connect(self.table.pick)
             case.session.edited.connect(self._edited)
+            case.session.class_gone.connect(self._gone)
             self.table.pick(case.annotation.selected_label)
             self._edited()
 
@@ -130,9 +132,17 @@ class ClassSurgery(QObject):
             except Problem as problem:
                 show_error(str(problem))
                 return
+        self._gone(label)
+
+    def _gone(self, label: int) -> None:
+        """Take a class out of the table, and redraw what is shown of the prediction."""
+        if self._case is not None:
             self._search(
                 create_worker(
-                    surgery.redrawn, case.session, label, _progress=_told("redrawing the class")
+                    surgery.redrawn,
+                    self._case.session,
+                    label,
+                    _progress=_told("redrawing the class"),
                 ),
                 yielded=lambda draw: draw(),
             )

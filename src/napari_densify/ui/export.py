@@ -232,7 +232,7 @@ class ExportDialog(QDialog):
         session = self.case.session
         # As it is now: it goes on changing while it is written.
         labels = session.prediction.copy()
-        painted = session.annotation if self.provenance.isChecked() else None
+        painted = session.annotation.everything() if self.provenance.isChecked() else None
         segmentation = Segmentation(
             session.volume.like(as_structures(labels)),
             structures_of(self.classes()),

@@ -27,7 +27,7 @@ BY_ITSELF, AT_A_PRESS = "learns by itself", "learns at a press"
 REST_MS = 300
 """How long the slider must rest before its value is taken."""
 STRONGEST = 1.5
-"""Upper end of the slider for the strength of corrections."""
+"""Upper end of the slider for the strength of corrections; more only if it has more already."""
 
 
 class LearningBar(QWidget):
@@ -52,8 +52,7 @@ class LearningBar(QWidget):
         self.reset = QPushButton("Forget")
         self.reset.setToolTip(tip("forget"))
         self.strength = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
-        self.strength.setRange(0, STRONGEST)
-        self.strength.setValue(strength)
+        self._show_strength(strength)
         self.strength.setToolTip("How much more your corrections count than your first slices")
         run = QHBoxLayout()
         run.addWidget(self.mode)
@@ -84,7 +83,7 @@ class LearningBar(QWidget):
             widget.setEnabled(ours)
         if case is not None:
             case.session.training_changed.connect(self._say)
-            self.strength.setValue(case.session.orders.settings.strength)
+            self._show_strength(case.session.orders.settings.strength)
             self.mode.setCurrentText(BY_ITSELF if case.session.live else AT_A_PRESS)
         self._say(case is None or case.session.training or case.session.read_only)
 
@@ -130,6 +129,10 @@ class LearningBar(QWidget):
         at_rest = "Train" if self.mode.currentText() == BY_ITSELF else "Update once"
         self.train.setText("Pause" if training else at_rest)
         self.train.setToolTip(tip("train") if at_rest == "Train" else tip("once"))
+
+    def _show_strength(self, strength: float) -> None:
+        self.strength.setRange(0, max(STRONGEST, strength))
+        self.strength.setValue(strength)
 
     def _strength_changed(self) -> None:
         strength, case = self.strength.value(), self._case

@@ -21,6 +21,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.docked import DockedWidget
 from napari_densify.ui.layers import REFRESH_MS, AnnotationBond
+from napari_densify.ui.picked import shown_channel
 from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke, write
 from napari_densify.ui.plane_controls import PlaneControls
 from napari_densify.ui.plane_picking import ThreePoints, facing
@@ -69,7 +70,7 @@ class ObliqueView(DockedWidget):
         self.viewer, self.session = viewer, session
         self.image3d, self.annotation3d = image, annotation.layer
         self._bond = annotation
-        self._voxels = np.ascontiguousarray(session.volume.channels[0])
+        self._take_channel(self._shown_channel())
         self._closed = False
         self._scrolled = 0.0
         self._picking: ThreePoints | None = None
@@ -156,6 +157,7 @@ class ObliqueView(DockedWidget):
         ]
         for event in (source.events.paint, source.events.set_data, source.events.data):
             self._listen(event, lambda event: self._edits.start())
+        self._listen(self.viewer.dims.events.current_step, self._follow_slider)
         for news in (self.session.prediction_changed, self.session.edited):
             self._listen(news, lambda news: self._news.start())
         # napari announces some strokes before they are in the array.
@@ -177,6 +179,13 @@ class ObliqueView(DockedWidget):
 
     def _greys(self) -> NDArray[np.float32]:
         return self.digital.reslice(self._voxels)
+
+    def _take_channel(self, channel: int) -> None:
+        self._channel = channel
+        self._voxels = np.ascontiguousarray(self.session.volume.channels[channel])
+
+    def _shown_channel(self) -> int:
+        return shown_channel(self.session.volume.choice, self.image3d, self.viewer.dims.point)
 
     def _reach(self) -> float:
         """How far from the middle the last plane is that still meets the volume."""
@@ -219,6 +228,13 @@ class ObliqueView(DockedWidget):
         for layer in self.model.layers:
             layer.translate = self.digital.corner
         self._looks.start()
+
+    def _follow_slider(self, event: Any = None) -> None:
+        """Show the channel that the main canvas shows."""
+        channel = self._shown_channel()
+        if channel != self._channel:
+            self._take_channel(channel)
+            self._show(self.image, self._greys())
 
     def _look(self) -> None:
         self.session.look(self.digital.plane)

@@ -103,9 +103,23 @@ def notes_on_size(layer: Image) -> list[str]:
 
 def shown_frame(axes: Axes, layer: Image, point: Sequence[float]) -> int:
     """The frame of a time series that is shown at a point of the world; 0 without frames."""
-    if "t" not in axes:
+    return _shown_at(axes.index("t"), layer, point) if "t" in axes else 0
+
+
+def shown_channel(choice: Choice, layer: Image, point: Sequence[float]) -> int:
+    """Which of the chosen channels is shown at a point of the world, counted among them.
+
+    The first one where no slider says which, or it shows one that is not among them.
+    """
+    if "c" not in choice.axes or layer.rgb:
         return 0
-    axis = axes.index("t")
+    shown = _shown_at(choice.axes.index("c"), layer, point)
+    chosen = choice.channels or range(shown + 1)
+    return chosen.index(shown) if shown in chosen else 0
+
+
+def _shown_at(axis: int, layer: Image, point: Sequence[float]) -> int:
+    """The position along a layer's axis that is shown at a point of the world."""
     position = round(float(layer.world_to_data(point[-layer.ndim :])[axis]))
     return min(max(position, 0), array_of(layer).shape[axis] - 1)
 

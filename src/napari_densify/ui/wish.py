@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_densify.cases.annotation import Annotation
+from napari_densify.cases.edit import Edit
 from napari_densify.cases.export import Segmentation, beside, stem_of, write_measures
 from napari_densify.cases.formats import write_volume
 from napari_densify.cases.problem import Problem
@@ -25,8 +26,8 @@ class Wish:
     segmentation: Segmentation
     labels: NDArray[np.uint8]
     """As the annotation has them."""
-    painted: Annotation | None
-    """Of which it is wanted where labels come from, too."""
+    painted: Edit | None
+    """All that is annotated, if it is wanted where labels come from, too."""
     volumes: bool
     project: Path | None
     """Of which the probabilities are wanted, too."""
@@ -40,8 +41,10 @@ def write(wish: Wish) -> list[Path]:
     written = [*wish.segmentation.write(wish.path), *written]
     if wish.painted is not None:
         file = beside(wish.path, "provenance")
-        whence, names = whole_provenance(wish.painted, wish.labels)
         labels, image = wish.segmentation.labels, wish.segmentation.image
+        annotation = Annotation(labels.shape)
+        annotation.load(wish.painted.where, wish.painted.after)
+        whence, names = whole_provenance(annotation, wish.labels)
         write_volume(file, labels.like(whence), names, image)
         written.append(file)
     if wish.volumes:
