@@ -24,7 +24,15 @@ from napari_densify.ui.frames import time_of
 from napari_densify.ui.geometry import TURNED
 from napari_densify.ui.picked import ROLE
 from napari_densify.ui.placement import place_of
-from napari_densify.ui.strokes import BEYOND, forget, spare, take_back, touched, went_astray
+from napari_densify.ui.strokes import (
+    BEYOND,
+    forget,
+    rest_beyond,
+    spare,
+    take_back,
+    touched,
+    went_astray,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -173,6 +181,7 @@ class AnnotationBond(QObject):
         self._soon.stop()
         self._late.stop()
         for layer in self.copies:
+            layer.mouse_drag_callbacks.remove(rest_beyond)
             layer.events.paint.disconnect(self._painted)
             layer.events.set_data.disconnect(self._drawn)
         self.layer.events.data.disconnect(self.compare)
@@ -195,6 +204,7 @@ class AnnotationBond(QObject):
             worker.start()
 
     def _listen(self, layer: Labels) -> None:
+        layer.mouse_drag_callbacks.insert(0, rest_beyond)
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn)
         layer.bind_key("Control-Z", self.undo, overwrite=True)
