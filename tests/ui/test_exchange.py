@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
+from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_densify.cases.formats import read_volume, write_volume
 from napari_densify.cases.formats.medical import to_image
-from napari_densify.cases.model import model_of, write_model
+from napari_densify.cases.model import model_of, read_model, write_model
 from napari_densify.cases.project import Label
 
 from .conftest import LONG, phantom
@@ -55,6 +56,36 @@ def test_a_model_begins_a_project_and_labels_become_one_edit(
     dock.case.annotation.undo()
     qtbot.waitUntil(lambda: session.annotation.annotated == 0, timeout=LONG)
     assert agrees(dock.case)()
+
+
+def said() -> list[str]:
+    return [str(record.message) for record in notification_manager.records]
+
+
+def test_what_was_learned_is_saved_as_a_model(
+    viewer, open_dock, qtbot, monkeypatch, made: Path, tmp_path: Path
+):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    dock = open_dock()
+    assert not dock.project.save_model.isEnabled()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(tmp_path / "ct.densify")
+    chosen, asked = tmp_path / "ball.safetensors", []
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda *about: (asked.append(about[2]), (str(chosen), ""))[1],
+    )
+    dock.project.save_model.trigger()
+    assert asked == [str(tmp_path / "ct.safetensors")]
+    qtbot.waitUntil(lambda: any("Wrote ball.safetensors" in s for s in said()), timeout=LONG)
+    card, _ = read_model(chosen)
+    assert [row.name for row in card.classes] == ["background", "ball"]
+    chosen = tmp_path / "ct.tif"
+    before = chosen.read_bytes()
+    dock.project.save_model.trigger()
+    qtbot.waitUntil(lambda: any("no kind of model" in s for s in said()), timeout=LONG)
+    assert chosen.read_bytes() == before
 
 
 def test_classes_that_are_added_while_labels_are_read_stay_and_stay_apart(

@@ -1,4 +1,4 @@
-"""What comes from elsewhere: a model to begin with, labels drawn in another program."""
+"""What comes from elsewhere and goes there: models, and labels drawn in another program."""
 
 from __future__ import annotations
 
@@ -22,12 +22,13 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
+from napari_densify.ui import command_line
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
 
 
 class Exchange(QObject):
-    """Takes in models and labels for a dock.
+    """Takes in models and labels for a dock, and lets models go.
 
     Parameters
     ----------
@@ -84,6 +85,32 @@ class Exchange(QObject):
         card, weights = self._model
         card.check_image(volume)
         return replace(settings, widths=card.widths, voxels=card.voxels), weights
+
+    def ask_where_to_save(self) -> None:
+        """Write the running case's network to a file, for another project or another program."""
+        project = self._case.session.project if self._case is not None else None
+        if project is None:
+            show_info("There is no project on disk that could hold a trained model.")
+            return
+        start = project.home.with_suffix(SUFFIX)
+        name, _ = QFileDialog.getSaveFileName(
+            self._asks,
+            "Save the model (for ONNX NAME.onnx, for the BioImage Model Zoo NAME.zip)",
+            str(start),
+            f"Models (*{SUFFIX} *.onnx *.zip)",
+        )
+        if name:
+            self.save_model(project.home, Path(name))
+
+    def save_model(self, project: Path, path: Path) -> None:
+        """Write a project's newest network to a file; the window goes on meanwhile."""
+        show_info(f"Writing {path.name} …")
+        worker = create_worker(
+            command_line.run, "model", project, "--out", path, _ignore_errors=True
+        )
+        worker.returned.connect(lambda _: show_info(f"Wrote {path.name} in {path.parent}."))
+        worker.errored.connect(lambda error: show_error(str(error)))
+        worker.start()
 
     def ask_for_labels(self) -> None:
         """Take a file of labels into the running case."""

@@ -224,6 +224,7 @@ class SegmentWidget(DockedWidget):
         self.project.openRequested.connect(self.open_project)
         self.project.closeRequested.connect(partial(self.close_case, CLOSED))
         self.project.modelRequested.connect(self.exchange.ask_for_model)
+        self.project.saveModelRequested.connect(self.exchange.ask_where_to_save)
         self.project.labelsRequested.connect(self.exchange.ask_for_labels)
         self.project.exportRequested.connect(self.export)
         self.cases.caseRequested.connect(self.go_to_case)
