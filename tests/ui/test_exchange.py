@@ -62,6 +62,25 @@ def said() -> list[str]:
     return [str(record.message) for record in notification_manager.records]
 
 
+def test_a_model_is_not_used_for_a_project_that_is_there_and_that_is_said(
+    viewer, open_dock, qtbot, made: Path, tmp_path: Path
+):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    write_model(tmp_path / "other.safetensors", model_of(tmp_path / "ct.densify")[1])
+    viewer.open(str(tmp_path / "ct.tif"), plugin="napari")
+    dock = open_dock()
+    dock.exchange.start_from(tmp_path / "other.safetensors")
+    notification_manager.records.clear()
+    for told in (1, 0):
+        with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+            dock.choice.annotate.click()
+        sentences = [s for s in said() if "without other.safetensors; choose the model again" in s]
+        assert len(sentences) == told
+        assert all("ct.densify" in sentence for sentence in sentences)
+        notification_manager.records.clear()
+        dock.close_case()
+
+
 def test_what_was_learned_is_saved_as_a_model(
     viewer, open_dock, qtbot, monkeypatch, made: Path, tmp_path: Path
 ):

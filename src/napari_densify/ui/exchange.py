@@ -42,7 +42,7 @@ class Exchange(QObject):
         super().__init__(asks)
         self._classes, self._asks = classes, asks
         self._case: CaseView | None = None
-        self._model: tuple[ModelCard, bytes] | None = None
+        self._model: tuple[Path, ModelCard, bytes] | None = None
 
     def follow(self, case: CaseView | None) -> None:
         """Take labels into a running case from now on; a model serves the first one only."""
@@ -61,11 +61,12 @@ class Exchange(QObject):
     def start_from(self, path: Path) -> None:
         """Let the next new project begin with a model file; its classes are shown at once."""
         try:
-            self._model = read_model(path)
+            card, weights = read_model(path)
         except Problem as problem:
             show_error(str(problem))
             return
-        self._classes.setValue([ClassRow.of(row) for row in self._model[0].classes])
+        self._model = path, card, weights
+        self._classes.setValue([ClassRow.of(row) for row in card.classes])
         show_info(f"The next image that you annotate begins with {path.name}.")
 
     def begin(
@@ -78,11 +79,16 @@ class Exchange(QObject):
         Problem
             If the model cannot take the image.
         """
-        if self._model is None or (
-            project is not None and (project.exists or project.home != project.path)
-        ):
+        if self._model is None:
             return settings, None
-        card, weights = self._model
+        path, card, weights = self._model
+        if project is not None and (project.exists or project.home != project.path):
+            project.notes.append(
+                f"{project.home.name} is there already and goes on with its own network, without "
+                f"{path.name}; choose the model again before you annotate an image that has no "
+                "project."
+            )
+            return settings, None
         card.check_image(volume)
         return replace(settings, widths=card.widths, voxels=card.voxels), weights
 
