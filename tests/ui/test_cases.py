@@ -138,14 +138,17 @@ def test_who_is_refused_another_case_is_where_they_were_and_told_why(
     viewer.layers.remove("second")
     (tmp_path / "second.tif").unlink()
     dock.opening.ask = lambda sentence: None
-    for ask, why in (
-        (lambda: dock.next_case(tmp_path / "flat.npy"), "choose another file"),
-        (lambda: dock.go_to_case(other), "is not where it was"),
-        (lambda: dock.open_project(tmp_path / "empty.densify"), "is not a Densify project"),
+    for ask, why, held in (
+        (lambda: dock.next_case(tmp_path / "flat.npy"), "choose another file", True),
+        (lambda: dock.go_to_case(other), "is not where it was", True),
+        (lambda: dock.open_project(tmp_path / "empty.densify"), "is not a Densify project", False),
     ):
         notification_manager.records.clear()
         with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
             ask()
+            assert annotation.visible, "nothing is hidden before there is something else to see"
+            assert annotation.editable != held, "nothing would keep what is painted now"
+        assert annotation.editable
         assert why in str(notification_manager.records[0].message)
         assert dock.case.session.project.path == first
         assert dock.case.annotation is annotation

@@ -243,6 +243,8 @@ class SegmentWidget(DockedWidget):
             before = project.path if project is not None and project.exists else None
             case.close()
             self._before, self._aside = before, case.layers if aside else None
+            if aside:
+                case.layers.hold()
 
     def _wait_for(self, name: str) -> None:
         self.choice.setEnabled(False)
