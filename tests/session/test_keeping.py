@@ -17,6 +17,7 @@ from napari_densify.cases.checked import Checked, read_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.plane import Plane
 from napari_densify.cases.reference import describe
+from napari_densify.cases.summary import Summary, read_summary, write_summary
 from napari_densify.cases.volume import Volume, content_hash
 from napari_densify.session.keeping import SAVE_EVERY, SNAPSHOT_EVERY, Keeping
 from napari_densify.session.news import News, Phase, Status
@@ -64,7 +65,6 @@ def test_what_cannot_be_written_is_said_once_and_written_later(
     paint(project, 1)
     prediction[3] = 2
     keeping.changed(Box((3, 0, 0), (4, 28, 32)))
-    keeping.check(Checked().mark(Plane(1, 5)))
     keeping.follow(Status(Phase.TRAINING, steps=7, loss=0.5, train_seconds=2.0), shown=True)
 
     def full(file: Path, content: bytes) -> None:
@@ -73,6 +73,8 @@ def test_what_cannot_be_written_is_said_once_and_written_later(
     said = []
     with monkeypatch.context() as patch:
         patch.setattr(disk, "replace", full)
+        keeping.check(Checked().mark(Plane(1, 5)))
+        keeping.say("done")
         for turn in range(1, 4):
             clock.now = turn * SAVE_EVERY
             said += list(keeping.tick())
@@ -84,6 +86,7 @@ def test_what_cannot_be_written_is_said_once_and_written_later(
     np.testing.assert_array_equal(found, prediction)
     events = [(entry.event, entry.steps) for entry in project.learned.read_history()]
     assert events == [("learned", 7), ("shown", 7)]
+    assert read_summary(project.path).mark == "done"
     assert read_checked(project.path, project.annotation.shape) == Checked().mark(Plane(1, 5))
 
 
@@ -94,7 +97,6 @@ def test_what_cannot_be_written_is_not_tried_again_at_every_turn(
     keeping = Keeping(project, np.zeros(project.annotation.shape, np.uint8), clock)
     monkeypatch.setattr(kept, "FOLD_EDITS", 1)
     paint(project, 1)
-    keeping.check(Checked().mark(Plane(1, 5)))
 
     def refuse(what: str) -> Callable[..., None]:
         def full(*about: object) -> None:
@@ -107,6 +109,8 @@ def test_what_cannot_be_written_is_not_tried_again_at_every_turn(
     with monkeypatch.context() as patch:
         patch.setattr("napari_densify.session.keeping.write_checked", refuse("checked"))
         patch.setattr(project, "fold", refuse("fold"))
+        keeping.check(Checked().mark(Plane(1, 5)))
+        assert tried.pop("checked") == 1
         for quarter in range(9):  # the prediction has nothing to write, and that does not fail
             clock.now = quarter * SAVE_EVERY / 4
             said += list(keeping.tick())
@@ -135,6 +139,24 @@ def test_checked_slices_are_there_again(project: ProjectFolder, phantom: Volume)
     assert Session(phantom, project=again).checked == Checked()
     assert "which slices were checked is not known" in again.notes[-1]
     again.close()
+
+
+def test_what_the_user_says_is_on_the_disk_at_once(project: ProjectFolder) -> None:
+    paint(project, 2)
+    clock = Clock()
+    keeping = Keeping(project, np.zeros(project.annotation.shape, np.uint8), clock)
+    keeping.check(Checked().mark(Plane(1, 5)))
+    assert read_checked(project.path, project.annotation.shape) == Checked().mark(Plane(1, 5))
+    write_summary(project.path, Summary(volumes={2: 7}))
+    keeping.say("checked")
+    assert read_summary(project.path) == Summary(mark="checked", painted=50, volumes={2: 7})
+    edit = project.annotation.change(np.arange(60), 2)
+    assert edit is not None
+    project.commit(edit)
+    clock.now = SAVE_EVERY
+    assert not list(keeping.tick())
+    assert read_summary(project.path).painted == 60
+    project.close()
 
 
 def test_what_was_asked_for_is_done_although_no_turn_comes_any_more(project: ProjectFolder) -> None:

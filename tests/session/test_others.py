@@ -57,7 +57,7 @@ def home(
     session.train()
     run = drive(session)
     run(lambda: session.status.steps >= 5)
-    session.keeping.mark = "done"
+    session.keeping.say("done")
     session.pause()
     run(resting(session))
     run.end()

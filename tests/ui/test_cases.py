@@ -11,6 +11,7 @@ import tifffile
 from napari import Viewer
 from napari.components import ViewerModel
 from napari.layers import Labels, Layer
+from napari.utils.notifications import notification_manager
 from napari_orthogonal_views import OrthoViewWidget
 from qtpy.QtWidgets import QApplication, QWidget
 
@@ -117,6 +118,60 @@ def test_a_file_becomes_the_next_case_and_one_that_does_not_fit_is_refused(
     with qtbot.waitSignal(dock.opening.failed, timeout=LONG):
         dock.opening.add(tmp_path / "first.densify", tmp_path / "flat.npy")
     assert "choose another file" in dock.progress.phase.text()
+
+
+def test_who_is_refused_another_case_is_where_they_were_and_told_why(
+    dock: SegmentWidget, viewer: Viewer, tmp_path: Path, qtbot
+) -> None:
+    np.save(tmp_path / "flat.npy", np.zeros((4, 5)))
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        choose(dock, "second")
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.go_to_case(tmp_path / "first.densify")
+    first, other = tmp_path / "first.densify", cases_of(tmp_path / "first.densify")[1]
+    layers, annotation = set(viewer.layers), dock.case.annotation
+    dock.planes.setValue("xz")
+    viewer.dims.set_point(1, 9)
+    dock.case.pick(1)
+    painted = dock.case.session.annotation.marks
+    (tmp_path / "empty.densify").mkdir()
+    viewer.layers.remove("second")
+    (tmp_path / "second.tif").unlink()
+    dock.opening.ask = lambda sentence: None
+    for ask, why, held in (
+        (lambda: dock.next_case(tmp_path / "flat.npy"), "choose another file", True),
+        (lambda: dock.go_to_case(other), "is not where it was", True),
+        (lambda: dock.open_project(tmp_path / "empty.densify"), "is not a Densify project", False),
+    ):
+        notification_manager.records.clear()
+        with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+            ask()
+            assert annotation.visible, "nothing is hidden before there is something else to see"
+            assert annotation.editable != held, "nothing would keep what is painted now"
+        assert annotation.editable
+        assert why in str(notification_manager.records[0].message)
+        assert dock.case.session.project.path == first
+        assert dock.case.annotation is annotation
+        assert all(each.visible for each in (annotation, dock.case.image, dock.case.prediction))
+        assert viewer.layers.selection.active is annotation
+        np.testing.assert_array_equal(dock.case.session.annotation.marks, painted)
+        assert viewer.dims.order == (1, 0, 2)
+        assert viewer.dims.point[1] == 9
+        assert annotation.selected_label == 1
+        assert len(viewer.layers) == len(layers) - 1
+    assert cases_of(first) == [first, other]
+
+
+def test_a_project_that_cannot_be_gone_back_to_is_not_tried_for_ever(
+    dock: SegmentWidget, tmp_path: Path, qtbot
+) -> None:
+    failed: list[Exception] = []
+    dock.opening.failed.connect(failed.append)
+    dock.next_case(tmp_path / "gone.npy")
+    shutil.rmtree(tmp_path / "first.densify")
+    qtbot.waitUntil(lambda: len(failed) == 2, timeout=LONG)
+    assert "is not a Densify project" in dock.progress.phase.text()
+    assert dock.choice.isEnabled()
 
 
 def test_a_further_case_is_gone_on_with_by_annotate(

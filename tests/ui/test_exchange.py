@@ -15,7 +15,7 @@ from napari_densify.cases.edit import Edit
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.formats import read_volume, write_volume
 from napari_densify.cases.formats.medical import to_image
-from napari_densify.cases.model import model_of, write_model
+from napari_densify.cases.model import model_of, read_model, write_model
 from napari_densify.cases.project import Label
 from napari_densify.cases.stored import read_annotation
 
@@ -60,6 +60,55 @@ def test_a_model_begins_a_project_and_labels_become_one_edit(
     dock.case.annotation.undo()
     qtbot.waitUntil(lambda: session.annotation.annotated == 0, timeout=LONG)
     assert agrees(dock.case)()
+
+
+def said() -> list[str]:
+    return [str(record.message) for record in notification_manager.records]
+
+
+def test_a_model_is_not_used_for_a_project_that_is_there_and_that_is_said(
+    viewer, open_dock, qtbot, made: Path, tmp_path: Path
+):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    write_model(tmp_path / "other.safetensors", model_of(tmp_path / "ct.densify")[1])
+    viewer.open(str(tmp_path / "ct.tif"), plugin="napari")
+    dock = open_dock()
+    dock.exchange.start_from(tmp_path / "other.safetensors")
+    notification_manager.records.clear()
+    for told in (1, 0):
+        with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+            dock.choice.annotate.click()
+        sentences = [s for s in said() if "without other.safetensors; choose the model again" in s]
+        assert len(sentences) == told
+        assert all("ct.densify" in sentence for sentence in sentences)
+        notification_manager.records.clear()
+        dock.close_case()
+
+
+def test_what_was_learned_is_saved_as_a_model(
+    viewer, open_dock, qtbot, monkeypatch, made: Path, tmp_path: Path
+):
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    dock = open_dock()
+    assert not dock.project.save_model.isEnabled()
+    with qtbot.waitSignal(dock.caseOpened, timeout=LONG):
+        dock.open_project(tmp_path / "ct.densify")
+    chosen, asked = tmp_path / "ball.safetensors", []
+    monkeypatch.setattr(
+        QFileDialog,
+        "getSaveFileName",
+        lambda *about: (asked.append(about[2]), (str(chosen), ""))[1],
+    )
+    dock.project.save_model.trigger()
+    assert asked == [str(tmp_path / "ct.safetensors")]
+    qtbot.waitUntil(lambda: any("Wrote ball.safetensors" in s for s in said()), timeout=LONG)
+    card, _ = read_model(chosen)
+    assert [row.name for row in card.classes] == ["background", "ball"]
+    chosen = tmp_path / "ct.tif"
+    before = chosen.read_bytes()
+    dock.project.save_model.trigger()
+    qtbot.waitUntil(lambda: any("no kind of model" in s for s in said()), timeout=LONG)
+    assert chosen.read_bytes() == before
 
 
 def test_classes_that_are_added_while_labels_are_read_stay_and_stay_apart(

@@ -12,7 +12,7 @@ from napari import Viewer
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from qtpy.QtWidgets import QFileDialog, QInputDialog, QMessageBox
 
 from napari_densify.cases.oblique import ObliquePlane
 from napari_densify.cases.plane import Plane
@@ -299,6 +299,13 @@ def test_a_snapshot_comes_back_and_undo_takes_that_back(viewer, project, qtbot, 
     qtbot.waitUntil(said, timeout=LONG)
     np.testing.assert_array_equal(dock.case.annotation.data, session.annotation.labels)
     assert (session.annotation.labels == 3).sum() == 2, "it is locked"
+    asked, answers = [], [QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No]
+    monkeypatch.setattr(
+        QMessageBox, "question", lambda *about: (asked.append(about[2]), answers.pop())[1]
+    )
+    dialog.remove.click()
+    assert dialog.value().name == "before lunch", "one click loses nothing"
+    assert "“before lunch”" in asked[0]
     dialog.remove.click()
     assert dialog.value() is None
 
@@ -324,6 +331,7 @@ def test_snapshots_go_along_with_the_project_while_they_are_listed(
     with qtbot.waitSignal(session.edited, timeout=LONG):
         dock.project.dialog.restore.click()
     np.testing.assert_array_equal(session.annotation.marks, then)
+    monkeypatch.setattr(QMessageBox, "question", lambda *_: QMessageBox.StandardButton.Yes)
     dock.project.dialog.remove.click()
     assert not session.project.snapshots.list()
 

@@ -28,7 +28,7 @@ FILE = "case.json"
 
 
 class Summary(BaseModel):
-    """How far a case is; written when it is left.
+    """How far a case is; its volumes are written when it is left.
 
     Attributes
     ----------

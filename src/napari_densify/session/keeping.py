@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from napari_densify.cases.checked import Checked, write_checked
 from napari_densify.cases.folder import ProjectFolder
 from napari_densify.cases.history import Entry, Event, now
 from napari_densify.cases.problem import Problem
-from napari_densify.cases.summary import Mark, read_summary, summarise, write_summary
+from napari_densify.cases.summary import Mark, Summary, read_summary, summarise, write_summary
 from napari_densify.cases.view import View, write_view
 from napari_densify.session.news import Model, Moved, News, Notice, Status, Taken
 
@@ -35,8 +36,9 @@ log = logging.getLogger(__name__)
 class Keeping:
     """Writes prediction, curves, models and snapshots, and folds the journal.
 
-    Edits are not among it: they are on the disk before they count, see `Session`. What cannot be
-    written here is said once and tried again the next time.
+    Edits are not among it: they are on the disk before they count, see `Session`. What the user
+    says of slices and of the case is written by the owner's thread, as they are: a turn of the loop
+    may be long. What cannot be written is said once and tried again the next time.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class Keeping:
     Attributes
     ----------
     mark : str
-        What the user says of the case, see `cases.summary`; written with the rest.
+        What the user says of the case, see `cases.summary`.
     """
 
     def __init__(
@@ -66,12 +68,15 @@ class Keeping:
         self._asked: deque[Callable[[], News]] = deque()
         self._view: View | None = None
         self._checked: Checked | None = None
+        self._writing = threading.RLock()
+        """Held while the project is moved, and while what the user said is written."""
         self._first: bytes | None = None
         self._saved_at = self._snapshot_at = clock()
         self._snapshot_of = project.number
         self._curve_at = 0.0
         self._failed: dict[str, _Failure] = {}
-        self.mark: Mark = read_summary(project.path).mark if project.exists else ""
+        summary = read_summary(project.path) if project.exists else Summary()
+        self.mark, self._noted = summary.mark, (summary.mark, summary.painted)
 
     def changed(self, box: Box) -> None:
         """The prediction changed there."""
@@ -84,6 +89,12 @@ class Keeping:
     def check(self, checked: Checked) -> None:
         """These slices are checked now."""
         self._checked = checked
+        self._at_once(self._save_checked)
+
+    def say(self, mark: Mark) -> None:
+        """The user says that of the case now."""
+        self.mark = mark
+        self._at_once(self._note_state)
 
     def begin_with(self, model: bytes) -> None:
         """Learning starts from this model; it is kept until there is one that has learned more."""
@@ -93,7 +104,8 @@ class Keeping:
         """Give the project another name or place at the next `tick`."""
 
         def move() -> News:
-            self.project.move(target)
+            with self._writing:
+                self.project.move(target)
             return Moved(target)
 
         self._asked.append(move)
@@ -148,6 +160,7 @@ class Keeping:
         if moment - self._saved_at >= SAVE_EVERY:
             self._saved_at = moment
             yield from self._try("learned", self._save)
+            yield from self._try("state", self._note_state)
         if moment - self._snapshot_at >= SNAPSHOT_EVERY:
             self._snapshot_at = moment
             if self.project.number != self._snapshot_of:
@@ -174,14 +187,34 @@ class Keeping:
         finally:
             self.project.close()
 
-    def _save_checked(self) -> None:
-        checked, self._checked = self._checked, None
-        if checked is not None:
+    def _at_once(self, write: Callable[[], None]) -> None:
+        """Write what the user said, unless it has to wait for the loop's next turn."""
+        if self.project.writable and self._writing.acquire(blocking=False):
             try:
-                write_checked(self.project.path, checked)
-            except (OSError, Problem):
-                self._checked = self._checked or checked
-                raise
+                with suppress(OSError):  # the loop's thread tries again, and says why it cannot
+                    write()
+            finally:
+                self._writing.release()
+
+    def _save_checked(self) -> None:
+        with self._writing:
+            checked, self._checked = self._checked, None
+            if checked is not None:
+                try:
+                    write_checked(self.project.path, checked)
+                except (OSError, Problem):
+                    self._checked = self._checked or checked
+                    raise
+
+    def _note_state(self) -> None:
+        """Write how far the case is, but for the volumes: to count them takes long."""
+        with self._writing:
+            mark, painted = state = self.mark, self.project.annotation.annotated
+            if state != self._noted:
+                before = read_summary(self.project.path)
+                update = {"mark": mark, "painted": painted}
+                write_summary(self.project.path, before.model_copy(update=update))
+                self._noted = state
 
     def _save_first(self) -> Iterator[Notice]:
         """Keep what learning starts from: the worker may be gone before it sends a model."""
@@ -256,53 +289,6 @@ class Keeping:
             if new:
                 log.warning("%s", error)
                 yield Notice(sentence)
-
-
-class NotKept(Keeping):
-    """Keeps nothing, for a session without a project."""
-
-    def __init__(self) -> None:
-        self.mark = ""
-
-    def changed(self, box: Box) -> None:
-        """Not kept."""
-
-    def see(self, view: View) -> None:
-        """Not kept."""
-
-    def check(self, checked: Checked) -> None:
-        """Not kept."""
-
-    def begin_with(self, model: bytes) -> None:
-        """Not kept."""
-
-    def move(self, target: Path) -> None:
-        """There is nothing to move."""
-
-    def take_snapshot(self, name: str) -> None:
-        """Not kept."""
-
-    def follow(self, status: Status, shown: bool) -> None:
-        """Not kept."""
-
-    def scored(self, status: Status, round_: int, agreement: float) -> None:
-        """Not kept."""
-
-    def save_model(self, model: Model) -> Iterator[Notice]:
-        """Not kept."""
-        return iter(())
-
-    def forget(self) -> Iterator[Notice]:
-        """There is nothing to throw away."""
-        return iter(())
-
-    def tick(self) -> Iterator[News]:
-        """There is nothing to write."""
-        return iter(())
-
-    def finish(self) -> Iterator[Notice]:
-        """There is nothing to write."""
-        return iter(())
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.cases.snapshot import Snapshot
 from napari_densify.cases.volume import Volume
 from napari_densify.session.agreement import Agreement
-from napari_densify.session.keeping import Keeping, NotKept
+from napari_densify.session.keeping import Keeping
 from napari_densify.session.learning import keep
 from napari_densify.session.link import OpenWorker, Settings
 from napari_densify.session.news import (
@@ -37,6 +37,7 @@ from napari_densify.session.news import (
     Status,
     Taken,
 )
+from napari_densify.session.not_kept import NotKept
 from napari_densify.session.orders import Orders
 from napari_densify.session.others import counts_in
 from napari_densify.session.resuming import resume

@@ -169,11 +169,6 @@ class CaseView(QObject):
             self.session.close()
         self.ended.emit(why)
 
-    def put_aside(self) -> None:
-        """Close it and hide its layers: another case of the project takes their place."""
-        self.close()
-        self.layers.put_aside()
-
     def set_classes(self, rows: Sequence[ClassRow]) -> None:
         """Draw both layers as the class table says, and let strokes spare what is locked."""
         self.layers.draw(rows)

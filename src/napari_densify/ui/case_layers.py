@@ -109,6 +109,11 @@ class CaseLayers(QObject):
         self._placement.close()
         self.annotation.metadata[LEFT_AT] = self._state
 
+    def hold(self) -> None:
+        """Let nothing be painted on them until they are taken up again: nothing would keep it."""
+        for copies in (self.annotation_copies, self.prediction_copies):
+            copies.each_now(lambda layer: setattr(layer, "editable", False))
+
     def put_aside(self) -> None:
         """Hide them, their image and all that we show over it, until they are taken up again."""
         for layer in self._viewer.layers:

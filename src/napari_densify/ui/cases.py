@@ -139,7 +139,7 @@ class CasesPanel(LivePanel):
 
     def _marked(self) -> None:
         if self.case is not None:
-            self.case.session.keeping.mark = self.mark.currentData()
+            self.case.session.keeping.say(self.mark.currentData())
             self._changed()
 
     def _fill_menu(self) -> None:

@@ -15,7 +15,7 @@ from napari_densify.cases.labels import BACKGROUND
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.ui.layers import AnnotationBond, Copies
-from napari_densify.ui.strokes import BEYOND, changes, take_back, went_astray
+from napari_densify.ui.strokes import BEYOND, changes, rest_beyond, take_back, went_astray
 
 
 class CorrectionBond(QObject):
@@ -56,9 +56,11 @@ class CorrectionBond(QObject):
         """Let go of the layer."""
         self._soon.stop()
         for layer in self.copies:
+            layer.mouse_drag_callbacks.remove(rest_beyond)
             layer.events.paint.disconnect(self._painted)
 
     def _listen(self, layer: Labels) -> None:
+        layer.mouse_drag_callbacks.insert(0, rest_beyond)
         layer.events.paint.connect(self._painted)
         layer.bind_key("Control-Z", self._annotation.undo, overwrite=True)
         layer.bind_key("Control-Shift-Z", self._annotation.redo, overwrite=True)

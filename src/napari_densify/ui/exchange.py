@@ -1,4 +1,4 @@
-"""What comes from elsewhere: a model to begin with, labels drawn in another program."""
+"""What comes from elsewhere and goes there: models, and labels drawn in another program."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from napari_densify.cases.project import Label
 from napari_densify.cases.volume import Volume
 from napari_densify.session.link import Settings
 from napari_densify.session.session import Session
+from napari_densify.ui import command_line
 from napari_densify.ui.case import CaseView
 from napari_densify.ui.classes import ClassRow, ClassTable
 from napari_densify.ui.strokes import Step, step_of
 
 
 class Exchange(QObject):
-    """Takes in models and labels for a dock.
+    """Takes in models and labels for a dock, and lets models go.
 
     Parameters
     ----------
@@ -44,7 +45,7 @@ class Exchange(QObject):
         super().__init__(asks)
         self._classes, self._asks = classes, asks
         self._case: CaseView | None = None
-        self._model: tuple[ModelCard, bytes] | None = None
+        self._model: tuple[Path, ModelCard, bytes] | None = None
 
     def follow(self, case: CaseView | None) -> None:
         """Take labels into a running case from now on; a model serves the first one only."""
@@ -63,11 +64,12 @@ class Exchange(QObject):
     def start_from(self, path: Path) -> None:
         """Let the next new project begin with a model file; its classes are shown at once."""
         try:
-            self._model = read_model(path)
+            card, weights = read_model(path)
         except Problem as problem:
             show_error(str(problem))
             return
-        self._classes.setValue([ClassRow.of(row) for row in self._model[0].classes])
+        self._model = path, card, weights
+        self._classes.setValue([ClassRow.of(row) for row in card.classes])
         show_info(f"The next image that you annotate begins with {path.name}.")
 
     def begin(
@@ -80,13 +82,44 @@ class Exchange(QObject):
         Problem
             If the model cannot take the image.
         """
-        if self._model is None or (
-            project is not None and (project.exists or project.home != project.path)
-        ):
+        if self._model is None:
             return settings, None
-        card, weights = self._model
+        path, card, weights = self._model
+        if project is not None and (project.exists or project.home != project.path):
+            project.notes.append(
+                f"{project.home.name} is there already and goes on with its own network, without "
+                f"{path.name}; choose the model again before you annotate an image that has no "
+                "project."
+            )
+            return settings, None
         card.check_image(volume)
         return replace(settings, widths=card.widths, voxels=card.voxels), weights
+
+    def ask_where_to_save(self) -> None:
+        """Write the running case's network to a file, for another project or another program."""
+        project = self._case.session.project if self._case is not None else None
+        if project is None:
+            show_info("There is no project on disk that could hold a trained model.")
+            return
+        start = project.home.with_suffix(SUFFIX)
+        name, _ = QFileDialog.getSaveFileName(
+            self._asks,
+            "Save the model (for ONNX NAME.onnx, for the BioImage Model Zoo NAME.zip)",
+            str(start),
+            f"Models (*{SUFFIX} *.onnx *.zip)",
+        )
+        if name:
+            self.save_model(project.home, Path(name))
+
+    def save_model(self, project: Path, path: Path) -> None:
+        """Write a project's newest network to a file; the window goes on meanwhile."""
+        show_info(f"Writing {path.name} …")
+        worker = create_worker(
+            command_line.run, "model", project, "--out", path, _ignore_errors=True
+        )
+        worker.returned.connect(lambda _: show_info(f"Wrote {path.name} in {path.parent}."))
+        worker.errored.connect(lambda error: show_error(str(error)))
+        worker.start()
 
     def ask_for_labels(self) -> None:
         """Take a file of labels into the running case."""

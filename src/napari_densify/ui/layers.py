@@ -28,6 +28,7 @@ from napari_densify.ui.strokes import (
     BEYOND,
     Step,
     forget,
+    rest_beyond,
     spare,
     take_back,
     touched,
@@ -171,6 +172,7 @@ class AnnotationBond(QObject):
         self._soon.stop()
         self._late.stop()
         for layer in self.copies:
+            layer.mouse_drag_callbacks.remove(rest_beyond)
             layer.events.paint.disconnect(self._painted)
             layer.events.set_data.disconnect(self._drawn)
         self.layer.events.data.disconnect(self.compare)
@@ -201,6 +203,7 @@ class AnnotationBond(QObject):
             layer.refresh()
 
     def _listen(self, layer: Labels) -> None:
+        layer.mouse_drag_callbacks.insert(0, rest_beyond)
         layer.events.paint.connect(self._painted)
         layer.events.set_data.connect(self._drawn)
         layer.bind_key("Control-Z", self.undo, overwrite=True)

@@ -42,6 +42,7 @@ class ProjectBar(QWidget):
     closeRequested = Signal()
     exportRequested = Signal()
     modelRequested = Signal()
+    saveModelRequested = Signal()
     labelsRequested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -65,6 +66,7 @@ class ProjectBar(QWidget):
         self.model = self.menu.addAction("Start from a model…", self.modelRequested)
         self.labels = self.menu.addAction("Import labels…", self.labelsRequested)
         self.export = self.menu.addAction("Export…", self.exportRequested)
+        self.save_model = self.menu.addAction("Save the model…", self.saveModelRequested)
         self.menu.addSeparator()
         self.show_log = self.menu.addAction("Show the log", _show_log)
         self.button = QPushButton("Project")
@@ -97,6 +99,7 @@ class ProjectBar(QWidget):
         self.snapshots.setEnabled(project is not None)
         self.close_case.setEnabled(case is not None)
         self.export.setEnabled(case is not None)
+        self.save_model.setEnabled(project is not None)
         self.model.setEnabled(case is None)
         self.labels.setEnabled(case is not None and not case.session.read_only)
         if case is not None:

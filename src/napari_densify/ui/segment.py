@@ -24,6 +24,7 @@ from napari_densify.session.news import OtherCase
 from napari_densify.session.process import WorkerProcess
 from napari_densify.session.session import Session
 from napari_densify.ui.case import CaseView
+from napari_densify.ui.case_layers import CaseLayers
 from napari_densify.ui.cases import CasesPanel
 from napari_densify.ui.choosing import ImageChoice
 from napari_densify.ui.class_surgery import ClassSurgery
@@ -93,6 +94,8 @@ class SegmentWidget(DockedWidget):
         # proxies too, which Qt does not take: the oblique plane's dock.
         self.viewer: napari.viewer.Viewer = getattr(viewer, "__wrapped__", viewer)
         self.case: CaseView | None = None
+        self._before: Path | None = None
+        self._aside: CaseLayers | None = None
         self._open_worker = open_worker
         self._settings = settings or Settings()
         self.opening = Opening(self.viewer, self._begin, place, partial(ask_for_image, self), self)
@@ -145,9 +148,8 @@ class SegmentWidget(DockedWidget):
         self.opening.annotate(picked, [row.keep() for row in self.classes.value()])
 
     def open_project(self, path: Path) -> None:
-        """Go on with a project; the case before is closed, and nothing of it is lost."""
-        if self.case is not None:
-            self.case.close()
+        """Go on with a project instead of the case before, of which nothing is lost."""
+        self._leave()
         self._wait_for(path.name)
         self.opening.open(path)
 
@@ -173,14 +175,13 @@ class SegmentWidget(DockedWidget):
             except Problem as problem:
                 show_error(str(problem))
                 return
-        case.put_aside()
+        self._leave(aside=True)
         self._wait_for("the next case")
         self.opening.add(project.home, picked)
 
     def go_to_case(self, folder: Path) -> None:
         """Go on with another case of this project."""
-        if self.case is not None:
-            self.case.put_aside()
+        self._leave(aside=True)
         self.open_project(folder)
 
     def close_case(self, why: str = "") -> None:
@@ -223,12 +224,27 @@ class SegmentWidget(DockedWidget):
         self.project.openRequested.connect(self.open_project)
         self.project.closeRequested.connect(partial(self.close_case, CLOSED))
         self.project.modelRequested.connect(self.exchange.ask_for_model)
+        self.project.saveModelRequested.connect(self.exchange.ask_where_to_save)
         self.project.labelsRequested.connect(self.exchange.ask_for_labels)
         self.project.exportRequested.connect(self.export)
         self.cases.caseRequested.connect(self.go_to_case)
         self.cases.nextRequested.connect(self.next_case)
         # The window may be closed with the dock in it: then only this tells.
         self.destroyed.connect(partial(_end_case, self.__dict__))
+
+    def _leave(self, aside: bool = False) -> None:
+        """End the present case, if there is one; should the next not open, it is gone on with.
+
+        Its layers are hidden, if they shall be put aside, only when the next is there.
+        """
+        case = self.case
+        if case is not None:
+            project = case.session.project
+            before = project.path if project is not None and project.exists else None
+            case.close()
+            self._before, self._aside = before, case.layers if aside else None
+            if aside:
+                case.layers.hold()
 
     def _wait_for(self, name: str) -> None:
         self.choice.setEnabled(False)
@@ -244,6 +260,9 @@ class SegmentWidget(DockedWidget):
 
     def _open(self, found: Found) -> None:
         session, project, layer = found.session, found.session.project, found.layer
+        if self._aside is not None:
+            self._aside.put_aside()
+        self._before = self._aside = None
         self.choice.setValue(layer)
         self.choice.inputs.setValue(Picked(found.layers, session.volume.choice))
         if project is not None and (project.exists or found.from_project):
@@ -279,8 +298,12 @@ class SegmentWidget(DockedWidget):
     def _not_readable(self, error: Exception) -> None:
         log.warning("%s", error)
         sentence = str(error) if isinstance(error, Problem) else f"Cannot read the image: {error}"
+        before = self._before
         self._rest(sentence)
         show_error(sentence)
+        if before is not None:
+            self.open_project(before)
+            self.progress.phase.setText(sentence)  # to be read while that is opened
 
     def _case_ended(self, why: str) -> None:
         case, self.case = self.case, None
@@ -298,6 +321,7 @@ class SegmentWidget(DockedWidget):
 
     def _rest(self, sentence: str) -> None:
         """Nothing runs any more: say why, and let another image be chosen."""
+        self._before = self._aside = None
         self.progress.finish(sentence)
         self.choice.setEnabled(True)
         self.project.button.setEnabled(True)

@@ -240,6 +240,12 @@ ACTIONS = (
         needs_case=False,
     ),
     Action(
+        "save_model",
+        "",
+        "Save what was learned as a model",
+        lambda dock, _: dock.project.save_model.trigger(),
+    ),
+    Action(
         "import_labels",
         "",
         "Import labels from another program",

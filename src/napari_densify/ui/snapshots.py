@@ -14,6 +14,7 @@ from qtpy.QtWidgets import (
     QDialog,
     QHBoxLayout,
     QLabel,
+    QMessageBox,
     QPushButton,
     QTreeWidget,
     QTreeWidgetItem,
@@ -128,7 +129,16 @@ class SnapshotsDialog(QDialog):
 
     def _remove(self) -> None:
         snapshot = self.value()
-        if snapshot is not None:
+        if snapshot is None:
+            return
+        named = f"“{snapshot.name}”" if snapshot.name else "The snapshot made by itself"
+        question = (
+            f"{named} of {_when(snapshot)} ({snapshot.voxels:,} painted voxels) is thrown away for "
+            "good; what is painted now stays."
+        )
+        answer = QMessageBox.question(self, "Throw a snapshot away", question)
+        # Its case may have ended while the question stood there, and the dialog with it.
+        if answer == QMessageBox.StandardButton.Yes and self.isVisible():
             self._project.snapshots.remove(snapshot)
             self.fill()
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 from napari.layers import Labels, Layer
+from napari.utils.notifications import show_info
 from numpy.typing import NDArray
 
 from napari_densify.cases.box import Box
@@ -17,6 +18,8 @@ Step = tuple[tuple[NDArray[np.int64], ...], NDArray[np.uint8], NDArray[np.uint8]
 offers no way to say this; the tuple is the oldest form of its history atoms."""
 BEYOND = "No slice of the volume is shown here; move the slider back to it first."
 """What is said to who paints, or acts on a slice, in a canvas that shows none."""
+TOOLS = ("paint", "fill", "erase", "polygon")
+"""Modes of a labels layer in which a press of the mouse changes labels."""
 
 
 def paint(layer: Labels, where: NDArray[np.int64], labels: NDArray[np.uint8] | int) -> None:
@@ -69,10 +72,28 @@ def spare(stroke: list[Any], data: NDArray[np.uint8], locked: Collection[int]) -
         stroke[:] = [(kept, before[~held], after[~held])] if kept[0].size else []
 
 
+def rest_beyond(layer: Labels, event: Any) -> Iterator[None]:
+    """Let a tool rest while the button is held in a canvas that shows no slice of its layer.
+
+    One of napari's mouse callbacks. It has to come before that of the tool, which would raise an
+    error behind the last slice, and paint on a slice that is not seen before the first one.
+    """
+    mode = layer.mode
+    if mode not in TOOLS or layer.n_edit_dimensions == layer.ndim or not is_beyond(layer):
+        return
+    layer.mode = "pan_zoom"
+    show_info(BEYOND)
+    yield
+    while event.type == "mouse_move":
+        yield
+    layer.mode = mode
+
+
 def went_astray(stroke: Iterable[Any], layer: Labels) -> bool:
-    """Whether a tool painted in a canvas that shows no slice of its layer.
+    """Whether a stroke was carried to where its canvas shows no slice of its layer.
 
     napari counts slices before the first one from the end, so it paints on one that is not seen.
+    Strokes that begin there are held back by `rest_beyond`.
 
     Parameters
     ----------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +12,8 @@ from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.edit import Edit
 from napari_densify.cases.export import Segmentation, beside, stem_of, write_measures
 from napari_densify.cases.formats import write_volume
-from napari_densify.cases.problem import Problem
 from napari_densify.session.provenance import whole_provenance
+from napari_densify.ui import command_line
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,12 +60,5 @@ def table_beside(path: Path) -> Path:
 def _write_probabilities(project: Path, wish: Wish) -> Path:
     """Let the command line write them: torch is not for napari's process."""
     image = wish.segmentation.source
-    command = [
-        *(sys.executable, "-m", "napari_densify.cli", "export", project),
-        *("--out", wish.path, "--image", image, "--probabilities"),
-    ]
-    done = subprocess.run([*map(str, command)], capture_output=True, text=True, check=False)
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1:] or ["the command ended by itself"]
-        raise Problem(last[0].removeprefix("napari-densify: "))
+    command_line.run("export", project, "--out", wish.path, "--image", image, "--probabilities")
     return beside(wish.path, "probabilities")
