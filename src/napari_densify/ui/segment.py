@@ -45,7 +45,7 @@ from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
-from napari_densify.ui.shortcuts import bind_keys
+from napari_densify.ui.shortcuts import bind_class_keys, bind_keys
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_middle, show_view
 from napari_densify.ui.volumes import VolumesPanel
@@ -254,6 +254,7 @@ class SegmentWidget(DockedWidget):
         case = self.case = CaseView(
             self.viewer, layer, session, rows, partial(bind_keys, self), found.view
         )
+        self._free_image = bind_class_keys(self, layer)
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)
@@ -286,6 +287,7 @@ class SegmentWidget(DockedWidget):
             return
         case.session.worker_lost.disconnect(self._worker_lost)
         case.session.noticed.disconnect(show_warning)
+        self._free_image()
         self.opening.ending = case.loop
         for part in self.parts:
             part.follow(None)
