@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 CLASS_KEYS = range(1, 10)
 """Rows of the class table that a number key picks."""
+HELP = (
+    "use <1> … <9> to pick a class, <p> for the brush, <e> for the eraser, <f> to fill, <z> to pan"
+)
+"""What the status bar says of keys instead of napari's `TOOLS`, whose digits pick classes here."""
+TOOLS = "use <"
 
 
 @dataclass(frozen=True)
@@ -277,6 +282,8 @@ def bind_keys(dock: SegmentWidget, layer: Labels) -> None:
         if each.key:
             press = _held(dock, each) if each.held else _once(dock, each)
             layer.bind_key(each.key, press, overwrite=True)
+    layer.events.help.connect(_tell_keys)
+    layer.events.help(help=layer.help)
 
 
 def bind_class_keys(dock: SegmentWidget, image: Image) -> Callable[[], None]:
@@ -299,6 +306,11 @@ def bind_class_keys(dock: SegmentWidget, image: Image) -> Callable[[], None]:
             image.bind_key(key, press, overwrite=True)
 
     return give_back
+
+
+def _tell_keys(event: Any) -> None:
+    if event.source.help.startswith(TOOLS):
+        event.source.help = HELP
 
 
 def _leading_back(dock: SegmentWidget, what: Action) -> Callable[[Image], None]:
