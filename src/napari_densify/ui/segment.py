@@ -139,6 +139,7 @@ class SegmentWidget(DockedWidget):
         try:
             picked = self.choice.picked()
         except Problem as problem:
+            self._rest(str(problem))  # napari shows no more than the beginning of what it is told
             show_error(str(problem))
             return
         self._wait_for(f"“{picked.layer.name}”")
