@@ -325,7 +325,7 @@ NAMES = st.text(
 SENTENCES = [
     "“{}” is 2-D; choose a 3-D volume.",
     "“{}” is empty; choose a volume with voxels in it.",
-    "“{}” was removed; press Annotate to begin again.",
+    "“{}” was removed; press Annotate to go on. What you painted is kept.",
     "Reading “{}” …",
     "/data/{} is open in another window; close it there first.",
     "C:\\data\\{} is open in another window; close it there first.",

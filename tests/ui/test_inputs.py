@@ -63,6 +63,17 @@ def test_another_image_on_the_same_grid_is_no_channel_unless_that_is_said(viewer
         assert [layer.name for layer in dock.choice.picked().layers] == [name]
 
 
+def test_a_flat_image_may_be_opened_beside_a_volume(viewer, open_dock):
+    """A section or a photograph: it is no channel, and nothing breaks because it is there."""
+    volume = viewer.add_image(phantom()[0], name="volume")
+    dock = open_dock()
+    viewer.add_image(phantom()[0][0], name="section")
+    viewer.add_image(np.zeros((28, 32, 3), np.uint8), name="photograph", rgb=True)
+    dock.choice.setValue(volume)
+    assert dock.choice.picked().layers == (volume,)
+    assert not dock.choice.inputs.isVisibleTo(dock)
+
+
 def test_channels_stay_as_they_were_chosen_when_a_layer_is_renamed(viewer, open_dock):
     viewer.add_image(np.stack([phantom()[0]] * 3), name="three")
     other = viewer.add_image(phantom()[0], name="other")

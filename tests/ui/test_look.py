@@ -82,7 +82,8 @@ def test_a_click_sends_the_hint_away_too(qtbot):
         (Phase.WAITING, [1], True, 0, "the structure (key 2)"),
         (Phase.TRAINING, [1, 2], True, 0.4, "40%"),
         (Phase.TRAINING, [1, 2], True, 1, "paint the right class over it"),
-        (Phase.LEARNED, [1, 2], True, 1, "has learned what is painted: 100%"),
+        (Phase.LEARNED, [1, 2], True, 1, "has learned what is painted. Where"),
+        (Phase.LEARNED, [1, 2], True, 0.4, "has learned what is painted: 40%"),
         (Phase.PAUSED, [1, 2], True, 0.4, "press Train"),
         (Phase.PAUSED, [1, 2], False, 0.4, "press Update once"),
         (Phase.PAUSED, [1, 2], True, 1, "press Train"),
@@ -92,6 +93,25 @@ def test_a_click_sends_the_hint_away_too(qtbot):
 )
 def test_it_says_what_to_do_next(phase, painted, live, done, says):
     assert says in what_next(Status(phase, done=done), painted, live)
+
+
+def test_what_is_below_stays_where_it_is_whatever_is_said(open_case):
+    """A button that moves while learning goes on is another one when it is clicked."""
+    dock = open_case().dock
+    inside = dock.layout().itemAt(0).widget().widget()
+    margins = inside.layout().contentsMargins()
+    width = inside.minimumSizeHint().width() - margins.left() - margins.right()
+    heights = {
+        what_next(Status(phase, done=done), painted, live): 0
+        for phase in Phase
+        for done in (0, 1)
+        for painted in ([], [1], [2], [1, 2])
+        for live in (True, False)
+    }
+    for sentence in heights:
+        dock.progress.phase.setText(sentence)
+        heights[sentence] = dock.progress.heightForWidth(width)
+    assert len(set(heights.values())) == 1, heights
 
 
 def test_learning_only_at_a_press(open_case, qtbot):

@@ -37,6 +37,9 @@ def test_a_key_goes_to_the_best_slice_and_then_to_the_runners_up(viewer, open_ca
     qtbot.waitUntil(lambda: viewed_plane(viewer, case.annotation) == Plane(1, 17), timeout=LONG)
     assert case.dock.planes.value() == "xz"
     assert panel.list.count() == 3
+    assert not panel.isExpanded()
+    why = str(notification_manager.records[-1].message)
+    assert why.startswith("Much of “structure 1” is uncertain here"), "the list is not seen"
     assert panel.list.item(0).text().startswith("xz 17: Much of “structure 1” is uncertain here")
     runner_up = panel.list.item(1).data(Qt.ItemDataRole.UserRole).plane
     press(viewer, qtbot, Qt.Key.Key_N)

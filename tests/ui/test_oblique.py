@@ -107,6 +107,22 @@ def test_a_stroke_paints_the_plane_without_holes_and_erasing_takes_it_away(case,
     assert case.session.annotation.annotated == 0
 
 
+@pytest.mark.parametrize("signs", [(1, 1), (-1, -1), (-1, 1)])
+def test_left_is_left_in_the_plane_as_in_the_slice(open_case, qtbot, signs):
+    """Axes of an image may run against the world's, as in most NIfTI files."""
+    case = open_case(affine=np.diag([1, *signs, 1]))
+    case.dock.planes.oblique.click()
+    view = case.oblique
+    qtbot.waitUntil(view.canvas.canvas.native.isVisible, timeout=LONG)
+    view.model.reset_view()
+    painted = paint(case, view, qtbot, [(0.45, 0.4), (0.45, 0.4)])
+    voxels = np.transpose(np.unravel_index(painted, case.session.volume.shape))
+    _, y, x = np.mean([case.image.data_to_world(voxel) for voxel in voxels], axis=0)
+    _, middle_y, middle_x = case.image.extent.world.mean(axis=0)
+    assert y < middle_y, "above the middle"
+    assert x < middle_x, "left of it"
+
+
 def test_the_same_stroke_paints_the_same_voxels_whatever_the_zoom(case, qtbot):
     oblique = case.oblique
     oblique.annotation.brush_size = 5

@@ -7,6 +7,7 @@ import pytest
 from napari.layers import Labels
 from napari.utils.notifications import notification_manager
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_densify.cases.plane import ORIENTATIONS, Plane
 from napari_densify.cases.problem import Problem
@@ -102,6 +103,9 @@ def test_painting_in_the_side_by_side_views(viewer, open_case, qtbot):
     case.dock.planes.orthogonal.setChecked(True)
     manager = orthogonal_views(viewer)
     qtbot.waitUntil(manager.is_shown, timeout=LONG)
+    labels = viewer.window._qt_window.findChildren(QLabel)
+    told = [each.text() for each in labels if not each.isHidden()]
+    assert not [each for each in told if each.startswith("Press T")], "T pauses learning"
     models = [v.vm_container.viewer_model for v in (manager.right_widget, manager.bottom_widget)]
     copies = [model.layers[case.annotation.name] for model in models]
     drawn, announced = [], []

@@ -77,6 +77,7 @@ def test_unfit_images_are_refused_with_a_sentence(viewer, open_dock, qtbot, kind
     widget.choice.annotate.click()
     qtbot.waitUntil(lambda: len(notification_manager.records) > seen, timeout=LONG)
     assert "bad" in last_notification()
+    assert widget.progress.phase.text() == last_notification(), "there it is read to its end"
     assert widget.case is None
     assert widget.choice.annotate.isEnabled()
     assert len(viewer.layers) == 1
@@ -154,7 +155,9 @@ def test_removing_a_layer_ends_cleanly(viewer, open_case, qtbot, layer):
     dock = case.dock
     viewer.layers.remove(getattr(case, layer))
     assert dock.case is None
-    assert "was removed" in dock.progress.phase.text()
+    says = dock.progress.phase.text()
+    assert "Annotate to go on. What you painted is kept." in says
+    assert ("open it again" in says) == (layer == "image")
     assert case.loop.wait(30)
 
 

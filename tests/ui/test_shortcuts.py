@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from napari_densify.ui.shortcuts import ACTIONS, key_table
 
 from ..conftest import ROOT
-from .conftest import LONG
+from .conftest import LONG, paint_under_the_mouse
 
 MANIFEST = PluginManifest.from_file(ROOT / "napari.yaml")
 
@@ -91,3 +91,34 @@ def test_keys_do_what_the_table_says(viewer, open_case, qtbot):
     assert not case.session.training
     assert case.dock.learning.train.text() == "Train"
     assert "(key T)" in case.dock.learning.train.toolTip()
+
+
+def test_class_keys_and_clicks_on_classes_lead_back_from_the_image(viewer, open_case, qtbot):
+    """Who sets the contrast and paints on would move the view, or the image, and see no reason."""
+    case = open_case()
+    canvas = viewer.window._qt_viewer.canvas.native
+    viewer.layers.selection.active = case.image
+    qtbot.keyClick(canvas, Qt.Key.Key_1)
+    assert viewer.layers.selection.active is case.annotation
+    assert case.annotation.selected_label == 1
+    paint_under_the_mouse(viewer, case, qtbot)
+    viewer.layers.selection.active = case.image
+    table = case.dock.classes._table
+    spot = table.visualItemRect(table.item(1, 2)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=spot)
+    assert viewer.layers.selection.active is case.annotation
+    assert case.annotation.selected_label == 2
+    viewer.layers.selection.active = case.prediction
+    qtbot.keyClick(canvas, Qt.Key.Key_1)
+    assert viewer.layers.selection.active is case.prediction, "that is painted on, too"
+    case.close()
+    assert not case.image.keymap, "its own keys are back"
+
+
+def test_the_status_bar_names_keys_as_they_are(viewer, open_case):
+    """napari says there which digits pick its tools; here they pick classes."""
+    case = open_case()
+    for mode in ("erase", "pan_zoom", "paint"):
+        case.annotation.mode = mode
+        assert "<e> for the eraser" in viewer.help
+        assert "<1> for activate" not in viewer.help

@@ -291,7 +291,9 @@ class CaseView(QObject):
 
     def _layer_removed(self, event: Any) -> None:
         if event.value in (self.image, self.annotation, self.prediction):
-            self.close(f"“{event.value.name}” was removed; press Annotate to begin again.")
+            again = "open it again and press" if event.value is self.image else "press"
+            kept = " What you painted is kept." if self.session.project is not None else ""
+            self.close(f"“{event.value.name}” was removed; {again} Annotate to go on.{kept}")
 
     def _listen(self) -> None:
         if self.session.busy:

@@ -138,6 +138,12 @@ class CaseLayers(QObject):
             if layer.selected_label != label:
                 layer.selected_label = label
 
+    def paint_on(self) -> None:
+        """Let the user paint, who picked a layer meanwhile that is none of these."""
+        selection = self._viewer.layers.selection
+        if selection.active not in (self.annotation, self.prediction):
+            selection.active = self.annotation
+
     def hide_or_show(self) -> None:
         """Hide the prediction, or show it again."""
         visible = not self.prediction.visible

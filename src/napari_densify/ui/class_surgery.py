@@ -43,6 +43,7 @@ class ClassSurgery(QObject):
         self._searching = 0
         table.valueChanged.connect(self._changed)
         table.picked.connect(self._picked)
+        table.paintRequested.connect(self._paint)
         table.mergeRequested.connect(self.ask_merge)
         table.removeRequested.connect(self.ask_delete)
 
@@ -199,6 +200,10 @@ class ClassSurgery(QObject):
     def _picked(self, label: int) -> None:
         if self._case is not None:
             self._case.pick(label)
+
+    def _paint(self) -> None:
+        if self._case is not None:
+            self._case.layers.paint_on()
 
 
 def _home_of(case: CaseView) -> Path | None:

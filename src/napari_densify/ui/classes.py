@@ -89,6 +89,7 @@ class ClassTable(QWidget):
 
     valueChanged = Signal(list)
     picked = Signal(int)
+    paintRequested = Signal()
     mergeRequested = Signal(int)
     removeRequested = Signal(int)
 
@@ -138,6 +139,7 @@ class ClassTable(QWidget):
         layout.addLayout(buttons)
         self._table.itemSelectionChanged.connect(self._selection_changed)
         self._table.itemChanged.connect(self._item_changed)
+        self._table.cellClicked.connect(self._clicked)
         self._table.cellDoubleClicked.connect(self._recolour)
         self.setValue([default_class(1), default_class(2)])
         self.pick(2)
@@ -190,6 +192,12 @@ class ClassTable(QWidget):
             self._table.selectRow(row)
             # The table says nothing if that row was picked before, be it of another class.
             self.picked.emit(self.current())
+
+    def paint(self, row: int) -> None:
+        """Pick the class in a row, counted from 0, as the user who wants to paint it."""
+        if row < len(self._rows):
+            self.pickRow(row)
+            self.paintRequested.emit()
 
     def add(self) -> None:
         """Add a class with the lowest label that none has or had, and pick it."""
@@ -257,6 +265,10 @@ class ClassTable(QWidget):
             self.picked.emit(self.current())
         else:  # Ctrl and a click picked nothing, but something is painted
             self._table.selectRow(self._table.currentRow())
+
+    def _clicked(self, _: int, column: int) -> None:
+        if column not in (_SHOW, _LOCK):
+            self.paintRequested.emit()
 
     def _reorder(self, here: int, there: int) -> None:
         rows = self.value()

@@ -162,8 +162,8 @@ class NextPanel(LivePanel):
         if self.case is not None:
             show_frame(self.case.viewer, self.case.image, self.case.session.volume.choice)
             show_plane(self.case.viewer, self.case.annotation, suggestion.plane)
-            why = reason(suggestion, self.name_of(suggestion.label), unit_of(self.case))
-            self.case.viewer.status = why
+            if not self.isExpanded():  # else the list says why
+                show_info(reason(suggestion, self.name_of(suggestion.label), unit_of(self.case)))
 
     def _checked_changed(self, checked: Checked) -> None:
         assert self.case is not None
@@ -178,6 +178,7 @@ class CheckedBars(QWidget):
         super().__init__(parent)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(QLabel("checked:"))
         self.bars: dict[str, QProgressBar] = {}
         for name in ORIENTATIONS:
             bar = self.bars[name] = QProgressBar()

@@ -22,7 +22,15 @@ from napari_densify.session.session import Session
 from napari_densify.ui.docked import DockedWidget
 from napari_densify.ui.layers import REFRESH_MS, AnnotationBond
 from napari_densify.ui.picked import shown_channel
-from napari_densify.ui.pictures import LOOKS, TOOL, mirror, picture_of, whole_stroke, write
+from napari_densify.ui.pictures import (
+    LOOKS,
+    TOOL,
+    mirror,
+    picture_of,
+    turn_like,
+    whole_stroke,
+    write,
+)
 from napari_densify.ui.plane_controls import PlaneControls
 from napari_densify.ui.plane_picking import ThreePoints, facing
 
@@ -86,6 +94,7 @@ class ObliqueView(DockedWidget):
         self.model = ViewerModel("oblique plane")
         for layer in (self.image, self.prediction, self.annotation):
             self.model.layers.append(layer)
+        turn_like(self.model.camera, viewer.camera, image)
         self.canvas = QtViewer(self.model)
         self.canvas.setAcceptDrops(False)
         self.controls = PlaneControls()

@@ -138,7 +138,7 @@ def alike(layer: Image, layers: Iterable[Layer]) -> list[Image]:
         return (array_of(other).shape, *map(float, at.round(6)))
 
     def offered(other: Layer) -> bool:
-        theirs = isinstance(other, Image) and not other.rgb
+        theirs = isinstance(other, Image) and not other.rgb and other.ndim == layer.ndim
         return theirs and (other is layer or ROLE not in other.metadata)
 
     images = [other for other in layers if offered(other)]

@@ -6,11 +6,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
+from napari.components import Camera
 from napari.layers import Image, Labels, Layer
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_densify.cases.digital_plane import DigitalPlane
+from napari_densify.ui.geometry import shown_at
 from napari_densify.ui.strokes import paint
 
 LOOKS = {
@@ -20,6 +22,8 @@ LOOKS = {
 """What a picture takes over from its layer."""
 TOOL = ("mode", "brush_size", "selected_label", "contiguous", "preserve_labels")
 """What is the same for painting on both, whichever it was chosen for."""
+OPPOSITE = {"down": "up", "up": "down", "right": "left", "left": "right"}
+"""Where a canvas has the end of an axis that runs the other way."""
 GAP = 3
 """Pixels between parts of a stroke that had the stroke's label before, at most."""
 
@@ -34,6 +38,28 @@ def picture_of(layer: Layer, digital: DigitalPlane, data: NDArray[Any]) -> Any:
         translate=digital.corner,
         blending=layer.blending,
     )
+
+
+def turn_like(camera: Camera, main: Camera, layer: Layer) -> None:
+    """Let a picture's canvas show the sides of an untilted plane where the main canvas has them.
+
+    A plane's rows and columns run along the voxels, and those may run against the world's axes, as
+    in most NIfTI files: left would be right, beside a slice of the same volume in which it is not.
+
+    Parameters
+    ----------
+    camera : Camera
+        The picture's.
+    main : Camera
+    layer : Layer
+        The 3-D layer that the picture is of.
+    """
+    along = np.diag(shown_at(layer))[1:3]
+    sides = [str(side) for side in main.orientation2d]
+    vertical, horizontal = (
+        OPPOSITE[side] if step < 0 else side for side, step in zip(sides, along, strict=True)
+    )
+    camera.orientation2d = vertical, horizontal
 
 
 def mirror(source: Layer, target: Layer, names: Iterable[str]) -> list[tuple[Any, Any]]:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pyqtgraph
 from napari.utils import progress
+from qtpy.QtCore import QSize
+from qtpy.QtGui import QFontMetricsF
 from qtpy.QtWidgets import QLabel, QSizePolicy, QTabWidget, QVBoxLayout, QWidget
 
 from napari_densify.cases.history import Entry
@@ -22,8 +24,32 @@ if TYPE_CHECKING:
 CURVE = "#56B4E9"
 RESTING = (Phase.PAUSED, Phase.LEARNED, Phase.WAITING, Phase.STOPPED)
 """What it does not leave by itself."""
+LINES = 2
+"""Lines that what it says may take in the dock, and always takes."""
+UNWRAPPED = 10_000
+"""Pixels of width in which any sentence fits into one line."""
 POINTS = 2000
 """Points of the curve that are kept."""
+
+
+class Sentence(QLabel):
+    """A sentence that wraps; what is below it stays where it is, however long the sentence."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.setWordWrap(True)
+
+    def heightForWidth(self, width: int) -> int:
+        """Of the longest that is said, or of this one where it is even longer."""
+        one = super().heightForWidth(UNWRAPPED)  # with what the theme leaves free around it
+        spacing = QFontMetricsF(self.font()).lineSpacing()
+        longest = one + math.ceil((LINES - 1) * spacing)
+        return max(super().heightForWidth(width), longest)
+
+    def sizeHint(self) -> QSize:
+        """As high as it is in its own width."""
+        hint = super().sizeHint()
+        return QSize(hint.width(), self.heightForWidth(hint.width()))
 
 
 class ProgressPanel(QWidget):
@@ -32,8 +58,7 @@ class ProgressPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._case: CaseView | None = None
-        self.phase = QLabel("Choose an image and press Annotate.")
-        self.phase.setWordWrap(True)
+        self.phase = Sentence("Choose an image and press Annotate.")
         self.details = QLabel("")
         self.details.setWordWrap(True)
         self.hint = QLabel("The last rounds changed little: more work will hardly help.")
@@ -168,7 +193,7 @@ class ProgressPanel(QWidget):
 
 
 def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
-    """What it does, and what the user can do now, in plain words.
+    """What it does, and what the user can do now, in plain words that fit into `LINES`.
 
     Parameters
     ----------
@@ -182,8 +207,8 @@ def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
         return "Stopped."
     if len(painted) < 2 and status.done > 0:
         # Another case, or a model from elsewhere, has taught it.
-        known = f"Predicted by what was learned before: {status.done:.0%} of the volume"
-        return f"{known}. Where it is wrong, paint the right class over it."
+        known = f"By what was learned before: {status.done:.0%} of the volume is predicted"
+        return f"{known}. Paint over what is wrong."
     if len(painted) == 0:
         first = "Paint on a slice: some of a structure, and some background beside it."
         return f"Getting ready … {first}" if status.phase == Phase.STARTING else first
@@ -197,7 +222,8 @@ def what_next(status: Status, painted: Sequence[int], live: bool) -> str:
         go_on = "press Train to go on" if live else "paint over what is wrong and press Update once"
         return f"At rest: {up_to_date}; {go_on}."
     learned = status.phase == Phase.LEARNED
-    says = f"{'It has learned what is painted' if learned else 'Learning'}: {up_to_date}."
-    if status.done == 1:
-        return f"{says} Where it is wrong, paint the right class over it."
-    return says
+    says = "It has learned what is painted" if learned else "Learning"
+    if status.done < 1:
+        return f"{says}: {up_to_date}."
+    where = "Where it is wrong, paint the right class over it."
+    return f"{says}. {where}" if learned else f"{says}: {up_to_date}. {where}"

@@ -46,7 +46,7 @@ from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
-from napari_densify.ui.shortcuts import bind_keys
+from napari_densify.ui.shortcuts import bind_class_keys, bind_keys
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_middle, show_view
 from napari_densify.ui.volumes import VolumesPanel
@@ -142,6 +142,7 @@ class SegmentWidget(DockedWidget):
         try:
             picked = self.choice.picked()
         except Problem as problem:
+            self._rest(str(problem))  # napari shows no more than the beginning of what it is told
             show_error(str(problem))
             return
         self._wait_for(f"“{picked.layer.name}”")
@@ -275,6 +276,7 @@ class SegmentWidget(DockedWidget):
         )
         for made in (case.annotation, case.prediction):
             made.metadata[FILES] = sources_of(found.layers)
+        self._free_image = bind_class_keys(self, layer)
         session.worker_lost.connect(self._worker_lost)
         session.noticed.connect(show_warning)
         case.ended.connect(self._case_ended)
@@ -311,6 +313,7 @@ class SegmentWidget(DockedWidget):
             return
         case.session.worker_lost.disconnect(self._worker_lost)
         case.session.noticed.disconnect(show_warning)
+        self._free_image()
         self.opening.ending = case.loop
         for part in self.parts:
             part.follow(None)

@@ -13,12 +13,17 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_info
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
 
     from napari_densify.ui.segment import SegmentWidget
 
 CLASS_KEYS = range(1, 10)
 """Rows of the class table that a number key picks."""
+HELP = (
+    "use <1> … <9> to pick a class, <p> for the brush, <e> for the eraser, <f> to fill, <z> to pan"
+)
+"""What the status bar says of keys instead of napari's `TOOLS`, whose digits pick classes here."""
+TOOLS = "use <"
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Action:
 
 def _paint(row: int) -> Action:
     name, title = f"paint_{row}", f"Paint the class in row {row}"
-    return Action(name, str(row), title, lambda dock, _: dock.classes.pickRow(row - 1))
+    return Action(name, str(row), title, lambda dock, _: dock.classes.paint(row - 1))
 
 
 def _class(name: str, key: str, title: str, do: Callable[[Any], None]) -> Action:
@@ -283,6 +288,39 @@ def bind_keys(dock: SegmentWidget, layer: Labels) -> None:
         if each.key:
             press = _held(dock, each) if each.held else _once(dock, each)
             layer.bind_key(each.key, press, overwrite=True)
+    layer.events.help.connect(_tell_keys)
+    layer.events.help(help=layer.help)
+
+
+def bind_class_keys(dock: SegmentWidget, image: Image) -> Callable[[], None]:
+    """Let the keys of the classes lead from the image back to painting.
+
+    There they are napari's for tools, of which one moves the image.
+
+    Returns
+    -------
+    callable
+        Gives the image its own keys again.
+    """
+    own = {
+        each.key: image.bind_key(each.key, _leading_back(dock, each), overwrite=True)
+        for each in map(action, map("paint_{}".format, CLASS_KEYS))
+    }
+
+    def give_back() -> None:
+        for key, press in own.items():
+            image.bind_key(key, press, overwrite=True)
+
+    return give_back
+
+
+def _tell_keys(event: Any) -> None:
+    if event.source.help.startswith(TOOLS):
+        event.source.help = HELP
+
+
+def _leading_back(dock: SegmentWidget, what: Action) -> Callable[[Image], None]:
+    return lambda _: what.run(dock)
 
 
 def _once(dock: SegmentWidget, what: Action) -> Callable[[Labels], None]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QLabel
 
 from napari_densify.ui.framing import frame, middle_of
 from napari_densify.ui.layers import Copies
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Labels
     from napari_orthogonal_views.ortho_view_manager import OrthoViewManager
+
+CENTRED_BY_KEY = "Press T "
+"""Beginning of what napari-orthogonal-views says of its key."""
 
 
 def show_side_by_side(viewer: napari.Viewer, ours: Sequence[Copies]) -> None:
@@ -45,6 +49,7 @@ def show_side_by_side(viewer: napari.Viewer, ours: Sequence[Copies]) -> None:
     manager.h_splitter_bottom.show()
     seen = viewer.camera.center, viewer.camera.zoom
     manager.show()
+    _hide_key(manager)
     _aim(viewer, ours[0].layer)
     viewer.camera.center, viewer.camera.zoom = seen
     for model in (viewer, *canvases_beside(viewer)):
@@ -96,6 +101,13 @@ def _count_from_the_origin() -> None:
     within_view = ortho_view_widget.check_center
     if within_view.__module__ == ortho_view_widget.__name__:
         ortho_view_widget.check_center = check_center
+
+
+def _hide_key(manager: OrthoViewManager) -> None:
+    """Take away the sentence that T shows what is under the mouse: here it pauses learning."""
+    for label in manager.h_splitter_bottom.findChildren(QLabel):
+        if label.text().startswith(CENTRED_BY_KEY):
+            label.hide()
 
 
 def _aim(viewer: napari.Viewer, layer: Layer) -> None:
