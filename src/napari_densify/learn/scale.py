@@ -151,7 +151,7 @@ def _along_axes(matrices: Sequence[Tensor], values: Tensor) -> Tensor:
     """Multiply a (c, z, y, x) tensor by a matrix along each of z, y and x."""
     z, y, x = matrices
     values = y @ (values @ x.T)
-    return (z @ values.flatten(2)).unflatten(2, values.shape[2:])
+    return (z @ values.flatten(2)).reshape(-1, len(z), *values.shape[2:])
 
 
 def eigenvalues(h: dict[tuple[int, int], Tensor]) -> list[Tensor]:
