@@ -24,7 +24,7 @@ SCALES = (0.7, 1.5, 3.0, 6.0)
 POSITION = 2.0
 """Half the extent of the longest axis in the position's channels: about the range of the others.
 Dice of a random forest on three hippocampi .73 with the position, .54 without; nuclei alike."""
-TILE = 64
+TILE, SLAB = 64, 8
 LOWEST, HIGHEST = 0.5, 99.5
 """Percentiles of the grey values between which they are told apart."""
 
@@ -158,10 +158,12 @@ class FeatureBank:
         def respond(number: int) -> None:
             responses = self.scales[number].responses(self.image, tile, self.device)
             first = channels * (1 + PER_SCALE * number)
-            # One by one: to bring all of them to their place at once takes five times as long.
-            each = (response for some in responses for response in some)
-            for channel, response in enumerate(each, first):
-                values[..., channel] = response
+            # One by one: to bring all of them to their place at once takes five times as long. And
+            # a few slices at a time, whose memory stays at hand: two thirds of the time.
+            each = [response for some in responses for response in some]
+            for z in range(0, tile.shape[0], SLAB):
+                for channel, response in enumerate(each, first):
+                    values[z : z + SLAB, ..., channel] = response[z : z + SLAB]
 
         _side_by_side(respond, len(self.scales), self.device)
         along = [m[part] for m, part in zip(self._middle, tile.slices, strict=True)]

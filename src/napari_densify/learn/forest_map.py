@@ -86,15 +86,16 @@ class ForestMap:
         logits = known.take(np.ravel_multi_index(group, self._coarse.shape[:3]), axis=0)
         first = (z | y | x) & 1 == 0
         asked_of = np.flatnonzero(~self._sure(unknown, group) & ~first)
-        logits[asked_of] = self._ask(where[asked_of])
-        self._logits.reshape(-1, self._classes)[where] = logits
+        _rows(logits)[asked_of] = _rows(self._ask(where[asked_of]))
+        _rows(self._logits)[where] = _rows(logits)
         self._cells.flags |= unknown
 
     def _fill_coarse(self, cells: NDArray[np.bool_]) -> None:
         """The first voxel of each group of 2³."""
         zyx = self._voxels(cells, 2)
         answer = self._ask(np.ravel_multi_index(zyx, self.bank.shape))
-        self._coarse[tuple(along // 2 for along in zyx)] = answer
+        group = np.ravel_multi_index([along // 2 for along in zyx], self._coarse.shape[:3])
+        _rows(self._coarse)[group] = _rows(answer)
         self._coarse_cells.flags |= cells
 
     def _sure(self, cells: NDArray[np.bool_], group: list[Where]) -> NDArray[np.bool_]:
@@ -118,7 +119,7 @@ class ForestMap:
         inside = (zyx < np.array(self.bank.shape)[:, None]).all(axis=0)
         return list(zyx if inside.all() else zyx[:, inside])
 
-    def _ask(self, where: Where) -> NDArray[np.float32]:
+    def _ask(self, where: Where) -> NDArray[np.float16]:
         """(n, classes) logits of voxels at flat indices by the forest."""
         probability = np.zeros((len(where), self._classes), np.float32)
         if self._forest and len(where):
@@ -126,7 +127,13 @@ class ForestMap:
                 self.bank.at(where).astype(np.float32), self._forests.threads
             )
             probability[:, : self._forest.classes] = answer
-        return _logit(probability)
+        return _logit(probability).astype(np.float16)
+
+
+def _rows(values: NDArray[np.float16]) -> NDArray[np.void]:
+    """(n,) elements, each all values of a voxel: numpy assigns these four times as fast."""
+    row = np.dtype((np.void, values.shape[-1] * values.itemsize))
+    return values.reshape(-1, values.shape[-1]).view(row)[:, 0]
 
 
 def _logit(probability: NDArray[np.float32] | float) -> NDArray[np.float32]:

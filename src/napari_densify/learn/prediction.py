@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_densify.cases.box import Box
@@ -29,8 +30,17 @@ Network = Callable[[Tensor], Tensor]
 
 def guess_probability(inputs: Inputs, box: Box) -> Tensor:
     """(classes, z, y, x) probabilities of the first guess."""
-    logits = torch.from_numpy(inputs.guess.read(box).astype(np.float32))
-    return logits.softmax(-1).movedim(-1, 0)
+    return classes_first(inputs.guess.read(box)).softmax(0)
+
+
+def classes_first(values: NDArray[np.float16]) -> Tensor:
+    """(classes, z, y, x) float32 of (z, y, x, classes), in memory too.
+
+    Softmax of 64³ voxels takes 0.5 ms then and 6.6 ms where classes lie together; so does whatever
+    mixes one with the other.
+    """
+    last = torch.from_numpy(values)
+    return last.movedim(-1, 0).to(torch.float32, memory_format=torch.contiguous_format)
 
 
 @torch.no_grad()

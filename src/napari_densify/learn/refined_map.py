@@ -8,7 +8,6 @@ predicted.
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -17,6 +16,7 @@ from napari_densify.learn.cells import Cells
 from napari_densify.learn.first_guess import FirstGuess
 from napari_densify.learn.forests import SHOWN
 from napari_densify.learn.pages import Pages
+from napari_densify.learn.prediction import classes_first
 from napari_densify.learn.pretrained import Refiner
 
 CELL = 8
@@ -73,7 +73,7 @@ class RefinedMap:
 
     def read(self, box: Box) -> Tensor:
         """(classes, z, y, x) probabilities of a box."""
-        return torch.from_numpy(self._pages.array[box.slices].astype(np.float32)).movedim(-1, 0)
+        return classes_first(self._pages.array[box.slices])
 
     def write(self, box: Box, probability: Tensor) -> None:
         """Keep what the (classes, z, y, x) probabilities of a box are now."""
