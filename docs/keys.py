@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_densify.ui.shortcuts import key_table
+from napari_densify.ui.actions import key_table
 
 PAGE = Path(__file__).parent / "guide.md"
 BEGIN, END = "<!-- keys: written by docs/keys.py -->\n\n", "\n\n<!-- end of keys -->"

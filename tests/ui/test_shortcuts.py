@@ -10,7 +10,7 @@ from napari.utils.shortcuts import default_shortcuts
 from npe2 import PluginManifest
 from qtpy.QtCore import Qt
 
-from napari_densify.ui.shortcuts import ACTIONS, key_table
+from napari_densify.ui.actions import ACTIONS, key_table
 
 from ..conftest import ROOT
 from .conftest import LONG, paint_under_the_mouse

@@ -9,9 +9,9 @@ from napari.layers import Image
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_densify.ui.actions import tip
 from napari_densify.ui.inputs import InputPicker
 from napari_densify.ui.picked import Picked
-from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
     import napari.viewer

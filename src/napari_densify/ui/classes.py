@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 
 from napari_densify.cases.labels import LAST_LABEL, default_name
 from napari_densify.cases.project import Label
-from napari_densify.ui.shortcuts import CLASS_KEYS, tip
+from napari_densify.ui.actions import CLASS_KEYS, tip
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#999999")
 """Okabe and Ito's colours, which colour-blind people can tell apart; blue is background."""

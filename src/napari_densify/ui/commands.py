@@ -7,8 +7,8 @@ from collections.abc import Callable
 import napari
 from napari.utils.notifications import show_info
 
+from napari_densify.ui.actions import ACTIONS, Action
 from napari_densify.ui.segment import SegmentWidget
-from napari_densify.ui.shortcuts import ACTIONS, Action
 
 DOCK = "Plugins > Densify > Segment (Densify)"
 """Where napari's menus have it."""

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
 from superqt import QLabeledDoubleSlider
 
 from napari_densify.session import learning
-from napari_densify.ui.shortcuts import tip
+from napari_densify.ui.actions import tip
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView

@@ -25,10 +25,10 @@ from napari_densify.cases.plane import ORIENTATIONS, Plane
 from napari_densify.cases.problem import Problem
 from napari_densify.session.session import Session
 from napari_densify.session.suggest import Suggestion, reason, suggest
+from napari_densify.ui.actions import tip
 from napari_densify.ui.frames import show_frame
 from napari_densify.ui.panel import LivePanel
 from napari_densify.ui.planes import shown_plane
-from napari_densify.ui.shortcuts import tip
 from napari_densify.ui.view import show_plane
 
 if TYPE_CHECKING:

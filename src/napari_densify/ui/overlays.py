@@ -8,9 +8,9 @@ from napari.layers import Image, Layer
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_densify.ui.actions import tip
 from napari_densify.ui.layers import Copies, PredictionBond, is_ours, layer_like, sign
 from napari_densify.ui.picked import ROLE
-from napari_densify.ui.shortcuts import tip
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView

@@ -8,8 +8,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QPushButton, QWidget
 
 from napari_densify.cases.plane import ORIENTATIONS
+from napari_densify.ui.actions import tip
 from napari_densify.ui.planes import orientation_of
-from napari_densify.ui.shortcuts import tip
 from napari_densify.ui.side_by_side import hide_side_by_side
 from napari_densify.ui.view import turn
 

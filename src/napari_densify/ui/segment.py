@@ -35,6 +35,7 @@ from napari_densify.ui.export import ExportDialog
 from napari_densify.ui.finding import Place
 from napari_densify.ui.frames import Frames, show_frame
 from napari_densify.ui.hint import FirstHint
+from napari_densify.ui.keys import bind_class_keys, bind_keys
 from napari_densify.ui.learning import LearningBar
 from napari_densify.ui.next import NextPanel
 from napari_densify.ui.opening import Found, Opening
@@ -46,7 +47,6 @@ from napari_densify.ui.progress import ProgressPanel
 from napari_densify.ui.project import ProjectBar, ask_for_image, claim_endings
 from napari_densify.ui.review import CheckPanel
 from napari_densify.ui.section import Column, Section
-from napari_densify.ui.shortcuts import bind_class_keys, bind_keys
 from napari_densify.ui.slices import SliceButtons
 from napari_densify.ui.view import show_middle, show_view
 from napari_densify.ui.volumes import VolumesPanel

@@ -15,7 +15,7 @@ from napari_densify.cases.problem import Problem
 from napari_densify.session import slices
 from napari_densify.session.session import Session
 from napari_densify.session.slices import Slice
-from napari_densify.ui.shortcuts import tip
+from napari_densify.ui.actions import tip
 
 if TYPE_CHECKING:
     from napari_densify.ui.case import CaseView
