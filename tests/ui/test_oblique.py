@@ -230,6 +230,24 @@ def test_picking_a_class_on_the_plane_picks_it_everywhere(case, qtbot):
     assert case.annotation.selected_label == 2
 
 
+def test_all_of_the_plane_is_shown_until_the_user_zooms(case, qtbot):
+    oblique = case.oblique
+    native = oblique.canvas.canvas.native
+
+    def filled() -> float:
+        """The plane's share of the canvas, along the side that it fills."""
+        extent = oblique.annotation.extent
+        size = extent.world[1] - extent.world[0] + extent.step
+        return max(oblique.model.camera.zoom * size / (native.height(), native.width()))
+
+    qtbot.waitUntil(lambda: 0.9 < filled() <= 1, timeout=LONG)
+    turn_wheel(oblique, 1, Qt.KeyboardModifier.ControlModifier)
+    zoomed = oblique.model.camera.zoom
+    oblique.resize(oblique.width(), oblique.height() // 2)
+    qtbot.wait(100)
+    assert oblique.model.camera.zoom == zoomed
+
+
 def test_the_wheel_moves_the_plane_and_with_control_it_zooms(case, qtbot):
     oblique = case.oblique
     zoom = oblique.model.camera.zoom

@@ -9,7 +9,6 @@ import numpy as np
 from app_model.types import KeyCode, KeyMod
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
-from napari.qt import QtViewer
 from napari.utils.notifications import show_warning
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -31,6 +30,7 @@ from napari_densify.ui.pictures import (
     whole_stroke,
     write,
 )
+from napari_densify.ui.plane_canvas import PlaneCanvas
 from napari_densify.ui.plane_controls import PlaneControls
 from napari_densify.ui.plane_picking import ThreePoints, facing
 
@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 
 LOOK_MS = 100
 """How long the plane must rest before it is predicted first."""
-ZOOM = 1.15
-"""By how much a notch of the wheel zooms."""
 
 
 class ObliqueView(DockedWidget):
@@ -80,7 +78,6 @@ class ObliqueView(DockedWidget):
         self._bond = annotation
         self._take_channel(self._shown_channel())
         self._closed = False
-        self._scrolled = 0.0
         self._picking: ThreePoints | None = None
         self._connected: list[tuple[Any, Any]] = []
         self.digital = self._digital(plane)
@@ -95,8 +92,7 @@ class ObliqueView(DockedWidget):
         for layer in (self.image, self.prediction, self.annotation):
             self.model.layers.append(layer)
         turn_like(self.model.camera, viewer.camera, image)
-        self.canvas = QtViewer(self.model)
-        self.canvas.setAcceptDrops(False)
+        self.canvas = PlaneCanvas(self.model)
         self.controls = PlaneControls()
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -112,7 +108,6 @@ class ObliqueView(DockedWidget):
         self._connect(prediction)
         self.model.layers.selection.active = self.annotation
         self.annotation.editable = self.annotation3d.editable
-        self.model.reset_view()
         self._looks.start()
 
     def value(self) -> ObliquePlane:
@@ -174,7 +169,7 @@ class ObliqueView(DockedWidget):
         undo, redo = KeyMod.CtrlCmd | KeyCode.KeyZ, KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.KeyZ
         self.annotation.bind_key(undo, lambda _: self._retrace(self._bond.undo), overwrite=True)
         self.annotation.bind_key(redo, lambda _: self._retrace(self._bond.redo), overwrite=True)
-        self.model.mouse_wheel_callbacks.append(self._wheel)
+        self.canvas.scrolled.connect(self.scroll)
         self.controls.valueChanged.connect(lambda plane: self._moves.start())
         self.controls.pointsToggled.connect(self._pick_points)
         self.controls.cameraRequested.connect(self._face_camera)
@@ -273,23 +268,6 @@ class ObliqueView(DockedWidget):
             layer.editable = editable  # new data make napari forget
 
     # Where the plane lies.
-
-    def _wheel(self, model: ViewerModel, event: Any) -> None:
-        notches = float(np.clip(event.delta[1], -1, 1))
-        if "Control" in event.modifiers:
-            here = np.array(event.position)
-            factor = ZOOM**notches
-            centre = np.array(model.camera.center[-2:])
-            model.camera.center = tuple(here + (centre - here) / factor)
-            model.camera.zoom *= factor
-        elif not event.modifiers:
-            event.handled = True  # or the canvas zooms as well
-            # As napari moves its sliders; a touch pad sends parts of notches.
-            self._scrolled += notches if event.native.inverted() else -notches
-            steps = int(self._scrolled)
-            if steps:
-                self._scrolled -= steps
-                self.scroll(steps)
 
     def _pick_points(self, on: bool) -> None:
         if on and self._picking is None:
