@@ -20,11 +20,11 @@ def test_it_follows_the_prediction_and_can_be_copied(open_case, qtbot):
     panel.expand(animate=False)
     qtbot.waitUntil(lambda: panel.table.rowCount() > 0, timeout=LONG)
     voxels = 10 * 28 * 32
-    assert panel.table.item(0, 1).text() == f"{voxels * 2 / 1000:.3f} ml"
+    assert panel.table.item(0, 1).text() == f"{voxels * 2 / 1000:.2f} ml"
     with qtbot.waitSignal(panel.copied, timeout=LONG):
         panel.copy.click()
     first = QGuiApplication.clipboard().text().splitlines()[1].split("\t")
-    assert first[:3] == ["structure 1", f"{voxels * 2 / 1000:.3f} ml", f"{voxels:,}"]
+    assert first[:3] == ["structure 1", f"{voxels * 2 / 1000:.2f} ml", f"{voxels:,}"]
     paint_slice(case, Plane(0, 12), phantom()[1])
     case.annotation.data_setitem(tuple(np.array([[20], [3], [4]])), 3)
     qtbot.waitUntil(lambda: panel.table.rowCount() == 2, timeout=LONG)
@@ -49,6 +49,8 @@ def test_a_class_that_is_gone_has_no_row(open_case):
     [
         (1500, "millimeter", "1.500 ml"),
         (2, "centimeter", "2.000 ml"),
+        (23.456, "centimeter", "23.46 ml"),
+        (1234.56, "centimeter", "1,234.6 ml"),
         (27.4, "micrometer", "27 µm³"),
         (1, "nanometer", "0 µm³"),
         (12.0, "pixel", "12 (no unit)"),

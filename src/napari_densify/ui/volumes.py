@@ -31,7 +31,9 @@ class VolumesPanel(LivePanel):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Volumes", EVERY_MS, parent)
         self.table = QTableWidget(0, len(COLUMNS))
-        self.table.setHorizontalHeaderLabels(COLUMNS)
+        # In two lines all of them fit into the dock.
+        self.table.setHorizontalHeaderLabels(["\n".join(c.rsplit(" ", 1)) for c in COLUMNS])
+        self.table.setShowGrid(False)
         self.table.verticalHeader().hide()
         self.table.setEditTriggers(QTableWidget.EditTrigger.NoEditTriggers)
         self.table.setFixedHeight(120)
@@ -111,6 +113,8 @@ class VolumesPanel(LivePanel):
 def volume_text(size: float, unit: pint.Unit) -> str:
     """A volume in words: ml where the unit is millimetres or larger, else µm³.
 
+    To four digits at least, and narrow enough for five columns in the dock.
+
     Parameters
     ----------
     size : float
@@ -122,5 +126,7 @@ def volume_text(size: float, unit: pint.Unit) -> str:
     if not quantity.check("[length]**3"):
         return f"{size:,.0f} (no unit)"
     if (1 * unit).to("millimeter").magnitude >= 1:
-        return f"{quantity.to('milliliter').magnitude:,.3f} ml"
+        millilitres = quantity.to("milliliter").magnitude
+        decimals = 3 if millilitres < 10 else 2 if millilitres < 100 else 1
+        return f"{millilitres:,.{decimals}f} ml"
     return f"{quantity.to('micrometer**3').magnitude:,.0f} µm³"
