@@ -112,10 +112,11 @@ class ProgressPanel(QWidget):
     def setValue(self, status: Status) -> None:
         """Show where the loop stands."""
         self._say(status)
-        self.details.setText(
-            f"round {self._round} · {status.device or 'no device yet'} · "
-            f"{status.threads} threads · {status.steps} steps · {status.memory_mb / 1000:.1f} GB"
-        )
+        worker = "no device yet"
+        if status.device:
+            memory = f"{status.memory_mb / 1000:.1f} GB"
+            worker = f"{status.device} · {status.threads} threads · {status.steps} steps · {memory}"
+        self.details.setText(f"round {self._round} · {worker}")
         if not math.isnan(status.loss) and status.train_seconds not in self._seconds[-1:]:
             self._seconds.append(status.train_seconds)
             self._losses.append(status.loss)
