@@ -148,8 +148,8 @@ def test_a_stroke_meanwhile_is_in_nothing_that_is_written(
     case.annotation.data_setitem((np.full(8, 5), np.arange(8), np.arange(8)), 2)
     qtbot.waitUntil(lambda: case.session.annotation.annotated == 8, timeout=LONG)
     until = threading.Event()
-    write = export._write
-    monkeypatch.setattr(export, "_write", lambda wish: (until.wait(), write(wish))[1])
+    write = export.write
+    monkeypatch.setattr(export, "write", lambda wish: (until.wait(), write(wish))[1])
     dialog = case.dock.export()
     dialog.path.setText(str(tmp_path / "seg.nrrd"))
     dialog.provenance.setChecked(True)
