@@ -243,6 +243,8 @@ def test_all_of_the_plane_is_shown_until_the_user_zooms(case, qtbot):
     for height in (native.height(), native.height() // 3):
         native.resize(native.width(), height)
         qtbot.waitUntil(lambda: 0.9 < filled() <= 1, timeout=LONG)
+    oblique.setValue(ObliquePlane(tilt=50, turn=30))
+    qtbot.waitUntil(lambda: oblique.digital.plane.tilt == 50 and 0.9 < filled() <= 1, timeout=LONG)
     turn_wheel(oblique, 1, Qt.KeyboardModifier.ControlModifier)
     zoomed = oblique.model.camera.zoom
     native.resize(native.width(), native.height() // 2)

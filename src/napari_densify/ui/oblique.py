@@ -221,7 +221,8 @@ class ObliqueView(DockedWidget):
     def _move(self) -> None:
         """Show the plane that the controls say."""
         self._follow()  # on the plane that it was painted on
-        self.digital = self._digital(self.controls.value())
+        before, now = self.digital.plane, self.controls.value()
+        self.digital = self._digital(now)
         self.controls.setReach(self._reach(), self.digital.step)
         for layer, data in (
             (self.image, self._greys()),
@@ -231,6 +232,8 @@ class ObliqueView(DockedWidget):
         self._draw_annotation()
         for layer in self.model.layers:
             layer.translate = self.digital.corner
+        if (before.tilt, before.turn) != (now.tilt, now.turn):  # to scroll shall not zoom
+            self.canvas.refit()
         self._looks.start()
 
     def _follow_slider(self, event: Any = None) -> None:

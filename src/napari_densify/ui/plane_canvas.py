@@ -32,15 +32,16 @@ class PlaneCanvas(QtViewer):
         model.mouse_wheel_callbacks.append(self._wheel)
         self._fit()
         # Only then it knows its size: in a dock, not when it is made.
-        self.canvas._scene_canvas.events.resize.connect(self._resized, position="last")
+        self.canvas._scene_canvas.events.resize.connect(self.refit, position="last")
+
+    def refit(self, event: Any = None) -> None:
+        """Fit it again, for one of both has another size, unless the user chose what to see."""
+        if self._view() == self._fitted:
+            self._fit()
 
     def _fit(self) -> None:
         self._model.reset_view()
         self._fitted = self._view()
-
-    def _resized(self, event: Any) -> None:
-        if self._view() == self._fitted:
-            self._fit()
 
     def _view(self) -> tuple[float, ...]:
         camera = self._model.camera
