@@ -23,6 +23,14 @@ PLANES = [Plane(0, 9), Plane(1, 19), Plane(2, 16)]
 
 
 @pytest.fixture
+def painted(phantom: Volume, tiny: Settings, truth: NDArray[np.uint8]) -> Session:
+    session = Session(phantom, settings=tiny)
+    for plane in PLANES:
+        paint(session, plane, truth)
+    return session
+
+
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Predict after hardly any training: what is predicted does not matter."""
     for name in ("FRESH", "SLICE"):

@@ -6,7 +6,6 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from napari_densify.cases.volume import Volume
 from napari_densify.session import learning
@@ -14,17 +13,9 @@ from napari_densify.session.link import Settings
 from napari_densify.session.news import OtherCase
 from napari_densify.session.session import Session
 from napari_densify.session.surgery import delete, merge
-from tests.session.conftest import PLANES, Drive, block, paint
+from tests.session.conftest import Drive, block
 
 MakeDrive = Callable[[Session], Drive]
-
-
-@pytest.fixture
-def painted(phantom: Volume, tiny: Settings, truth: NDArray[np.uint8]) -> Session:
-    session = Session(phantom, settings=tiny)
-    for plane in PLANES:
-        paint(session, plane, truth)
-    return session
 
 
 @pytest.mark.parametrize("into", [2, 0])

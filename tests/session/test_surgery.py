@@ -30,14 +30,6 @@ from tests.session.conftest import PLANES, Drive, paint
 MakeDrive = Callable[[Session], Drive]
 
 
-@pytest.fixture
-def painted(phantom: Volume, tiny: Settings, truth: NDArray[np.uint8]) -> Session:
-    session = Session(phantom, settings=tiny)
-    for plane in PLANES:
-        paint(session, plane, truth)
-    return session
-
-
 def redraw(session: Session) -> None:
     """What the window does in a thread."""
     for draw in redrawn(session, 3):

@@ -7,6 +7,7 @@ from pathlib import Path
 from threading import Event
 
 import numpy as np
+import pytest
 import SimpleITK as sitk  # noqa: N813 - its own documentation's abbreviation
 from napari.utils.notifications import notification_manager
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -130,12 +131,9 @@ def test_classes_that_are_added_while_labels_are_read_stay_and_stay_apart(
     assert case.session.locked == {2}
 
 
-def test_the_window_stays_free_while_labels_are_taken_in(
-    open_case, qtbot, tmp_path: Path, monkeypatch
-):
-    case = open_case()
-    session, truth = case.session, phantom()[1]
-    write_volume(tmp_path / "labels.nii.gz", session.volume.like(truth))
+@pytest.fixture
+def slow_commit(monkeypatch) -> tuple[Event, Event]:
+    """When an edit is begun to be kept, and until when that takes."""
     begun, go_on, commit = Event(), Event(), ProjectFolder.commit
 
     def slowly(folder: ProjectFolder, edit: Edit) -> None:
@@ -144,6 +142,16 @@ def test_the_window_stays_free_while_labels_are_taken_in(
         commit(folder, edit)
 
     monkeypatch.setattr(ProjectFolder, "commit", slowly)
+    return begun, go_on
+
+
+def test_the_window_stays_free_while_labels_are_taken_in(
+    open_case, qtbot, tmp_path: Path, slow_commit
+):
+    case = open_case()
+    session, truth = case.session, phantom()[1]
+    write_volume(tmp_path / "labels.nii.gz", session.volume.like(truth))
+    begun, go_on = slow_commit
     session.edited.connect((edits := []).append)
     case.dock.exchange.take_labels(tmp_path / "labels.nii.gz", complete=True)
     qtbot.waitUntil(begun.is_set, timeout=LONG)
@@ -176,19 +184,12 @@ def test_the_window_stays_free_while_labels_are_taken_in(
 
 
 def test_a_case_may_be_closed_while_labels_are_taken_in(
-    open_case, qtbot, tmp_path: Path, monkeypatch
+    open_case, qtbot, tmp_path: Path, slow_commit
 ):
     case = open_case()
     dock, truth = case.dock, phantom()[1]
     write_volume(tmp_path / "labels.nii.gz", case.session.volume.like(truth))
-    begun, go_on, commit = Event(), Event(), ProjectFolder.commit
-
-    def slowly(folder: ProjectFolder, edit: Edit) -> None:
-        begun.set()
-        go_on.wait(10)
-        commit(folder, edit)
-
-    monkeypatch.setattr(ProjectFolder, "commit", slowly)
+    begun, go_on = slow_commit
     dock.exchange.take_labels(tmp_path / "labels.nii.gz", complete=True)
     qtbot.waitUntil(begun.is_set, timeout=LONG)
     dock.close_case()

@@ -71,13 +71,18 @@ class Edit:
 
 
 def union(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The voxels of two sorted sets of flat indices, sorted, each once.
+    """The voxels of two sets of flat indices, sorted, each once."""
+    return each_once(np.concatenate([one, other]))
 
-    Two sorted runs are merged by a stable sort in a fraction of a second; `np.union1d` puts them
-    into a hash table, which takes minutes for the millions of voxels of labels that were imported.
+
+def each_once(where: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Flat indices, sorted, each once.
+
+    A stable sort merges sorted runs in a fraction of a second; `np.unique` and `np.union1d` look
+    indices up by hash, which takes a second for a million, and minutes for the millions of voxels
+    of labels that were imported.
     """
-    both = np.concatenate([one, other])
-    both.sort(kind="stable")
-    first = np.ones(both.size, bool)
-    np.not_equal(both[1:], both[:-1], out=first[1:])
-    return both[first]
+    ordered = np.sort(where, kind="stable")
+    new = np.ones(ordered.size, bool)
+    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
+    return ordered[new]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_densify.cases.annotation import Annotation
 from napari_densify.cases.blocks import Blocks
 from napari_densify.cases.box import Box
-from napari_densify.cases.edit import Edit
+from napari_densify.cases.edit import Edit, each_once
 from napari_densify.cases.oblique import normal_of
 from napari_densify.cases.weight import ACCEPTED
 
@@ -102,7 +102,7 @@ class Sampler:
         """
         if not self._noticed:
             return
-        where = _each_once(np.concatenate([*self._noticed, *self._where.values()]))
+        where = each_once(np.concatenate([*self._noticed, *self._where.values()]))
         self._noticed = []
         marks = self.annotation.at(where)
         self._where = _by_class(where, marks["label"])
@@ -218,11 +218,3 @@ def _patch(axis: int, shape: Sequence[int], stride: Sequence[int], voxels: int) 
         whole = -(-length // step) * step
         size.append(min(max(round(want / step) * step, step), whole))
     return size
-
-
-def _each_once(where: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Sorted, each once. `np.unique` takes a second for a million, as it looks them up by hash."""
-    ordered = np.sort(where, kind="stable")
-    new = np.ones(ordered.size, bool)
-    np.not_equal(ordered[1:], ordered[:-1], out=new[1:])
-    return ordered[new]
