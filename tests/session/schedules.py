@@ -29,6 +29,12 @@ def work(schedule: Schedule, seconds: float = 0.1, doubt: float = 0.5) -> Task:
     return task
 
 
+def until_next(schedule: Schedule, kind: type[Learn | Guess | Predict]) -> None:
+    """Work until the next piece is of a kind."""
+    while not isinstance(schedule.next(), kind):
+        work(schedule)
+
+
 def until_complete(schedule: Schedule) -> list[Predict]:
     """The blocks that are predicted until all are up to date."""
     tasks = []

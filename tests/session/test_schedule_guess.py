@@ -19,6 +19,7 @@ from tests.session.schedules import (
     Task,
     training,
     until_complete,
+    until_next,
     until_corrected,
     work,
 )
@@ -148,8 +149,7 @@ def test_a_stroke_before_the_opened_case_has_a_guess_of_its_own_holds_nothing_up
     schedule = Schedule(SHAPE)
     schedule.training = training
     schedule.resume(30.0, elsewhere=True)
-    while not isinstance(schedule.next(), Guess):
-        work(schedule)
+    until_next(schedule, Guess)
     schedule.guessed(0.2, shown=False, done=False)
     schedule.edited(STROKE)
     assert isinstance(schedule.next(), Guess)
@@ -168,11 +168,9 @@ def test_a_fit_is_gone_on_with_after_each_edit_and_begun_again_for_it() -> None:
     schedule = training((64, 64, 64))
     until_complete(schedule)
     schedule.learned(100.0)
-    while not isinstance(schedule.next(), Learn):
-        work(schedule)
+    until_next(schedule, Learn)
     schedule.edited(STROKE)
-    while not isinstance(schedule.next(), Guess):
-        work(schedule)
+    until_next(schedule, Guess)
     schedule.guessed(0.1, shown=False, done=False)
     schedule.edited(STROKE)
     tasks = [work(schedule)]  # that fit comes to its end in the next slice
@@ -201,11 +199,9 @@ def test_the_viewed_slice_is_predicted_again_as_soon_as_the_guess_is_new() -> No
     schedule = training()
     until_complete(schedule)
     schedule.learned(100.0)
-    while not isinstance(schedule.next(), Learn):
-        work(schedule)
+    until_next(schedule, Learn)
     schedule.edited(STROKE)
-    while not isinstance(schedule.next(), Guess):
-        work(schedule)
+    until_next(schedule, Guess)
     schedule.guessed(0.1, shown=True, done=False)
     task = schedule.next()
     assert isinstance(task, Predict)
