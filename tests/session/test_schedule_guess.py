@@ -19,8 +19,8 @@ from tests.session.schedules import (
     Task,
     training,
     until_complete,
-    until_next,
     until_corrected,
+    until_next,
     work,
 )
 
